@@ -1,0 +1,1 @@
+"""One process between a small team and every Sora-style video API."""

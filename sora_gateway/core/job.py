@@ -1,0 +1,408 @@
+"""The job machine: one table says what may happen to a job, and :func:`advance` is the only way to do it.
+
+A job is a value. An event says what was learned; the table says which state follows; an absent pair is
+illegal. The same list of states is a CHECK constraint in SQL, and README's diagram is drawn from the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import NewType
+
+JobId = NewType("JobId", str)
+"""Ours: ``video_<32 hex>``, stable for ever."""
+ExternalId = NewType("ExternalId", str)
+"""The upstream's: unique per upstream at best, and an upstream may lie."""
+
+
+class State(StrEnum):
+    QUEUED = "queued"
+    """Accepted and stored, not sent. The watcher claims it when the upstream has a free place; after a restart it goes on."""
+    SUBMITTING = "submitting"
+    """The intent to pay is committed and a create may be on the wire. Only its answer moves it on; after a restart it is unknown."""
+    PROCESSING = "processing"
+    """The upstream has it and gave it an id. Polls move it on; after a restart they resume and nothing is submitted again."""
+    STORING = "storing"
+    """The upstream has finished. The download moves it on; after a restart it resumes where the file ends."""
+    UNKNOWN = "unknown"
+    """A create may or may not have been paid for. Its hold stays; only finding it upstream or a person moves it on."""
+    CANCELLING = "cancelling"
+    """A person wants it stopped and the upstream has it. The upstream's answer, or its silence, moves it on."""
+    COMPLETED = "completed"
+    """The file is stored, checked and named. Nothing follows."""
+    FAILED = "failed"
+    """It ended without a file, with a reason. Nothing follows."""
+    CANCELLED = "cancelled"
+    """A person ended it. Nothing follows."""
+
+
+ENDED = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
+UNFINISHED = frozenset(State) - ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One requested video. Times are seconds since the epoch, progress is 0..100."""
+
+    id: JobId
+    owner: str
+    prompt: str
+    model: str
+    upstream: str
+    upstream_model: str
+    seconds: int
+    size: str
+    created_at: float
+    state: State = State.QUEUED
+    version: int = 1
+    """Counts the stored changes; it is also the per-job sequence number of the latest event."""
+    attempt: int = 0
+    """Number of the latest attempt; 0 before the first claim."""
+    refusals: int = 0
+    """Creates in a row that the upstream refused for now."""
+    not_before: float = 0.0
+    """A queued job is not claimed before this moment."""
+    external_id: ExternalId | None = None
+    progress: float = 0.0
+    progress_estimated: bool = False
+    upstream_status: str = ""
+    overdue: bool = False
+    cancel_requested: bool = False
+    """A person asked to cancel while a create's outcome was open; honoured as soon as it is known."""
+    submitted_at: float | None = None
+    """When the latest create was sent."""
+    accepted_at: float | None = None
+    """When the upstream's receipt was committed."""
+    finished_at: float | None = None
+    """When the job ended."""
+    expires_at: float | None = None
+    """When the upstream says that it will drop the file."""
+    note: str = ""
+    """What the job waits for, in plain words; empty when it simply goes on."""
+    error_code: str | None = None
+    error_message: str | None = None
+    credits: int = 0
+    """The price frozen in the hold."""
+    retry_of: JobId | None = None
+    deleted_at: float | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+# --- events: what was learned ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that was learned about a job, and when."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed(Event):
+    """The watcher is about to send the create: the intent, committed before anything leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed(Event):
+    """The create provably did not happen; try again at ``not_before``."""
+
+    not_before: float
+    reason: str
+    refused: bool
+    """Whether the upstream answered (a refusal for now, which counts) or was not reached (which does not)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Event):
+    """The upstream will not make this video, or has refused it too often."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted(Event):
+    """The receipt: the upstream has the job under this id."""
+
+    external_id: ExternalId
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLost(Event):
+    """A create was, or may have been, sent and its answer cannot be had."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observed(Event):
+    """The upstream is at work; what it says of how far it is."""
+
+    progress: float | None
+    estimated: bool = False
+    upstream_status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting(Event):
+    """Why nothing happens for now, in plain words; an empty text takes it back."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BecameOverdue(Event):
+    """It takes longer than it should. A flag, never an end."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamCompleted(Event):
+    """The upstream says that the video is ready."""
+
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamFailed(Event):
+    """The upstream says that there will be no video."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class LostUpstream(Event):
+    """An upstream that had accepted the job says, repeatedly, that it does not know it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Event):
+    """The file is in its place, checked and hashed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileLost(Event):
+    """The upstream finished, but its file cannot be had."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested(Event):
+    """A person wants it stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelConfirmed(Event):
+    """The upstream says that it stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelUnconfirmed(Event):
+    """The upstream cannot be stopped, or did not say so; we stop watching."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted(Event):
+    """The doubtful create was found upstream: by its id, from a list or from a person."""
+
+    external_id: ExternalId
+
+
+@dataclass(frozen=True, slots=True)
+class PayAgain(Event):
+    """A person, or a policy that a person chose, takes the risk of a second create."""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp(Event):
+    """A person closes a doubtful job and gives the credits back."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinalLimit(Event):
+    """The configured last moment has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted(Event):
+    """A person removed an ended job; its row stays for the books."""
+
+
+EVENTS: tuple[type[Event], ...] = (
+    Claimed, Postponed, Refused, Accepted, AnswerLost, Observed, Waiting, BecameOverdue, UpstreamCompleted,
+    UpstreamFailed, LostUpstream, Stored, FileLost, CancelRequested, CancelConfirmed, CancelUnconfirmed,
+    Adopted, PayAgain, GivenUp, FinalLimit, Deleted,
+)  # fmt: skip
+
+S = State
+TRANSITIONS: dict[State, dict[type[Event], State]] = {
+    S.QUEUED: {
+        Claimed: S.SUBMITTING,
+        Waiting: S.QUEUED,
+        CancelRequested: S.CANCELLED,
+        FinalLimit: S.FAILED,
+    },
+    S.SUBMITTING: {
+        Accepted: S.PROCESSING,
+        Postponed: S.QUEUED,
+        Refused: S.FAILED,
+        AnswerLost: S.UNKNOWN,
+        # The answer is still open: the wish is noted, and honoured when it is known.
+        CancelRequested: S.SUBMITTING,
+    },
+    S.PROCESSING: {
+        Observed: S.PROCESSING,
+        Waiting: S.PROCESSING,
+        BecameOverdue: S.PROCESSING,
+        UpstreamCompleted: S.STORING,
+        UpstreamFailed: S.FAILED,
+        LostUpstream: S.UNKNOWN,
+        CancelRequested: S.CANCELLING,
+        FinalLimit: S.FAILED,
+    },
+    S.STORING: {
+        Stored: S.COMPLETED,
+        FileLost: S.FAILED,
+        Waiting: S.STORING,
+        BecameOverdue: S.STORING,
+        CancelRequested: S.CANCELLING,
+        FinalLimit: S.FAILED,
+    },
+    S.UNKNOWN: {
+        Adopted: S.PROCESSING,
+        PayAgain: S.QUEUED,
+        GivenUp: S.FAILED,
+        Waiting: S.UNKNOWN,
+        CancelRequested: S.UNKNOWN,
+    },
+    S.CANCELLING: {
+        CancelConfirmed: S.CANCELLED,
+        CancelUnconfirmed: S.CANCELLED,
+        # Too late to cancel: it was finished, and paid for, so its owner gets it.
+        UpstreamCompleted: S.STORING,
+        UpstreamFailed: S.FAILED,
+        Waiting: S.CANCELLING,
+    },
+    S.COMPLETED: {Deleted: S.COMPLETED},
+    S.FAILED: {Deleted: S.FAILED},
+    S.CANCELLED: {Deleted: S.CANCELLED},
+}
+
+
+class IllegalTransition(Exception):
+    """The table has no such pair: a bug of ours, never something to be ignored."""
+
+    def __init__(self, state: State, event: Event) -> None:
+        super().__init__(f"a job that is {state} cannot take {type(event).__name__}")
+        self.state = state
+        self.event = event
+
+
+def allows(state: State, event: type[Event]) -> bool:
+    """Whether the table has the pair."""
+    return event in TRANSITIONS[state]
+
+
+def advance(job: Job, event: Event) -> Job:
+    """The job after *event*.
+
+    Returns *job* itself when nothing changed, so that "no news" is told from "news" with ``is``.
+
+    Raises:
+        IllegalTransition: the table has no such pair; the job is as it was.
+    """
+    state = TRANSITIONS[job.state].get(type(event))
+    if state is None:
+        raise IllegalTransition(job.state, event)
+    changed = _apply(replace(job, state=state), event)
+    if changed == job:
+        return job
+    if state in ENDED and job.state not in ENDED:
+        changed = replace(changed, finished_at=event.at, cancel_requested=False, note="")
+    return replace(changed, version=job.version + 1)
+
+
+def _apply(job: Job, event: Event) -> Job:
+    """The fields that *event* carries; the state is already the next one."""
+    match event:
+        case Claimed(at):
+            return replace(job, attempt=job.attempt + 1, submitted_at=at, note="")
+        case Postponed(_, not_before, reason, refused):
+            return replace(
+                job,
+                not_before=not_before,
+                note=reason,
+                refusals=job.refusals + 1 if refused else job.refusals,
+            )
+        case Refused(_, code, message) | UpstreamFailed(_, code, message) | FileLost(_, code, message):
+            return replace(job, error_code=code, error_message=message)
+        case Accepted(at, external_id) | Adopted(at, external_id):
+            return replace(job, external_id=external_id, accepted_at=at, note="", refusals=0)
+        case AnswerLost(_, reason) | LostUpstream(_, reason) | Waiting(_, reason):
+            return replace(job, note=reason)
+        case Observed(_, progress, estimated, upstream_status):
+            return _observed(job, progress, estimated, upstream_status)
+        case BecameOverdue():
+            return replace(job, overdue=True)
+        case UpstreamCompleted(_, expires_at):
+            return replace(
+                job, progress=max(job.progress, 99.0), progress_estimated=False, expires_at=expires_at,
+                cancel_requested=False, note="",
+            )  # fmt: skip
+        case Stored():
+            return replace(job, progress=100.0, progress_estimated=False, overdue=False)
+        case CancelRequested():
+            return job if job.state in ENDED else replace(job, cancel_requested=True)
+        case PayAgain():
+            # The old id, if there was one, belongs to the attempt; the next one starts from nothing.
+            return replace(
+                job, external_id=None, accepted_at=None, progress=0.0, progress_estimated=False,
+                not_before=0.0, refusals=0, note="", overdue=False,
+            )  # fmt: skip
+        case GivenUp():
+            return replace(
+                job, error_code="given_up",
+                error_message="The upstream's answer was lost and an administrator closed the job.",
+            )  # fmt: skip
+        case FinalLimit():
+            return replace(
+                job, error_code="final_limit",
+                error_message="The video was not ready before the gateway's final limit.",
+            )  # fmt: skip
+        case Deleted(at):
+            return replace(job, deleted_at=at)
+    return job
+
+
+def _observed(job: Job, progress: float | None, estimated: bool, upstream_status: str) -> Job:
+    """Progress never goes back within an attempt, stays below 100 until the file is stored, and a real
+    number is never replaced by a guess."""
+    job = replace(job, upstream_status=upstream_status, note="")
+    if progress is None or (estimated and job.progress > 0 and not job.progress_estimated):
+        return job
+    bounded = min(99.0, max(0.0, progress))
+    if bounded < job.progress and not (job.progress_estimated and not estimated):
+        return job
+    return replace(job, progress=max(job.progress, bounded), progress_estimated=estimated)
+
+
+def mermaid() -> str:
+    """The table as a Mermaid state diagram, for README; events that keep the state are left out."""
+    lines = ["stateDiagram-v2", "    [*] --> queued"]
+    for state, row in TRANSITIONS.items():
+        targets: dict[State, list[str]] = {}
+        for event, target in row.items():
+            if target is not state:
+                targets.setdefault(target, []).append(event.__name__)
+        lines += [f"    {state} --> {target}: {', '.join(names)}" for target, names in targets.items()]
+    lines += [f"    {state} --> [*]" for state in State if state in ENDED]
+    return "\n".join(lines)

@@ -1,0 +1,169 @@
+"""Every error that reaches a person: its code, HTTP status and WebSocket close code, in one catalogue.
+
+A message is one clear sentence and says what to do. Anything outside this tree is a bug: logged in full,
+told to nobody.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class GatewayError(Exception):
+    """An error that a caller is told about. Subclasses fix the code and the statuses."""
+
+    code = "internal_error"
+    http_status = 500
+    type = "server_error"
+    """The class of error in OpenAI's envelope."""
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.retry_after = retry_after
+
+    def envelope(self, request_id: str) -> dict[str, object]:
+        """The body that every surface answers with; OpenAI's shape and one field more."""
+        return {
+            "error": {
+                "code": self.code,
+                "message": self.message,
+                "type": self.type,
+                "param": self.param,
+                "requestId": request_id,
+            }
+        }
+
+
+class InvalidRequest(GatewayError):
+    """The request cannot be what its sender meant."""
+
+    code, http_status, type = "invalid_request", 400, "invalid_request_error"
+
+
+class UnknownModel(InvalidRequest):
+    """No configured upstream offers the model."""
+
+    code = "model_not_found"
+
+
+class UnsupportedByUpstream(InvalidRequest):
+    """The upstream that offers the model cannot do this."""
+
+    code = "unsupported_by_upstream"
+
+
+class NotAuthenticated(GatewayError):
+    """No credential, or one that is no longer good."""
+
+    code, http_status, type = "not_authenticated", 401, "authentication_error"
+
+
+class InsufficientCredits(GatewayError):
+    """The balance does not cover the price."""
+
+    code, http_status, type = "insufficient_credits", 402, "insufficient_quota"
+
+
+class Forbidden(GatewayError):
+    """The caller's role does not allow it."""
+
+    code, http_status, type = "forbidden", 403, "permission_error"
+
+
+class CrossOrigin(Forbidden):
+    """A page of another origin tried to act in a signed-in person's name."""
+
+    code = "cross_origin"
+
+
+class NotFound(GatewayError):
+    """It does not exist, or it is not the caller's: the answer is the same."""
+
+    code, http_status, type = "not_found", 404, "invalid_request_error"
+
+
+class MethodNotAllowed(GatewayError):
+    code, http_status, type = "method_not_allowed", 405, "invalid_request_error"
+
+
+class Conflict(GatewayError):
+    """The thing is in a state that does not allow it."""
+
+    code, http_status, type = "conflict", 409, "invalid_request_error"
+
+
+class NotFinished(Conflict):
+    """Deleting is for ended jobs."""
+
+    code = "not_finished"
+
+
+class NotReady(Conflict):
+    """The file is not there yet."""
+
+    code = "not_ready"
+
+
+class AlreadyEnded(Conflict):
+    """There is nothing left to cancel."""
+
+    code = "already_ended"
+
+
+class Gone(GatewayError):
+    """The job is known, its file is not kept any more."""
+
+    code, http_status, type = "gone", 410, "invalid_request_error"
+
+
+class TooLarge(GatewayError):
+    code, http_status, type = "too_large", 413, "invalid_request_error"
+
+
+class UnsupportedMediaType(GatewayError):
+    code, http_status, type = "unsupported_media_type", 415, "invalid_request_error"
+
+
+class RangeNotSatisfiable(GatewayError):
+    code, http_status, type = "range_not_satisfiable", 416, "invalid_request_error"
+
+
+class Unavailable(GatewayError):
+    """The gateway is starting, stopping, or overloaded."""
+
+    code, http_status = "unavailable", 503
+
+
+class StorageFull(GatewayError):
+    """The disk is full: nothing new is taken, what is stored stays readable."""
+
+    code, http_status = "storage_full", 507
+
+
+class StorageFailed(GatewayError):
+    """The database could not commit; nothing of the request was kept."""
+
+    code, http_status = "storage_failed", 503
+
+
+class StartupError(Exception):
+    """The gateway cannot start, or a command cannot run; the text says why and what to do."""
+
+
+class CloseCode(IntEnum):
+    """WebSocket close codes. 4000-4399: come back. 4400-4499: do not."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    BAD_MESSAGE = 1008
+    TOO_BIG = 1009
+    RESTARTING = 1012
+    LIMIT_REACHED = 1013
+    TOO_SLOW = 4000
+    EXPIRED = 4001
+    RESYNC = 4002
+    TOO_MANY_MESSAGES = 4003
+    NOT_AUTHENTICATED = 4401
+    FORBIDDEN = 4403

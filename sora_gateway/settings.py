@@ -1,0 +1,233 @@
+"""Every setting: name, default, bounds and help line, once.
+
+``config.example.toml`` is generated from this module and compared with it by a test. Order of sources:
+command line > environment > ``.env`` > secrets directory > ``config.toml`` > defaults here.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from sora_gateway.errors import StartupError
+
+Seconds = Annotated[float, Field(gt=0)]
+UpstreamName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+Size = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")]
+
+
+class Section(BaseModel):
+    """One table of the configuration; an unknown key is an error that names it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(Section):
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on; other people reach it on 0.0.0.0."
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    max_body: int = Field(default=1 << 20, ge=1024, description="Largest accepted request body, in bytes.")
+    max_connections: int = Field(default=2000, ge=0, description="Open connections at once; 0 is unlimited.")
+
+
+class Upstream(Section):
+    dialect: Literal["openai"] = Field(default="openai", description="The wire language that it speaks.")
+    profile: str = Field(default="generic", description="Its known divergences: generic or openai.")
+    base_url: str = Field(
+        ..., pattern=r"^https?://", description="Where its API lives, usually ending in /v1."
+    )
+    api_key: SecretStr = Field(
+        default=SecretStr(""), description="The key that it gave you; better set in the environment."
+    )
+    models: dict[str, str] = Field(
+        default_factory=dict,
+        description="What people ask for = what this upstream calls it; empty lets every name through.",
+    )
+    sizes: tuple[Size, ...] = Field(
+        default=(), description="Sizes that it can make; empty allows every well-formed one."
+    )
+    seconds: tuple[int, ...] = Field(
+        default=(), description="Durations that it can make; empty allows 1 to 60."
+    )
+    max_concurrent: int = Field(default=4, ge=0, description="Its jobs in flight at once; 0 is unlimited.")
+    max_creating: int = Field(
+        default=2, ge=1, description="Paid creates in flight at once: what a crash can leave in doubt."
+    )
+
+
+class Polling(Section):
+    policy: Literal["stepped", "fixed"] = Field(
+        default="stepped", description="How upstreams are polled: stepped or fixed."
+    )
+    min_interval: Seconds = Field(
+        default=2.0, description="Never look more often than this, in seconds; also the interval of fixed."
+    )
+    max_interval: Seconds = Field(
+        default=60.0, description="Never look less often, in seconds, unless a job is overdue."
+    )
+
+
+class Simulator(Section):
+    duration: Seconds = Field(default=8.0, description="Median seconds that a simulated video takes.")
+    sigma: float = Field(default=0.25, ge=0, le=3, description="Spread of the durations (log-normal).")
+    failure_rate: float = Field(default=0.0, ge=0, le=1, description="Share of jobs that fail, 0 to 1.")
+    render: Literal["full", "clip"] = Field(
+        default="full",
+        description="full draws the prompt into a real video (needs the media extra); clip serves one shipped file.",
+    )
+    directives: bool = Field(default=False, description="Obey [[fault:...]] in prompts; for tests.")
+
+
+class Jobs(Section):
+    max_prompt: int = Field(default=32000, ge=0, description="Longest prompt, in characters; 0 is unlimited.")
+    create_attempts: int = Field(default=5, ge=1, description="Refusals in a row after which a job fails.")
+    create_timeout: Seconds = Field(
+        default=60.0, description="Seconds that one paid create may take, in total."
+    )
+    overdue_after: Seconds = Field(
+        default=1800.0, description="Seconds after which an accepted job is called overdue."
+    )
+    final_limit: Seconds = Field(
+        default=172800.0, description="Seconds after which an unfinished job is ended."
+    )
+
+
+class Media(Section):
+    downloads: int = Field(default=4, ge=1, description="Files fetched from upstreams at once.")
+    max_file: int = Field(default=2 << 30, ge=1024, description="Largest result file, in bytes.")
+    min_free_disk: int = Field(
+        default=256 << 20,
+        ge=0,
+        description="Below this many free bytes nothing new is taken or sent; 0 turns it off.",
+    )
+    url_lifetime: Seconds = Field(
+        default=3600.0, description="Seconds for which a signed file address works."
+    )
+
+
+class Realtime(Section):
+    heartbeat: Seconds = Field(default=15.0, description="Seconds between SSE heartbeats.")
+    sse_max_age: Seconds = Field(
+        default=1800.0,
+        description="Seconds after which an SSE stream is ended so that the client reconnects.",
+    )
+    auth_timeout: Seconds = Field(
+        default=10.0, description="Seconds that a WebSocket may take to authenticate."
+    )
+    topics: int = Field(default=100, ge=0, description="Subscriptions on one WebSocket; 0 is unlimited.")
+    replay: int = Field(
+        default=1000, ge=1, description="Events replayed to a returning client at most; beyond it, a reset."
+    )
+
+
+class Credits(Section):
+    enabled: bool = Field(
+        default=False, description="Whether credits stop anybody; without it every price is 0."
+    )
+    starting_balance: int = Field(default=0, ge=0, description="Credits that a new person gets.")
+    on_cancel: Literal["settle", "release"] = Field(
+        default="settle",
+        description="A job cancelled after the upstream took it, with no word that it stopped: settle or release.",
+    )
+
+
+class Pricing(Section):
+    per_video: int = Field(default=0, ge=0, description="Credits for every video.")
+    per_second: int = Field(default=0, ge=0, description="Credits for every second of it.")
+
+
+class Log(Section):
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="What is written to stderr: debug, info, warning or error."
+    )
+
+
+class Settings(BaseSettings):
+    """The whole configuration, immutable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SORA_GATEWAY_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    data_dir: Path = Field(
+        default=Path("data"), description="Database, files, secrets and lock: everything lives here."
+    )
+    server: Server = Server()
+    upstreams: dict[UpstreamName, Upstream] = Field(default_factory=dict)
+    polling: Polling = Polling()
+    simulator: Simulator = Simulator()
+    jobs: Jobs = Jobs()
+    media: Media = Media()
+    realtime: Realtime = Realtime()
+    credits: Credits = Credits()
+    pricing: Pricing = Pricing()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=settings_cls.model_config.get("toml_file"))
+        return init_settings, env_settings, dotenv_settings, file_secret_settings, toml
+
+
+def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
+    """Reads every source once.
+
+    *config* must exist when given; without it ``config.toml`` in the working directory is read if there is
+    one. *overrides* are command-line flags, nested as dicts.
+
+    Raises:
+        StartupError: a file is missing or not TOML, a key is unknown or a value out of bounds; the text names it.
+    """
+    if config is not None and not config.is_file():
+        raise StartupError(f"There is no configuration file at {config}.")
+    path = config or Path("config.toml")
+    secrets = os.environ.get("CREDENTIALS_DIRECTORY")
+
+    class Sourced(Settings):
+        model_config = SettingsConfigDict(
+            toml_file=path if path.is_file() else None,
+            secrets_dir=secrets if secrets and os.path.isdir(secrets) else None,
+        )
+
+    try:
+        return Sourced(**overrides)
+    except ValidationError as error:
+        raise StartupError("The configuration is not valid:\n" + "\n".join(_complaints(error))) from None
+    except SettingsError as error:
+        raise StartupError(f"The configuration cannot be read: {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise StartupError(f"{path} is not valid TOML: {error}.") from None
+
+
+def _complaints(error: ValidationError) -> list[str]:
+    """One line per wrong key; values are left out because they may be secrets."""
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False):
+        key = ".".join(str(part) for part in problem["loc"])
+        reason = "unknown key" if problem["type"] == "extra_forbidden" else problem["msg"]
+        lines.append(f"  {key}: {reason}")
+    return lines

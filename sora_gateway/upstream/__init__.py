@@ -1,0 +1,1 @@
+"""External APIs turned into observations; nothing here touches the store."""

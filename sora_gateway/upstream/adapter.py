@@ -1,0 +1,128 @@
+"""What the supervisor may ask of an upstream, whatever language it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from sora_gateway.core.job import ExternalId
+from sora_gateway.core.observation import Look
+from sora_gateway.core.outcome import CreateAnswer, RejectRules
+
+
+@dataclass(frozen=True, slots=True)
+class CreateOrder:
+    """One paid create. *attempt_id* is ours (``attempt_<hex>``) and goes along as the request id."""
+
+    attempt_id: str
+    prompt: str
+    model: str
+    """The upstream's own name for the model."""
+    seconds: int
+    size: str
+    """``WIDTHxHEIGHT``"""
+    image: bytes | None = None
+    image_type: str = ""
+
+
+class CancelAnswer(StrEnum):
+    CONFIRMED = "confirmed"
+    """The upstream says that it stopped."""
+    UNSUPPORTED = "unsupported"
+    """It has no way to stop a job."""
+    FINISHED = "finished"
+    """It is past stopping: look at it."""
+    TROUBLE = "trouble"
+    """No usable answer; worth asking again."""
+
+
+class Variant(StrEnum):
+    VIDEO = "video"
+    THUMBNAIL = "thumbnail"
+    SPRITESHEET = "spritesheet"
+
+
+class ContentTrouble(Exception):
+    """The file cannot be had now. *kind* says what to do; *retry_after* in seconds."""
+
+    class Kind(StrEnum):
+        NOT_YET = "not_yet"
+        """404 or 409: it says that it is still at it."""
+        EXPIRED = "expired"
+        """401, 403, 404 or 410 on a result address: look at the job again for a fresh one."""
+        NOT_MEDIA = "not_media"
+        """It answered something that is no media (HTML, JSON without an address)."""
+        TOO_LARGE = "too_large"
+        INTERRUPTED = "interrupted"
+        """Broken, slow or refused in transit: resume."""
+        UNSUPPORTED = "unsupported"
+        """This upstream has no such variant."""
+
+    def __init__(self, kind: Kind, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.retry_after = retry_after
+
+
+@dataclass(slots=True)
+class Content:
+    """An open download. *offset* is where the bytes really start: 0 when the upstream ignored the range."""
+
+    offset: int
+    total: int | None
+    """Length of the whole file if declared."""
+    content_type: str
+    etag: str | None
+    chunks: AsyncIterator[bytes]
+    """Raises :class:`ContentTrouble` when the transfer breaks or stays below the minimum throughput."""
+
+
+class Adapter(Protocol):
+    """One configured upstream. No method raises anything but what it names; cancellation passes through."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def rules(self) -> RejectRules: ...
+
+    @property
+    def min_poll_interval(self) -> float:
+        """Seconds below which polling this server is pointless."""
+        ...
+
+    async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:
+        """Sends the paid create once. *timeout* is a total deadline in seconds. Never raises, never retries."""
+        ...
+
+    async def look(self, external_id: ExternalId) -> Look:
+        """Asks for one job. Never raises."""
+        ...
+
+    async def cancel(self, external_id: ExternalId) -> CancelAnswer:
+        """Asks the upstream to stop. Never raises."""
+        ...
+
+    def open_content(
+        self,
+        external_id: ExternalId,
+        result_url: str | None,
+        variant: Variant,
+        offset: int = 0,
+        etag: str | None = None,
+    ) -> AbstractAsyncContextManager[Content]:
+        """Opens a result file from *offset* (``Range`` with ``If-Range: etag``).
+
+        Raises:
+            ContentTrouble: it cannot be had now.
+        """
+        ...
+
+    async def probe(self) -> str:
+        """Checks reachability and credentials without spending: one sentence, starting with ``ok`` when all is well."""
+        ...
+
+    async def aclose(self) -> None: ...
