@@ -1,0 +1,1 @@
+"""How the gateway behaves, told by example; test_story.py comes first."""
