@@ -1,0 +1,154 @@
+-- Made by `make schema` from the migrations; a test compares.
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL, 
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+CREATE TABLE events (
+    seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+    job_id TEXT NOT NULL, 
+    owner TEXT NOT NULL, 
+    job_seq INTEGER NOT NULL, 
+    step TEXT NOT NULL, 
+    payload TEXT NOT NULL, 
+    at FLOAT NOT NULL, 
+    final BOOLEAN NOT NULL
+);
+CREATE INDEX ix_events_job_id_seq ON events (job_id, seq);
+CREATE INDEX ix_events_owner_seq ON events (owner, seq);
+CREATE TABLE meta (
+    "key" TEXT NOT NULL, 
+    value TEXT NOT NULL, 
+    CONSTRAINT pk_meta PRIMARY KEY ("key")
+);
+CREATE TABLE users (
+    id TEXT NOT NULL, 
+    email TEXT NOT NULL, 
+    role TEXT NOT NULL, 
+    password_hash TEXT, 
+    available INTEGER NOT NULL, 
+    held INTEGER NOT NULL, 
+    created_at FLOAT NOT NULL, 
+    disabled_at FLOAT, 
+    CONSTRAINT pk_users PRIMARY KEY (id), 
+    CONSTRAINT ck_users_role CHECK (role IN ('admin', 'member', 'viewer')), 
+    CONSTRAINT ck_users_balance CHECK (available >= 0 AND held >= 0), 
+    CONSTRAINT uq_users_email UNIQUE (email)
+);
+CREATE TABLE api_keys (
+    id TEXT NOT NULL, 
+    user_id TEXT NOT NULL, 
+    name TEXT NOT NULL, 
+    prefix TEXT NOT NULL, 
+    key_hash TEXT NOT NULL, 
+    created_at FLOAT NOT NULL, 
+    last_used_at FLOAT, 
+    revoked_at FLOAT, 
+    CONSTRAINT pk_api_keys PRIMARY KEY (id), 
+    CONSTRAINT fk_api_keys_user_id FOREIGN KEY(user_id) REFERENCES users (id), 
+    CONSTRAINT uq_api_keys_key_hash UNIQUE (key_hash)
+);
+CREATE INDEX ix_api_keys_user_id ON api_keys (user_id);
+CREATE TABLE jobs (
+    id TEXT NOT NULL, 
+    owner TEXT NOT NULL, 
+    prompt TEXT NOT NULL, 
+    model TEXT NOT NULL, 
+    upstream TEXT NOT NULL, 
+    upstream_model TEXT NOT NULL, 
+    seconds INTEGER NOT NULL, 
+    size TEXT NOT NULL, 
+    created_at FLOAT NOT NULL, 
+    state TEXT NOT NULL, 
+    version INTEGER NOT NULL, 
+    attempt INTEGER NOT NULL, 
+    refusals INTEGER NOT NULL, 
+    not_before FLOAT NOT NULL, 
+    external_id TEXT, 
+    progress FLOAT NOT NULL, 
+    progress_estimated BOOLEAN NOT NULL, 
+    upstream_status TEXT NOT NULL, 
+    overdue BOOLEAN NOT NULL, 
+    cancel_requested BOOLEAN NOT NULL, 
+    submitted_at FLOAT, 
+    accepted_at FLOAT, 
+    finished_at FLOAT, 
+    expires_at FLOAT, 
+    note TEXT NOT NULL, 
+    error_code TEXT, 
+    error_message TEXT, 
+    credits INTEGER NOT NULL, 
+    retry_of TEXT, 
+    deleted_at FLOAT, 
+    CONSTRAINT pk_jobs PRIMARY KEY (id), 
+    CONSTRAINT ck_jobs_ended_has_a_time CHECK ((state IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)), 
+    CONSTRAINT ck_jobs_progress CHECK (progress >= 0 AND progress <= 100 AND (progress < 100 OR state = 'completed')), 
+    CONSTRAINT ck_jobs_failed_has_a_reason CHECK (state <> 'failed' OR error_code IS NOT NULL), 
+    CONSTRAINT ck_jobs_state CHECK (state IN ('queued', 'submitting', 'processing', 'storing', 'unknown', 'cancelling', 'completed', 'failed', 'cancelled')), 
+    CONSTRAINT ck_jobs_accepted_has_external_id CHECK (state NOT IN ('processing', 'storing', 'cancelling', 'completed') OR external_id IS NOT NULL), 
+    CONSTRAINT ck_jobs_intent_before_create CHECK (state NOT IN ('submitting', 'processing', 'storing', 'unknown', 'cancelling', 'completed') OR attempt > 0), 
+    CONSTRAINT fk_jobs_owner FOREIGN KEY(owner) REFERENCES users (id)
+);
+CREATE INDEX ix_jobs_owner_created_at ON jobs (owner, created_at, id);
+CREATE INDEX ix_jobs_unfinished ON jobs (created_at) WHERE state NOT IN ('completed', 'failed', 'cancelled');
+CREATE UNIQUE INDEX uq_jobs_upstream_external_id ON jobs (upstream, external_id) WHERE external_id IS NOT NULL;
+CREATE TABLE login_links (
+    token_hash TEXT NOT NULL, 
+    user_id TEXT, 
+    expires_at FLOAT NOT NULL, 
+    CONSTRAINT pk_login_links PRIMARY KEY (token_hash), 
+    CONSTRAINT fk_login_links_user_id FOREIGN KEY(user_id) REFERENCES users (id)
+);
+CREATE TABLE sessions (
+    token_hash TEXT NOT NULL, 
+    user_id TEXT NOT NULL, 
+    created_at FLOAT NOT NULL, 
+    expires_at FLOAT NOT NULL, 
+    CONSTRAINT pk_sessions PRIMARY KEY (token_hash), 
+    CONSTRAINT fk_sessions_user_id FOREIGN KEY(user_id) REFERENCES users (id)
+);
+CREATE INDEX ix_sessions_user_id ON sessions (user_id);
+CREATE TABLE assets (
+    job_id TEXT NOT NULL, 
+    variant TEXT NOT NULL, 
+    path TEXT NOT NULL, 
+    media_type TEXT NOT NULL, 
+    size INTEGER NOT NULL, 
+    sha256 TEXT NOT NULL, 
+    CONSTRAINT pk_assets PRIMARY KEY (job_id, variant), 
+    CONSTRAINT ck_assets_variant CHECK (variant IN ('video', 'thumbnail', 'spritesheet')), 
+    CONSTRAINT fk_assets_job_id FOREIGN KEY(job_id) REFERENCES jobs (id)
+);
+CREATE TABLE attempts (
+    id TEXT NOT NULL, 
+    job_id TEXT NOT NULL, 
+    number INTEGER NOT NULL, 
+    upstream TEXT NOT NULL, 
+    sent_at FLOAT NOT NULL, 
+    outcome TEXT, 
+    external_id TEXT, 
+    http_status INTEGER, 
+    detail TEXT NOT NULL, 
+    answered_at FLOAT, 
+    CONSTRAINT pk_attempts PRIMARY KEY (id), 
+    CONSTRAINT ck_attempts_outcome CHECK (outcome IS NULL OR outcome IN ('not_sent', 'refused_for_now', 'out_of_order', 'refused', 'receipt', 'known', 'unknown', 'adopted', 'pay_again', 'given_up')), 
+    CONSTRAINT fk_attempts_job_id FOREIGN KEY(job_id) REFERENCES jobs (id)
+);
+CREATE INDEX ix_attempts_job_id ON attempts (job_id);
+CREATE TABLE ledger (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+    user_id TEXT NOT NULL, 
+    job_id TEXT, 
+    kind TEXT NOT NULL, 
+    available INTEGER NOT NULL, 
+    held INTEGER NOT NULL, 
+    note TEXT NOT NULL, 
+    at FLOAT NOT NULL, 
+    CONSTRAINT ck_ledger_kind CHECK (kind IN ('grant', 'hold', 'settle', 'release', 'adjust', 'redeem')), 
+    CONSTRAINT fk_ledger_job_id FOREIGN KEY(job_id) REFERENCES jobs (id), 
+    CONSTRAINT fk_ledger_user_id FOREIGN KEY(user_id) REFERENCES users (id)
+);
+CREATE INDEX ix_ledger_user_id_id ON ledger (user_id, id);
+CREATE UNIQUE INDEX uq_ledger_job_id_end ON ledger (job_id) WHERE kind IN ('settle', 'release');
+CREATE UNIQUE INDEX uq_ledger_job_id_hold ON ledger (job_id) WHERE kind = 'hold';
+CREATE TRIGGER ledger_refuses_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is immutable'); END;
+CREATE TRIGGER ledger_refuses_delete BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is immutable'); END;

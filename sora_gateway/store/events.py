@@ -1,0 +1,74 @@
+"""The event log: appended in the transaction of the change, read for replay.
+
+One writer means that sequence order is commit order: whoever has seen ``seq`` misses nothing below it.
+AUTOINCREMENT means that a number is never used twice, also after trimming.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sora_gateway.core.job import Event, Job
+from sora_gateway.core.messages import StoredEvent, public_state
+from sora_gateway.store.readers import Readers
+from sora_gateway.store.writer import Transaction
+
+_COLUMNS = "seq, job_id, owner, job_seq, step, payload, at, final"
+
+
+def append(tx: Transaction, job: Job, event: Event | None, at: float) -> None:
+    """Writes what *event* changed and puts it up for telling; None is the accept itself."""
+    state = public_state(job, event, at)
+    payload = state.model_dump_json(by_alias=True)
+    cursor = tx.execute(
+        "INSERT INTO events (job_id, owner, job_seq, step, payload, at, final) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (job.id, job.owner, job.version, state.step, payload, at, job.ended),
+    )
+    assert cursor.lastrowid is not None
+    tx.events.append(
+        StoredEvent(cursor.lastrowid, job.id, job.owner, job.version, state.step, payload, at, job.ended)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose events: one job's, one owner's, or with neither everybody's (an administrator's "all")."""
+
+    job_id: str | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What happened after a sequence number. Incomplete means: take a snapshot instead."""
+
+    events: list[StoredEvent]
+    complete: bool
+
+
+async def head(readers: Readers) -> int:
+    """The last sequence number given out, 0 for an empty log."""
+    row = await readers.one("SELECT seq FROM sqlite_sequence WHERE name = 'events'")
+    return row["seq"] if row else 0
+
+
+async def oldest(readers: Readers) -> int:
+    """The first sequence number still in the log, 0 for an empty log."""
+    row = await readers.one("SELECT min(seq) AS seq FROM events")
+    return (row["seq"] or 0) if row else 0
+
+
+async def after(readers: Readers, scope: Scope, seq: int, limit: int) -> Replay:
+    """Events of *scope* with a greater number than *seq*, at most *limit*."""
+    where, parameters = ["seq > ?"], [seq]
+    arguments: list[object] = list(parameters)
+    for column, value in (("job_id", scope.job_id), ("owner", scope.owner)):
+        if value is not None:
+            where.append(f"{column} = ?")
+            arguments.append(value)
+    rows = await readers.all(
+        f"SELECT {_COLUMNS} FROM events WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?",  # noqa: S608
+        (*arguments, limit + 1),
+    )
+    found = [StoredEvent(**{**dict(row), "final": bool(row["final"])}) for row in rows[:limit]]
+    return Replay(found, complete=len(rows) <= limit)

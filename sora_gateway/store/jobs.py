@@ -1,0 +1,237 @@
+"""Jobs, attempts and assets as rows. Two small functions convert between a row and the frozen Job."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sora_gateway.core.asset import StoredFile
+from sora_gateway.core.job import Event, ExternalId, Job, JobId, State
+from sora_gateway.core.money import Movement
+from sora_gateway.core.principal import Principal
+from sora_gateway.errors import NotFound
+from sora_gateway.store import events, ledger
+from sora_gateway.store.readers import Readers
+from sora_gateway.store.writer import Transaction
+
+COLUMNS = tuple(f.name for f in fields(Job))
+_SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"  # noqa: S608 - names of our own dataclass
+_INSERT = f"INSERT INTO jobs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+_UNFINISHED = "state NOT IN ('completed', 'failed', 'cancelled')"
+_FLAGS = frozenset({"progress_estimated", "overdue", "cancel_requested"})
+
+
+class Stale(Exception):
+    """Somebody else wrote the job meanwhile: a bug, because only its watcher may."""
+
+
+class ExternalIdTaken(Exception):
+    """Another job of this upstream has the id already: it proves nothing about this create."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A create that is about to leave."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of the latest create."""
+
+    outcome: str
+    external_id: str | None = None
+    http_status: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which of the visible jobs to list. *after* is the id of the last one of the page before."""
+
+    limit: int = 50
+    after: str | None = None
+    ascending: bool = False
+    states: tuple[State, ...] = ()
+
+
+def job_of(row: sqlite3.Row) -> Job:
+    values: dict[str, Any] = dict(row)
+    for flag in _FLAGS:
+        values[flag] = bool(values[flag])
+    values["state"] = State(values["state"])
+    return Job(**values)
+
+
+# --- writing (on the writer's transaction) -----------------------------------------------------------
+
+
+def insert(tx: Transaction, job: Job) -> None:
+    """Accepts *job*: row, hold and first event together.
+
+    Raises:
+        InsufficientCredits: the owner's balance does not cover the price.
+    """
+    tx.execute(_INSERT, tuple(getattr(job, name) for name in COLUMNS))
+    ledger.hold(tx, job)
+    events.append(tx, job, None, job.created_at)
+
+
+def save(
+    tx: Transaction,
+    before: Job,
+    after: Job,
+    event: Event,
+    movement: Movement,
+    attempt: Intent | Answered | None = None,
+    assets: tuple[StoredFile, ...] = (),
+) -> None:
+    """Writes one change: row, attempt, assets, money and event in the caller's transaction.
+
+    Raises:
+        Stale: the row is not what *before* says.
+        ExternalIdTaken: the upstream's id belongs to another job.
+    """
+    changed = [name for name in COLUMNS if getattr(before, name) != getattr(after, name)]
+    assignments = ", ".join(f"{name} = ?" for name in changed)
+    try:
+        cursor = tx.execute(
+            f"UPDATE jobs SET {assignments} WHERE id = ? AND version = ?",  # noqa: S608 - our own column names
+            (*(getattr(after, name) for name in changed), before.id, before.version),
+        )
+    except sqlite3.IntegrityError as error:
+        if "external_id" in changed and error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+            raise ExternalIdTaken(after.external_id) from None
+        raise
+    if cursor.rowcount != 1:
+        raise Stale(f"{before.id} is not at version {before.version}")
+    if isinstance(attempt, Intent):
+        tx.execute(
+            "INSERT INTO attempts (id, job_id, number, upstream, sent_at, detail) VALUES (?, ?, ?, ?, ?, '')",
+            (attempt.id, after.id, after.attempt, after.upstream, event.at),
+        )
+    elif attempt is not None:
+        tx.execute(
+            "UPDATE attempts SET outcome = ?, external_id = coalesce(?, external_id), http_status = coalesce(?, http_status),"
+            " detail = CASE WHEN ? = '' THEN detail ELSE ? END, answered_at = ? WHERE job_id = ? AND number = ?",
+            (
+                attempt.outcome, attempt.external_id, attempt.http_status, attempt.detail, attempt.detail, event.at,
+                after.id, after.attempt,
+            ),
+        )  # fmt: skip
+    for asset in assets:
+        tx.execute(
+            "INSERT OR REPLACE INTO assets (job_id, variant, path, media_type, size, sha256) VALUES (?, ?, ?, ?, ?, ?)",
+            (after.id, asset.variant, asset.path, asset.media_type, asset.size, asset.sha256),
+        )
+    if after.deleted_at is not None and before.deleted_at is None:
+        tx.execute("DELETE FROM assets WHERE job_id = ?", (after.id,))
+    ledger.apply(tx, after, movement, event.at)
+    events.append(tx, after, event, event.at)
+
+
+# --- reading -----------------------------------------------------------------------------------------
+
+
+async def unfinished(readers: Readers) -> list[Job]:
+    """Every job that needs a watcher, oldest first."""
+    return [
+        job_of(row) for row in await readers.all(f"{_SELECT} WHERE {_UNFINISHED} ORDER BY created_at, id")
+    ]
+
+
+async def get(readers: Readers, job_id: JobId) -> Job | None:
+    """The job by our id, whoever owns it, deleted or not; for the supervisor only."""
+    row = await readers.one(f"{_SELECT} WHERE id = ?", (job_id,))
+    return job_of(row) if row else None
+
+
+async def find(readers: Readers, text: str, principal: Principal) -> Job:
+    """The job that goes by *text* among those *principal* may see: our id first, then the upstream's.
+
+    Raises:
+        NotFound: there is none, it is not theirs, or several upstreams use the id.
+    """
+    mine = "deleted_at IS NULL AND (? OR owner = ?)"
+    scope = (principal.sees_all, principal.user_id)
+    rows = await readers.all(f"{_SELECT} WHERE id = ? AND {mine}", (text, *scope))
+    if not rows:
+        rows = await readers.all(f"{_SELECT} WHERE external_id = ? AND {mine} LIMIT 2", (text, *scope))
+    if len(rows) != 1:
+        raise NotFound("There is no video by that id.")
+    return job_of(rows[0])
+
+
+async def page(readers: Readers, principal: Principal, wanted: Filter) -> tuple[list[Job], bool]:
+    """One page of visible jobs, newest first unless *ascending*, and whether more follow.
+
+    The order is (created_at, id), so jobs of the same moment are neither repeated nor lost between pages.
+
+    Raises:
+        NotFound: *after* names no visible job.
+    """
+    where, parameters = ["deleted_at IS NULL", "(? OR owner = ?)"], [principal.sees_all, principal.user_id]
+    arguments: list[Any] = list(parameters)
+    if wanted.states:
+        where.append(f"state IN ({', '.join('?' * len(wanted.states))})")
+        arguments += wanted.states
+    if wanted.after is not None:
+        last = await find(readers, wanted.after, principal)
+        where.append(f"(created_at, id) {'>' if wanted.ascending else '<'} (?, ?)")
+        arguments += [last.created_at, last.id]
+    order = "created_at, id" if wanted.ascending else "created_at DESC, id DESC"
+    rows = await readers.all(
+        f"{_SELECT} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ?", (*arguments, wanted.limit + 1)
+    )
+    return [job_of(row) for row in rows[: wanted.limit]], len(rows) > wanted.limit
+
+
+async def counts(readers: Readers, principal: Principal) -> dict[State, int]:
+    """How many visible jobs are in each state."""
+    rows = await readers.all(
+        "SELECT state, count(*) AS jobs FROM jobs WHERE deleted_at IS NULL AND (? OR owner = ?) GROUP BY state",
+        (principal.sees_all, principal.user_id),
+    )
+    return {State(row["state"]): row["jobs"] for row in rows}
+
+
+async def assets(readers: Readers, job_id: str) -> Mapping[str, StoredFile]:
+    """The stored files of a job by variant."""
+    rows = await readers.all(
+        "SELECT variant, path, media_type, size, sha256 FROM assets WHERE job_id = ?", (job_id,)
+    )
+    return {row["variant"]: StoredFile(**dict(row)) for row in rows}
+
+
+async def assets_of_many(readers: Readers, job_ids: list[JobId]) -> dict[str, list[str]]:
+    """The variants that each of these jobs has stored."""
+    found: dict[str, list[str]] = {}
+    marks = ", ".join("?" * len(job_ids))
+    for row in await readers.all(f"SELECT job_id, variant FROM assets WHERE job_id IN ({marks})", job_ids):  # noqa: S608
+        found.setdefault(row["job_id"], []).append(row["variant"])
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One paid create as the books have it."""
+
+    id: str
+    number: int
+    upstream: str
+    sent_at: float
+    outcome: str | None
+    external_id: ExternalId | None
+    http_status: int | None
+    detail: str
+    answered_at: float | None
+
+
+async def attempts(readers: Readers, job_id: str) -> list[AttemptRecord]:
+    """Every create that was, or may have been, sent for a job, in order."""
+    names = ", ".join(f.name for f in fields(AttemptRecord))
+    rows = await readers.all(f"SELECT {names} FROM attempts WHERE job_id = ? ORDER BY number", (job_id,))  # noqa: S608
+    return [AttemptRecord(**dict(row)) for row in rows]

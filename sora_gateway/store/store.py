@@ -1,0 +1,190 @@
+"""The store as everybody else sees it: units of work in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from sora_gateway.core.asset import StoredFile
+from sora_gateway.core.job import Event, Job, JobId, State
+from sora_gateway.core.messages import StoredEvent
+from sora_gateway.core.money import Movement
+from sora_gateway.core.principal import Principal, Role
+from sora_gateway.store import accounts, events, jobs, ledger
+from sora_gateway.store.accounts import KeyRecord, UserRecord
+from sora_gateway.store.events import Replay, Scope
+from sora_gateway.store.jobs import Answered, AttemptRecord, Filter, Intent
+from sora_gateway.store.readers import Readers
+from sora_gateway.store.writer import Transaction, Writer
+
+T = TypeVar("T")
+
+
+class Store:
+    """``async with Store(path, on_commit) as store``; the schema must be current (:mod:`.schema`)."""
+
+    def __init__(self, database: Path, on_commit: Callable[[list[StoredEvent]], None]) -> None:
+        self.database = database
+        self._writer = Writer(database, on_commit)
+        self._readers = Readers(database)
+        self._stack = AsyncExitStack()
+        self.epoch = ""
+
+    async def __aenter__(self) -> Store:
+        async with AsyncExitStack() as stack:
+            # Readers close first: the last connection to close would checkpoint, and only the writer may.
+            await stack.enter_async_context(self._writer)
+            await stack.enter_async_context(self._readers)
+            row = await self._readers.one("SELECT value FROM meta WHERE key = 'epoch'")
+            assert row is not None
+            self.epoch = row["value"]
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def commits(self) -> int:
+        return self._writer.commits
+
+    # --- jobs ------------------------------------------------------------------------------------
+
+    async def accept(self, job: Job) -> None:
+        """Stores a new job with its hold; durable when this returns. Raises InsufficientCredits."""
+        await self._writer.run(lambda tx: jobs.insert(tx, job))
+
+    async def save(
+        self,
+        before: Job,
+        after: Job,
+        event: Event,
+        movement: Movement,
+        attempt: Intent | Answered | None = None,
+        assets: tuple[StoredFile, ...] = (),
+    ) -> None:
+        """Stores one change of a job with everything that belongs to it; told to subscribers before this returns."""
+        await self._writer.run(lambda tx: jobs.save(tx, before, after, event, movement, attempt, assets))
+
+    async def unfinished(self) -> list[Job]:
+        return await jobs.unfinished(self._readers)
+
+    async def get(self, job_id: JobId) -> Job | None:
+        return await jobs.get(self._readers, job_id)
+
+    async def find(self, text: str, principal: Principal) -> Job:
+        """The one function that resolves either id. Raises NotFound."""
+        return await jobs.find(self._readers, text, principal)
+
+    async def page(self, principal: Principal, wanted: Filter) -> tuple[list[Job], bool]:
+        return await jobs.page(self._readers, principal, wanted)
+
+    async def counts(self, principal: Principal) -> dict[State, int]:
+        return await jobs.counts(self._readers, principal)
+
+    async def assets(self, job_id: str) -> Mapping[str, StoredFile]:
+        return await jobs.assets(self._readers, job_id)
+
+    async def assets_of_many(self, job_ids: list[JobId]) -> dict[str, list[str]]:
+        return await jobs.assets_of_many(self._readers, job_ids)
+
+    async def attempts(self, job_id: str) -> list[AttemptRecord]:
+        return await jobs.attempts(self._readers, job_id)
+
+    # --- events ----------------------------------------------------------------------------------
+
+    async def head(self) -> int:
+        return await events.head(self._readers)
+
+    async def oldest_event(self) -> int:
+        return await events.oldest(self._readers)
+
+    async def events_after(self, scope: Scope, seq: int, limit: int) -> Replay:
+        return await events.after(self._readers, scope, seq, limit)
+
+    # --- credits ---------------------------------------------------------------------------------
+
+    async def grant(self, email: str, amount: int, note: str, at: float) -> None:
+        """Gives *amount* credits. Raises NotFound for an unknown address."""
+        user = await self.user_by_email(email)
+        await self._writer.run(lambda tx: ledger.grant(tx, user.id, amount, note, at))
+
+    async def check_books(self) -> list[str]:
+        """Every way in which the books do not balance; empty when they do."""
+        return await ledger.check(self._readers)
+
+    async def ledger_entries(self, job_id: str) -> list[tuple[str, int, int]]:
+        return await ledger.entries(self._readers, job_id)
+
+    # --- people ----------------------------------------------------------------------------------
+
+    async def has_admin(self) -> bool:
+        return await accounts.has_admin(self._readers)
+
+    async def users(self) -> list[UserRecord]:
+        return await accounts.users(self._readers)
+
+    async def user_by_email(self, email: str) -> UserRecord:
+        return await accounts.user_by_email(self._readers, email)
+
+    async def create_user(
+        self,
+        user_id: str,
+        email: str,
+        role: Role,
+        password_hash: str | None,
+        starting_balance: int,
+        at: float,
+    ) -> None:
+        await self._writer.run(
+            lambda tx: accounts.create_user(tx, user_id, email, role, password_hash, starting_balance, at)
+        )
+
+    async def set_password(self, email: str, password_hash: str) -> None:
+        await self._writer.run(lambda tx: accounts.set_password(tx, email, password_hash))
+
+    async def disable_user(self, email: str, at: float) -> None:
+        await self._writer.run(lambda tx: accounts.disable_user(tx, email, at))
+
+    async def create_session(self, token_hash: str, user_id: str, at: float, expires_at: float) -> None:
+        await self._writer.run(lambda tx: accounts.create_session(tx, token_hash, user_id, at, expires_at))
+
+    async def end_session(self, token_hash: str) -> None:
+        await self._writer.run(lambda tx: accounts.end_session(tx, token_hash))
+
+    async def create_link(self, token_hash: str, email: str | None, expires_at: float) -> None:
+        await self._writer.run(lambda tx: accounts.create_link(tx, token_hash, email, expires_at))
+
+    async def redeem_link(
+        self, token_hash: str, new_user_id: str, starting_balance: int, at: float
+    ) -> str | None:
+        return await self._writer.run(
+            lambda tx: accounts.redeem_link(tx, token_hash, new_user_id, starting_balance, at)
+        )
+
+    async def principal_by_session(self, token_hash: str, now: float) -> Principal | None:
+        return await accounts.principal_by_session(self._readers, token_hash, now)
+
+    async def principal_by_key(self, key_hash: str) -> tuple[Principal, float | None] | None:
+        return await accounts.principal_by_key(self._readers, key_hash)
+
+    async def create_key(self, key: KeyRecord, key_hash: str) -> None:
+        await self._writer.run(lambda tx: accounts.create_key(tx, key, key_hash))
+
+    async def revoke_key(self, key_id: str, user_id: str | None, at: float) -> None:
+        await self._writer.run(lambda tx: accounts.revoke_key(tx, key_id, user_id, at))
+
+    async def touch_key(self, key_id: str, at: float) -> None:
+        await self._writer.run(lambda tx: accounts.touch_key(tx, key_id, at))
+
+    async def keys(self, user_id: str | None) -> list[KeyRecord]:
+        return await accounts.keys(self._readers, user_id)
+
+    async def run(self, work: Callable[[Transaction], T]) -> T:
+        """A unit of work of the caller's own; for this package's tests and the benchmarks."""
+        return await self._writer.run(work)

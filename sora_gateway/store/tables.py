@@ -1,0 +1,234 @@
+"""The tables as SQLModel knows them: what Alembic compares the migrations with.
+
+Only migrations and tests import this module; the serving path never does (half of a second of imports).
+A ``table=True`` model does not validate, so none is ever filled from a request: rows are written by the
+plain SQL of this package, and what must hold is a CHECK constraint.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Column, Index, Integer, MetaData, Text, text
+from sqlmodel import Field, SQLModel
+
+from sora_gateway.core.job import State
+
+# Batch migrations on SQLite need every constraint to have a name.
+metadata: MetaData = SQLModel.metadata
+metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+STATES = ", ".join(f"'{state}'" for state in State)
+_INTENT_STATES = "'submitting', 'processing', 'storing', 'unknown', 'cancelling', 'completed'"
+
+
+class Meta(SQLModel, table=True):
+    """Facts about the database itself: the event log's epoch."""
+
+    __tablename__ = "meta"
+
+    key: str = Field(primary_key=True, sa_type=Text)
+    value: str = Field(sa_type=Text)
+
+
+class User(SQLModel, table=True):
+    __tablename__ = "users"
+    __table_args__ = (
+        CheckConstraint("role IN ('admin', 'member', 'viewer')", name="role"),
+        CheckConstraint("available >= 0 AND held >= 0", name="balance"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    email: str = Field(unique=True, sa_type=Text)
+    role: str = Field(sa_type=Text)
+    password_hash: str | None = Field(default=None, sa_type=Text)
+    available: int = 0
+    held: int = 0
+    created_at: float
+    disabled_at: float | None = None
+
+
+class Session(SQLModel, table=True):
+    """A signed-in browser; only the hash of its token is kept."""
+
+    __tablename__ = "sessions"
+
+    token_hash: str = Field(primary_key=True, sa_type=Text)
+    user_id: str = Field(foreign_key="users.id", index=True, sa_type=Text)
+    created_at: float
+    expires_at: float
+
+
+class LoginLink(SQLModel, table=True):
+    """A one-time link; without a user it makes the first administrator."""
+
+    __tablename__ = "login_links"
+
+    token_hash: str = Field(primary_key=True, sa_type=Text)
+    user_id: str | None = Field(default=None, foreign_key="users.id", sa_type=Text)
+    expires_at: float
+
+
+class ApiKey(SQLModel, table=True):
+    """A program's key; shown once, kept as prefix and hash."""
+
+    __tablename__ = "api_keys"
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    user_id: str = Field(foreign_key="users.id", index=True, sa_type=Text)
+    name: str = Field(sa_type=Text)
+    prefix: str = Field(sa_type=Text)
+    key_hash: str = Field(unique=True, sa_type=Text)
+    created_at: float
+    last_used_at: float | None = None
+    revoked_at: float | None = None
+
+
+class JobRow(SQLModel, table=True):
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({STATES})", name="state"),
+        CheckConstraint(
+            "state NOT IN ('processing', 'storing', 'cancelling', 'completed') OR external_id IS NOT NULL",
+            name="accepted_has_external_id",
+        ),
+        CheckConstraint(f"state NOT IN ({_INTENT_STATES}) OR attempt > 0", name="intent_before_create"),
+        CheckConstraint(
+            "(state IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)", name="ended_has_a_time"
+        ),
+        CheckConstraint("progress >= 0 AND progress <= 100 AND (progress < 100 OR state = 'completed')", name="progress"),
+        CheckConstraint("state <> 'failed' OR error_code IS NOT NULL", name="failed_has_a_reason"),
+        # An upstream's id belongs to one job, for ever; an upstream that repeats itself is not believed.
+        Index(
+            "uq_jobs_upstream_external_id", "upstream", "external_id", unique=True,
+            sqlite_where=text("external_id IS NOT NULL"),
+        ),
+        Index("ix_jobs_owner_created_at", "owner", "created_at", "id"),
+        Index(
+            "ix_jobs_unfinished", "created_at",
+            sqlite_where=text("state NOT IN ('completed', 'failed', 'cancelled')"),
+        ),
+    )  # fmt: skip
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    owner: str = Field(foreign_key="users.id", sa_type=Text)
+    prompt: str = Field(sa_type=Text)
+    model: str = Field(sa_type=Text)
+    upstream: str = Field(sa_type=Text)
+    upstream_model: str = Field(sa_type=Text)
+    seconds: int
+    size: str = Field(sa_type=Text)
+    created_at: float
+    state: str = Field(sa_type=Text)
+    version: int
+    attempt: int
+    refusals: int
+    not_before: float
+    external_id: str | None = Field(default=None, sa_type=Text)
+    progress: float
+    progress_estimated: bool
+    upstream_status: str = Field(sa_type=Text)
+    overdue: bool
+    cancel_requested: bool
+    submitted_at: float | None = None
+    accepted_at: float | None = None
+    finished_at: float | None = None
+    expires_at: float | None = None
+    note: str = Field(sa_type=Text)
+    error_code: str | None = Field(default=None, sa_type=Text)
+    error_message: str | None = Field(default=None, sa_type=Text)
+    credits: int
+    retry_of: str | None = Field(default=None, sa_type=Text)
+    deleted_at: float | None = None
+
+
+class Attempt(SQLModel, table=True):
+    """One paid create: the intent before it leaves, the outcome once it is known."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        CheckConstraint(
+            "outcome IS NULL OR outcome IN ('not_sent', 'refused_for_now', 'out_of_order', 'refused', 'receipt', "
+            "'known', 'unknown', 'adopted', 'pay_again', 'given_up')",
+            name="outcome",
+        ),
+    )
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    job_id: str = Field(foreign_key="jobs.id", index=True, sa_type=Text)
+    number: int
+    upstream: str = Field(sa_type=Text)
+    sent_at: float
+    outcome: str | None = Field(default=None, sa_type=Text)
+    external_id: str | None = Field(default=None, sa_type=Text)
+    http_status: int | None = None
+    detail: str = Field(default="", sa_type=Text)
+    answered_at: float | None = None
+
+
+class EventRow(SQLModel, table=True):
+    """The event log: written in the transaction of the change, told after its commit."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("ix_events_job_id_seq", "job_id", "seq"),
+        Index("ix_events_owner_seq", "owner", "seq"),
+        {"sqlite_autoincrement": True},
+    )
+
+    seq: int | None = Field(default=None, sa_column=Column(Integer, primary_key=True))
+    job_id: str = Field(sa_type=Text)
+    owner: str = Field(sa_type=Text)
+    job_seq: int
+    step: str = Field(sa_type=Text)
+    payload: str = Field(sa_type=Text)
+    at: float
+    final: bool
+
+
+class Asset(SQLModel, table=True):
+    __tablename__ = "assets"
+    __table_args__ = (CheckConstraint("variant IN ('video', 'thumbnail', 'spritesheet')", name="variant"),)
+
+    job_id: str = Field(primary_key=True, foreign_key="jobs.id", sa_type=Text)
+    variant: str = Field(primary_key=True, sa_type=Text)
+    path: str = Field(sa_type=Text)
+    media_type: str = Field(sa_type=Text)
+    size: int
+    sha256: str = Field(sa_type=Text)
+
+
+class LedgerEntry(SQLModel, table=True):
+    """Credits that moved; immutable (triggers refuse UPDATE and DELETE).
+
+    ``available`` and ``held`` are the changes of a person's two balances, whose sums they are.
+    """
+
+    __tablename__ = "ledger"
+    __table_args__ = (
+        CheckConstraint("kind IN ('grant', 'hold', 'settle', 'release', 'adjust', 'redeem')", name="kind"),
+        # Each job has one hold, and at most one of settle and release.
+        Index(
+            "uq_ledger_job_id_hold", "job_id", unique=True,
+            sqlite_where=text("kind = 'hold'"),
+        ),
+        Index(
+            "uq_ledger_job_id_end", "job_id", unique=True,
+            sqlite_where=text("kind IN ('settle', 'release')"),
+        ),
+        Index("ix_ledger_user_id_id", "user_id", "id"),
+        {"sqlite_autoincrement": True},
+    )  # fmt: skip
+
+    id: int | None = Field(default=None, sa_column=Column(Integer, primary_key=True))
+    user_id: str = Field(foreign_key="users.id", sa_type=Text)
+    job_id: str | None = Field(default=None, foreign_key="jobs.id", sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    available: int
+    held: int
+    note: str = Field(default="", sa_type=Text)
+    at: float
