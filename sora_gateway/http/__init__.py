@@ -1,0 +1,1 @@
+"""Request -> job: routes, the rules that hold for all of them, and the server underneath."""

@@ -1,0 +1,159 @@
+"""uvicorn inside our own event loop: our sockets, our signals, and an end that comes.
+
+Seams of uvicorn 0.54 that this relies on. Documented: ``Config`` and ``Server.serve(sockets=...)``. Pinned by tests/test_guarded_http.py: ``Server.startup`` (ends when the server accepts
+connections), ``Server.capture_signals`` (replaced: signals belong to ``app.py``), ``Server.main_loop`` and
+``Server.on_tick`` (the first replaced: one wake-up a second, which renews the Date header, instead of ten, and
+an end without delay), and ``server_state.connections`` / ``server_state.tasks``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from sora_gateway.errors import StartupError
+from sora_gateway.http.guarded_h11 import GuardedH11
+
+USER_TIMEOUT = 30_000
+"""Milliseconds after which the kernel gives up on a peer that acknowledges nothing or never reads; nothing
+above the kernel can free such a connection while data for it is waiting."""
+
+_REASONS = {
+    errno.EADDRINUSE: "another program already listens there; choose another port with --port",
+    errno.EACCES: "ports below 1024 need privileges; choose another port with --port",
+    errno.EADDRNOTAVAIL: "this machine does not have that address",
+}
+
+
+class GatewayServer:
+    """The listening side of the process. Start it once and stop it once."""
+
+    def __init__(
+        self,
+        *,
+        http: type[asyncio.Protocol] = GuardedH11,
+        ws: type[asyncio.Protocol] = WebSocketsSansIOProtocol,
+    ) -> None:
+        self._http = http
+        self._ws = ws
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self, app: ASGIApp, host: str, port: int, *, root_path: str = "") -> int:
+        """Listens and returns the port, which differs from *port* only when that is 0.
+
+        Raises:
+            StartupError: the address cannot be had.
+        """
+        listener = await _listen(host, port)
+        bound: int = listener.getsockname()[1]
+        config = uvicorn.Config(
+            app,
+            http=self._http,
+            ws=self._ws,
+            ws_per_message_deflate=False,
+            ws_max_size=65536,
+            ws_ping_interval=20,
+            ws_ping_timeout=20,
+            timeout_keep_alive=5,
+            lifespan="off",
+            proxy_headers=False,
+            server_header=False,
+            root_path=root_path,
+            log_config=None,
+            access_log=False,
+            # Below warning it logs each WebSocket's address with its query, where a ticket may be.
+            log_level="warning",
+        )
+        self._server = _Server(config)
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="http-server")
+        ready = asyncio.create_task(self._server.ready.wait())
+        try:
+            await asyncio.wait({self._serving, ready}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
+        if self._serving.done():
+            listener.close()
+            self._serving.result()
+        return bound
+
+    async def stop(self, grace: float) -> None:
+        """Stops listening at once, gives open requests *grace* seconds, then ends whatever is left.
+
+        uvicorn alone would wait for ever for an event stream, or for a WebSocket whose peer never reads. Ends
+        within about two seconds more than *grace*.
+        """
+        server, serving = self._server, self._serving
+        if server is None or serving is None:
+            return
+        server.leave.set()
+        if not await _ended(serving, grace):
+            # First the sockets: a handler that sees its peer gone ends by itself and in order.
+            for connection in list(server.server_state.connections):
+                connection.transport.abort()
+            if not await _ended(serving, 1.0):
+                for task in list(server.server_state.tasks):
+                    task.cancel()
+                server.force_exit = True
+        await serving
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+        self.leave = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    async def main_loop(self) -> None:
+        while not self.leave.is_set():
+            await self.on_tick(0)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self.leave.wait()
+
+
+async def _ended(task: asyncio.Task[None], seconds: float) -> bool:
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    return bool(done)
+
+
+async def _listen(host: str, port: int) -> socket.socket:
+    """One bound socket; a name that has both kinds of address is served on IPv4, ``::`` on both."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except OSError:
+        raise StartupError(f"Cannot listen on {host}: it is no address and no known name.") from None
+    family, kind, proto, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    listener = socket.socket(family, kind, proto)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit these two from their listener.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        reason = _REASONS.get(error.errno or 0, error.strerror or "the system refused")
+        raise StartupError(f"Cannot listen on {host} port {port}: {reason}.") from None
+    return listener
