@@ -50,6 +50,7 @@ async def serving(app: ASGIApp, **uvicorn_options: Any) -> AsyncIterator[str]:
     server = _Server(uvicorn.Config(app, **options))
     listener = socket.create_server(("127.0.0.1", 0))
     run = asyncio.create_task(server.serve(sockets=[listener]))
+    run.add_done_callback(lambda _: server.up.set())
     try:
         await server.up.wait()
         if not server.started:
