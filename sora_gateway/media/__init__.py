@@ -1,0 +1,1 @@
+"""Files of jobs: fetched, verified, placed, and looked into."""
