@@ -1,0 +1,297 @@
+"""HTTP to the outside: one request, one answer or one of two failures, and never a second try.
+
+The only module that imports httpx. :class:`NotSent` is a proof that nothing left this machine;
+everything that is not such a proof is :class:`Lost`, because a connection that closes before the upstream
+acted and one that closes after it look the same from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import zlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import httpx
+
+MAX_JSON = 1 << 20
+"""Largest answer that is read into memory, in bytes, before and after decompression."""
+
+_POOL, _CONNECT, _WRITE = 5.0, 10.0, 30.0
+_STREAM_READ = 30.0
+"""Seconds without a byte after which a download counts as broken."""
+
+ASGIApp = Callable[
+    [
+        MutableMapping[str, Any],
+        Callable[[], Awaitable[MutableMapping[str, Any]]],
+        Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ],
+    Awaitable[None],
+]
+
+
+class NotSent(Exception):
+    """Provably nothing left this machine. The text is one short sentence without addresses or secrets."""
+
+
+class Lost(Exception):
+    """Something may have been sent and no complete answer came. The text is as for :class:`NotSent`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a multipart body; a file when it has a *filename*."""
+
+    name: str
+    value: bytes
+    filename: str | None = None
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """*body* or *parts*, not both. *address* is the checked IP address to connect to instead of resolving."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    parts: tuple[Part, ...] = ()
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete answer. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    truncated: bool = False
+    """Whether the body was longer than the bound; what was over it is gone."""
+
+
+class Stream:
+    """An answer whose body is still to be read; whoever has it closes it."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = dict(response.headers)
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The bytes as they are on the wire.
+
+        Raises:
+            Lost: the transfer broke.
+        """
+        with _as_ours():
+            async for chunk in self._response.aiter_raw():
+                yield chunk
+
+    async def read(self, limit: int = MAX_JSON) -> Reply:
+        """The whole body, up to *limit* bytes.
+
+        Raises:
+            Lost: the transfer broke.
+        """
+        body = bytearray()
+        async for chunk in self.chunks():
+            body += chunk
+            if len(body) > limit:
+                break
+        data, truncated = _decoded(bytes(body), self.headers.get("content-encoding", ""), limit)
+        return Reply(self.status, self.headers, data, truncated)
+
+    async def aclose(self) -> None:
+        with _as_ours():
+            await self._response.aclose()
+
+
+class HttpClient:
+    """One upstream's connections; given *app*, every request is answered by that ASGI application instead.
+
+    Opened by the first call, because importing httpx is a third of what starting costs.
+    """
+
+    def __init__(self, app: ASGIApp | None = None) -> None:
+        self._app = app
+        self._clients: tuple[httpx.AsyncClient, httpx.AsyncClient] | None = None
+        self._closed = False
+
+    async def send(self, request: Request, *, deadline: float, fresh: bool = False) -> Reply:
+        """Sends once and reads the answer, all within *deadline* seconds.
+
+        *fresh* makes a connection of its own: a kept one may have been closed by the other side
+        meanwhile, and then nobody knows whether the request arrived.
+
+        Raises:
+            NotSent, Lost: there is no answer.
+        """
+        try:
+            async with asyncio.timeout(deadline):
+                stream = await self._open(request, read_timeout=deadline, fresh=fresh)
+                try:
+                    return await stream.read()
+                finally:
+                    await stream.aclose()
+        except TimeoutError:
+            raise Lost(f"no complete answer within {deadline:g} seconds") from None
+
+    async def open(self, request: Request, *, deadline: float) -> Stream:
+        """Sends once; returns when the head of the answer is there, within *deadline* seconds.
+
+        Raises:
+            NotSent, Lost: there is no answer.
+        """
+        try:
+            async with asyncio.timeout(deadline):
+                return await self._open(request, read_timeout=_STREAM_READ, fresh=request.address is not None)
+        except TimeoutError:
+            raise Lost(f"no answer within {deadline:g} seconds") from None
+
+    async def aclose(self) -> None:
+        self._closed = True
+        if self._clients is not None:
+            for client in self._clients:
+                await client.aclose()
+
+    async def _open(self, request: Request, *, read_timeout: float, fresh: bool) -> Stream:
+        fresh_client, kept_client = await self._opened()
+        client = fresh_client if fresh else kept_client
+        try:
+            prepared = _prepare(client, request, read_timeout)
+        except Exception:
+            # Whatever is wrong with it, it was found before a connection was even asked for.
+            raise NotSent("the request cannot be put on the wire") from None
+        with _as_ours():
+            return Stream(await client.send(prepared, stream=True))
+
+    async def _opened(self) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
+        if self._closed:
+            raise NotSent("the connection to the upstream is closed")
+        if self._clients is None:
+            # In a thread: the import takes long enough to be noticed by everybody else on the loop.
+            transports = await asyncio.to_thread(_transports, self._app)
+            # Another call may have been faster.
+            if self._clients is None:
+                self._clients = (_client(transports[0]), _client(transports[1]))
+        return self._clients
+
+
+def _transports(app: ASGIApp | None) -> tuple[httpx.AsyncBaseTransport, httpx.AsyncBaseTransport]:
+    """One that never keeps a connection, and one that does."""
+    import httpx
+
+    if app is not None:
+        inside = httpx.ASGITransport(app)
+        return inside, inside
+    context = httpx.create_ssl_context(trust_env=False)
+    never, kept = (
+        httpx.AsyncHTTPTransport(
+            verify=context,
+            trust_env=False,
+            # httpcore looks at every kept connection on every request, so few are kept.
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=keep, keepalive_expiry=20),
+        )
+        for keep in (0, 8)
+    )
+    return never, kept
+
+
+def _client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
+    from http.cookiejar import DefaultCookiePolicy
+
+    import httpx
+
+    # They log whole addresses, and result addresses are signed.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    client = httpx.AsyncClient(
+        transport=transport,
+        trust_env=False,
+        follow_redirects=False,
+        headers={"User-Agent": "sora-gateway", "Accept-Encoding": "identity"},
+    )
+    # An upstream's cookie has no business in the next request.
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return client
+
+
+def _prepare(client: httpx.AsyncClient, request: Request, read_timeout: float) -> httpx.Request:
+    """The request as it goes out.
+
+    Raises:
+        Exception: it cannot be sent.
+    """
+    import httpx
+
+    url = httpx.URL(request.url)
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+        raise httpx.UnsupportedProtocol("not an http address without credentials")
+    headers = dict(request.headers)
+    if any(not value.isprintable() for value in headers.values()):
+        raise ValueError("a header with control characters")
+    extensions: dict[str, Any] = {
+        "timeout": {"connect": _CONNECT, "read": read_timeout, "write": _WRITE, "pool": _POOL}
+    }
+    if request.address is not None:
+        # The name is for the Host header and the certificate only: it is not resolved a second time.
+        headers["Host"] = url.netloc.decode("ascii")
+        extensions["sni_hostname"] = url.raw_host.decode("ascii")
+        url = url.copy_with(host=request.address)
+    files = [(part.name, (part.filename, part.value, part.content_type)) for part in request.parts]
+    return client.build_request(
+        request.method,
+        url,
+        headers=headers,
+        content=request.body,
+        files=files or None,
+        extensions=extensions,
+    )
+
+
+@contextlib.contextmanager
+def _as_ours() -> Iterator[None]:
+    """Turns what httpx, and an application called in process, may raise into our two failures."""
+    import httpx
+
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout):
+        raise NotSent("no connection could be made") from None
+    except httpx.PoolTimeout:
+        raise NotSent("all connections to the upstream are busy") from None
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL):
+        raise NotSent("the upstream's address is not valid") from None
+    except httpx.TimeoutException:
+        raise Lost("the upstream fell silent") from None
+    except httpx.NetworkError:
+        raise Lost("the connection broke") from None
+    except httpx.RemoteProtocolError:
+        raise Lost("the connection ended in the middle of the answer") from None
+    except Exception:
+        # Other faults of the client, and anything that an application called in process raises: there, an
+        # exception is what a broken connection is on a socket.
+        raise Lost("the exchange with the upstream broke") from None
+
+
+def _decoded(body: bytes, encoding: str, limit: int) -> tuple[bytes, bool]:
+    """The body without its compression, at most *limit* bytes, and whether something is missing.
+
+    We ask for none; some servers compress anyway. An encoding that we do not know is left as it is.
+    """
+    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        return body[:limit], len(body) > limit
+    # 32 + 15: gzip or zlib, whichever it is.
+    decoder = zlib.decompressobj(47)
+    try:
+        data = decoder.decompress(body, limit + 1)
+    except zlib.error:
+        return b"", True
+    return data[:limit], len(data) > limit or not decoder.eof

@@ -1,0 +1,208 @@
+"""The ``openai`` dialect: anything that speaks ``/v1/videos``, each with its profile."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import quote, urlsplit
+
+from sora_gateway.clock import Clock, SystemClock
+from sora_gateway.core.job import ExternalId
+from sora_gateway.core.observation import Look, LookKind
+from sora_gateway.core.outcome import CreateAnswer, RejectRules
+from sora_gateway.upstream.adapter import CancelAnswer, Content, ContentTrouble, CreateOrder, Variant
+from sora_gateway.upstream.addresses import AddressGuard, public_only
+from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Part, Reply, Request
+from sora_gateway.upstream.download import Downloader, Place, Resume, origin_of
+from sora_gateway.upstream.parsing import load_object, parse_cancel, parse_create, parse_look
+from sora_gateway.upstream.profiles import Profile
+
+LOOK_DEADLINE = 30.0
+PROBE_DEADLINE = 15.0
+"""Seconds in total, from the connection to the last byte."""
+
+_TRY_ELSEWHERE = frozenset({ContentTrouble.Kind.EXPIRED, ContentTrouble.Kind.NOT_MEDIA})
+
+
+class OpenAIAdapter:
+    """One upstream behind the :class:`~sora_gateway.upstream.adapter.Adapter` protocol."""
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        api_key: str,
+        profile: Profile,
+        client: HttpClient,
+        *,
+        max_file: int,
+        clock: Clock | None = None,
+        guard: AddressGuard | None = None,
+    ) -> None:
+        """*base_url* usually ends in ``/v1``, which is filled in when it has no path; *max_file* in bytes.
+
+        The adapter owns *client* from here on. *guard* decides which foreign hosts results may come from.
+
+        Raises:
+            ValueError: *base_url* is not an http address, or *api_key* cannot be a header.
+        """
+        api_key = api_key.strip()
+        if not api_key.isascii() or not api_key.isprintable():
+            raise ValueError("the key has characters that cannot be sent")
+        origin_of(base_url)
+        self._base = (
+            base_url.rstrip("/") if urlsplit(base_url).path.strip("/") else f"{base_url.rstrip('/')}/v1"
+        )
+        self._name = name
+        self._profile = profile
+        self._client = client
+        self._clock = clock or SystemClock()
+        self._secrets = (api_key,) if api_key else ()
+        scheme = "Bearer " if profile.auth_scheme == "bearer" else ""
+        self._auth = {"Authorization": f"{scheme}{api_key}"} if api_key else {}
+        self._downloader = Downloader(
+            client,
+            self._base,
+            self._auth,
+            guard=guard or public_only(),
+            clock=self._clock,
+            max_file=max_file,
+            not_yet=profile.content_not_yet,
+        )
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def rules(self) -> RejectRules:
+        return RejectRules(self._profile.rejected_before_work)
+
+    @property
+    def min_poll_interval(self) -> float:
+        return self._profile.min_poll_interval
+
+    async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:
+        """See :meth:`Adapter.create`."""
+        try:
+            reply = await self._client.send(self._create_request(order), deadline=timeout, fresh=True)
+        except NotSent as error:
+            return CreateAnswer(not_sent=str(error))
+        except Lost as error:
+            return CreateAnswer(lost=str(error))
+        return parse_create(
+            reply, now=self._clock.now(), id_paths=self._profile.id_paths, secrets=self._secrets
+        )
+
+    async def look(self, external_id: ExternalId) -> Look:
+        """See :meth:`Adapter.look`."""
+        try:
+            reply = await self._ask("GET", self._path(external_id))
+        except (NotSent, Lost) as error:
+            return Look(LookKind.TROUBLE, message=str(error))
+        return self._parse_look(reply, external_id)
+
+    async def cancel(self, external_id: ExternalId) -> CancelAnswer:
+        """See :meth:`Adapter.cancel`."""
+        if not self._profile.delete_cancels:
+            return CancelAnswer.UNSUPPORTED
+        try:
+            reply = await self._ask("DELETE", self._path(external_id))
+        except (NotSent, Lost):
+            return CancelAnswer.TROUBLE
+        return parse_cancel(reply)
+
+    @asynccontextmanager
+    async def open_content(
+        self,
+        external_id: ExternalId,
+        result_url: str | None,
+        variant: Variant,
+        offset: int = 0,
+        etag: str | None = None,
+    ) -> AsyncIterator[Content]:
+        """See :meth:`Adapter.open_content`."""
+        resume = Resume(offset, etag)
+        places = self._places(external_id, result_url, variant)
+        async with AsyncExitStack() as stack:
+            try:
+                content = await stack.enter_async_context(self._downloader.open(places[0], variant, resume))
+            except ContentTrouble as trouble:
+                if len(places) == 1 or trouble.kind not in _TRY_ELSEWHERE:
+                    raise
+                content = await stack.enter_async_context(self._downloader.open(places[1], variant, resume))
+            yield content
+
+    async def probe(self) -> str:
+        """See :meth:`Adapter.probe`."""
+        try:
+            reply = await self._ask("GET", "/videos?limit=1", PROBE_DEADLINE)
+            listing = reply.status == 200 and load_object(reply) is not None
+            if not listing and reply.status not in (401, 402, 403):
+                reply = await self._ask("GET", "/models", PROBE_DEADLINE)
+        except (NotSent, Lost) as error:
+            return f"The upstream cannot be reached: {error}."
+        if reply.status in (401, 402, 403):
+            return f"The upstream refuses our key or account (HTTP {reply.status})."
+        if reply.status != 200:
+            return f"The upstream answers, but neither videos nor models are there (HTTP {reply.status}): check base_url."
+        if load_object(reply) is None:
+            return "The upstream answers, but not with JSON: check base_url."
+        return "ok: it answers and takes our key" + (", and lists its videos." if listing else ".")
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    def _path(self, external_id: ExternalId) -> str:
+        return f"/videos/{quote(external_id, safe='')}"
+
+    async def _ask(self, method: str, path: str, deadline: float = LOOK_DEADLINE) -> Reply:
+        return await self._client.send(Request(method, self._base + path, self._auth), deadline=deadline)
+
+    def _parse_look(self, reply: Reply, external_id: str) -> Look:
+        return parse_look(
+            reply,
+            external_id,
+            now=self._clock.now(),
+            id_paths=self._profile.id_paths,
+            progress_scale=self._profile.progress_scale,
+            secrets=self._secrets,
+        )
+
+    def _places(self, external_id: ExternalId, result_url: str | None, variant: Variant) -> list[Place]:
+        """Where the file may be, best first."""
+        endpoint = f"{self._base}{self._path(external_id)}/content"
+        if self._profile.variant_param == "send":
+            endpoint += f"?variant={variant}"
+        elif variant is not Variant.VIDEO:
+            raise ContentTrouble(ContentTrouble.Kind.UNSUPPORTED, f"The upstream has no {variant}.")
+        places = [Place(endpoint, endpoint=True)]
+        if result_url is not None and variant is Variant.VIDEO:
+            places.insert(0 if self._profile.content_via == "url_first" else 1, Place(result_url))
+        return places
+
+    def _create_request(self, order: CreateOrder) -> Request:
+        profile = self._profile
+        fields: dict[str, object] = {
+            "model": order.model,
+            "prompt": order.prompt,
+            profile.duration_field: order.seconds
+            if profile.duration_type == "integer"
+            else str(order.seconds),
+            "size": order.size,
+        }
+        headers = self._auth | {"X-Client-Request-Id": order.attempt_id}
+        url = f"{self._base}/videos"
+        if profile.create_encoding == "multipart" or (profile.create_encoding == "auto" and order.image):
+            parts = [Part(name, str(value).encode(errors="replace")) for name, value in fields.items()]
+            if order.image:
+                suffix = order.image_type.rpartition("/")[2] or "bin"
+                parts.append(Part(profile.image_field, order.image, f"reference.{suffix}", order.image_type))
+            return Request("POST", url, headers, parts=tuple(parts))
+        if order.image:
+            data = base64.b64encode(order.image).decode("ascii")
+            fields[profile.image_field] = {"image_url": f"data:{order.image_type};base64,{data}"}
+        body = json.dumps(fields).encode()
+        return Request("POST", url, headers | {"Content-Type": "application/json"}, body=body)
