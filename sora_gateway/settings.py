@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NestedSecretsSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -161,6 +162,8 @@ class Settings(BaseSettings):
         env_prefix="SORA_GATEWAY_",
         env_nested_delimiter="__",
         env_file=".env",
+        # An .env is often shared with other programs; only keys with our prefix are ours to complain about.
+        dotenv_filtering="match_prefix",
         extra="forbid",
         frozen=True,
         nested_model_default_partial_update=True,
@@ -190,7 +193,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         toml = TomlConfigSettingsSource(settings_cls, toml_file=settings_cls.model_config.get("toml_file"))
-        return init_settings, env_settings, dotenv_settings, file_secret_settings, toml
+        # Files named like the variables (SORA_GATEWAY_UPSTREAMS__LAB__API_KEY); the plain source reads only whole tables.
+        secrets = NestedSecretsSettingsSource(file_secret_settings, secrets_dir_missing="ok")
+        return init_settings, env_settings, dotenv_settings, secrets, toml
 
 
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
@@ -221,6 +226,10 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
         raise StartupError(f"The configuration cannot be read: {error}.") from None
     except tomllib.TOMLDecodeError as error:
         raise StartupError(f"{path} is not valid TOML: {error}.") from None
+    except UnicodeDecodeError as error:
+        raise StartupError(f"{path} or .env is not text in UTF-8: {error}.") from None
+    except OSError as error:
+        raise StartupError(f"{error.filename or path} cannot be read: {error.strerror}.") from None
 
 
 def _complaints(error: ValidationError) -> list[str]:

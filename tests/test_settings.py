@@ -1,0 +1,133 @@
+"""Where settings come from: flags > environment > .env > secrets directory > config.toml > defaults."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sora_gateway.errors import StartupError
+from sora_gateway.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _an_empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine that runs the tests leaks in."""
+    monkeypatch.chdir(tmp_path)
+    for name in [*os.environ]:
+        if name.upper().startswith("SORA_GATEWAY_") or name == "CREDENTIALS_DIRECTORY":
+            monkeypatch.delenv(name)
+
+
+def secret(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    directory = Path("credentials")
+    directory.mkdir(exist_ok=True)
+    (directory / name).write_text(text)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(directory))
+
+
+def test_without_any_source_the_defaults_hold() -> None:
+    assert load_settings().server.port == 8000
+
+
+def test_each_source_wins_over_those_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("config.toml").write_text("[server]\nport = 1005\n")
+    assert load_settings().server.port == 1005
+    secret(monkeypatch, "SORA_GATEWAY_SERVER__PORT", "1004\n")
+    assert load_settings().server.port == 1004
+    Path(".env").write_text("SORA_GATEWAY_SERVER__PORT=1003\n")
+    assert load_settings().server.port == 1003
+    monkeypatch.setenv("SORA_GATEWAY_SERVER__PORT", "1002")
+    assert load_settings().server.port == 1002
+    assert load_settings(server={"port": 1001}).server.port == 1001
+
+
+def test_a_flag_for_one_key_leaves_the_rest_of_its_table_to_the_other_sources(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("config.toml").write_text("[server]\nmax_connections = 7\n")
+    monkeypatch.setenv("SORA_GATEWAY_SERVER__PORT", "1002")
+    server = load_settings(server={"host": "0.0.0.0"}).server
+    assert (server.host, server.port, server.max_connections) == ("0.0.0.0", 1002, 7)
+
+
+def test_the_environment_can_set_one_key_of_one_upstream(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("config.toml").write_text('[upstreams.lab]\nbase_url = "http://127.0.0.1:9000/v1"\n')
+    monkeypatch.setenv("SORA_GATEWAY_UPSTREAMS__LAB__API_KEY", "from the environment")
+    lab = load_settings().upstreams["lab"]
+    assert lab.base_url == "http://127.0.0.1:9000/v1"
+    assert lab.api_key.get_secret_value() == "from the environment"
+
+
+def test_a_whole_upstream_can_live_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SORA_GATEWAY_UPSTREAMS__LAB__BASE_URL", "http://127.0.0.1:9000/v1")
+    monkeypatch.setenv("SORA_GATEWAY_UPSTREAMS__LAB__MODELS", '{"sora-2": "wan-2.2"}')
+    assert load_settings().upstreams["lab"].models == {"sora-2": "wan-2.2"}
+
+
+def test_a_secret_file_holds_one_key_and_its_last_line_break_is_no_part_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("config.toml").write_text('[upstreams.lab]\nbase_url = "http://127.0.0.1:9000/v1"\n')
+    secret(monkeypatch, "SORA_GATEWAY_UPSTREAMS__LAB__API_KEY", "from a file\n")
+    assert load_settings().upstreams["lab"].api_key.get_secret_value() == "from a file"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[server]\nprot = 1\n", "server.prot: unknown key"),
+        ("[srver]\nport = 1\n", "srver: unknown key"),
+        ('[upstreams.lab]\nbase_url = "http://a/v1"\nmodel = {}\n', "upstreams.lab.model: unknown key"),
+        ("[server]\nport = 70000\n", "server.port: "),
+        ("[upstreams.lab]\n", "upstreams.lab.base_url: "),
+        ("[upstreams.Lab]\nbase_url = 'http://a/v1'\n", "upstreams.Lab"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(text: str, named: str) -> None:
+    Path("config.toml").write_text(text)
+    with pytest.raises(StartupError, match=named.replace(".", r"\.")):
+        load_settings()
+
+
+def test_an_unknown_key_in_the_environment_of_a_table_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SORA_GATEWAY_SERVER__PROT", "1")
+    with pytest.raises(StartupError, match=r"server\.prot: unknown key"):
+        load_settings()
+
+
+def test_an_env_file_may_be_shared_with_other_programs_but_our_own_keys_are_checked() -> None:
+    Path(".env").write_text("OPENAI_API_KEY=of-another-program\n")
+    load_settings()
+    Path(".env").write_text("SORA_GATEWAY_SRVER__PORT=1\n")
+    with pytest.raises(StartupError, match="srver__port: unknown key"):
+        load_settings()
+
+
+def test_a_wrong_value_is_not_repeated_because_it_may_be_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SORA_GATEWAY_SERVER__PORT", "hunter2")
+    with pytest.raises(StartupError) as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_configuration_file_that_was_asked_for_must_exist() -> None:
+    with pytest.raises(StartupError, match=r"no configuration file at missing\.toml"):
+        load_settings(Path("missing.toml"))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"port 1", "not valid TOML"), (b"\xff\xfe", "not text in UTF-8")]
+)
+def test_a_file_that_is_not_toml_is_refused_in_one_sentence(content: bytes, says: str) -> None:
+    Path("config.toml").write_bytes(content)
+    with pytest.raises(StartupError, match=says):
+        load_settings()
+
+
+def test_settings_do_not_show_a_key_when_printed() -> None:
+    settings = Settings.model_validate(
+        {"upstreams": {"lab": {"base_url": "http://a/v1", "api_key": "canary-8213"}}}
+    )
+    assert "canary-8213" not in repr(settings)
