@@ -1,0 +1,57 @@
+"""Who makes what: which upstream a request goes to, decided without asking anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What one configured upstream makes. Empty *models*, *sizes* or *seconds* let every well-formed value through."""
+
+    upstream: str
+    models: Mapping[str, str]
+    """What people ask for -> what the upstream calls it."""
+    sizes: tuple[str, ...] = ()
+    seconds: tuple[int, ...] = ()
+
+    def name_of(self, model: str) -> str | None:
+        """The upstream's own name for *model*, or None if it does not offer it."""
+        return self.models.get(model) if self.models else model
+
+
+def choose(offers: Sequence[Offer], model: str) -> Offer | None:
+    """The first upstream, in the order of the configuration, that offers *model*."""
+    return next((offer for offer in offers if offer.name_of(model) is not None), None)
+
+
+MAX_SECONDS = 60
+MAX_SIDE = 4096
+MIN_SIDE = 64
+
+
+def complaint(offer: Offer, seconds: int, size: str) -> tuple[str, str] | None:
+    """What is wrong with the wish, as (parameter, sentence); None when *offer* can make it."""
+    if offer.seconds and seconds not in offer.seconds:
+        return "seconds", f"This model makes videos of {_either(offer.seconds)} seconds, not {seconds}."
+    if not 1 <= seconds <= MAX_SECONDS:
+        return "seconds", f"A video lasts 1 to {MAX_SECONDS} seconds, not {seconds}."
+    if offer.sizes and size not in offer.sizes:
+        return "size", f"This model makes videos of {_either(offer.sizes)}, not {size}."
+    width, _, height = size.partition("x")
+    if not (_is_side(width) and _is_side(height)):
+        return (
+            "size",
+            f"A size is WIDTHxHEIGHT with sides of {MIN_SIDE} to {MAX_SIDE} pixels, for example 1280x720.",
+        )
+    return None
+
+
+def _is_side(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 4 and MIN_SIDE <= int(text) <= MAX_SIDE
+
+
+def _either(values: Sequence[object]) -> str:
+    *front, last = [str(value) for value in values]
+    return f"{', '.join(front)} or {last}" if front else last

@@ -1,0 +1,123 @@
+"""The paid create: intent, call, receipt.
+
+The intent is committed before anything leaves; the receipt is committed alone, at once, before anything
+else happens with the answer. Whatever lies between the two is a doubt, and a doubt is never paid twice.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from sora_gateway.core import job as j
+from sora_gateway.core.job import State
+from sora_gateway.core.outcome import CreateAnswer, Outcome, OutcomeClass, classify
+from sora_gateway.core.polling import backoff
+from sora_gateway.errors import StorageFailed, StorageFull
+from sora_gateway.store.jobs import Answered, ExternalIdTaken, Intent
+from sora_gateway.supervisor.watcher import Upstream, Watcher
+from sora_gateway.upstream.adapter import CreateOrder
+
+log = logging.getLogger(__name__)
+
+FIRST_BACKOFF = 2.0
+LONGEST_BACKOFF = 60.0
+STORAGE_PAUSE = 5.0
+
+
+async def queued(watcher: Watcher) -> None:
+    """Waits for its moment and a free place, then pays once."""
+    if watcher.job.cancel_requested:
+        await watcher.insist(j.CancelRequested(watcher.now()))
+        return
+    upstream = watcher.upstream
+    if upstream is None:
+        await watcher.wait(f"The upstream {watcher.job.upstream} is not in the configuration any more.")
+        await watcher.sleep_for_ever()
+        return
+    limits = watcher.around.limits
+    left = watcher.job.created_at + limits.final_limit - watcher.now()
+    if left <= 0:
+        await watcher.insist(j.FinalLimit(watcher.now()))
+        return
+    if await watcher.sleep(min(left, max(0.0, watcher.job.not_before - watcher.now()))):
+        return
+    if upstream.gate.paused:
+        await watcher.wait(f"{watcher.job.upstream} is paused: {upstream.gate.reason}.")
+    turn = upstream.gate.ask(watcher.job.id)
+    try:
+        granted = await watcher.meanwhile(_granted(turn))
+        if granted and not watcher.around.stopping.is_set():
+            await _pay(watcher, upstream)
+    finally:
+        turn.cancel()
+        if watcher.job.state is not State.PROCESSING:
+            upstream.gate.leave(watcher.job.id)
+
+
+async def _granted(turn: object) -> bool:
+    await turn  # type: ignore[misc]  # a future without a result; its own type says nothing
+    return True
+
+
+async def _pay(watcher: Watcher, upstream: Upstream) -> None:
+    if watcher.around.free_bytes() < watcher.around.limits.min_free_disk:
+        # A video that cannot be stored is not worth paying for.
+        await watcher.sleep(STORAGE_PAUSE)
+        return
+    watcher.paying = True
+    try:
+        intent = Intent(watcher.around.entropy.new_id("attempt"))
+        try:
+            watcher.job = await watcher.around.recorder.record(watcher.job, j.Claimed(watcher.now()), intent)
+        except (StorageFull, StorageFailed):
+            # Nothing was kept, so nothing may leave.
+            await watcher.around.clock.sleep(STORAGE_PAUSE)
+            return
+        job = watcher.job
+        order = CreateOrder(intent.id, job.prompt, job.upstream_model, job.seconds, job.size)
+        answer = await watcher.meanwhile(upstream.adapter.create(order, watcher.around.limits.create_timeout), keep=True)
+        assert answer is not None
+        await _conclude(watcher, upstream, answer)
+    finally:
+        watcher.paying = False
+
+
+async def _conclude(watcher: Watcher, upstream: Upstream, answer: CreateAnswer) -> None:
+    """Stores what the answer means."""
+    outcome = classify(answer, upstream.adapter.rules)
+    in_order = outcome.kind not in (OutcomeClass.NOT_SENT, OutcomeClass.OUT_OF_ORDER, OutcomeClass.UNKNOWN)
+    if outcome.kind in (OutcomeClass.RECEIPT, OutcomeClass.KNOWN):
+        assert outcome.external_id is not None
+        receipt = Answered(outcome.kind.value, outcome.external_id, answer.status)
+        try:
+            await watcher.insist(j.Accepted(watcher.now(), outcome.external_id), receipt)
+        except ExternalIdTaken:
+            outcome = classify(answer, upstream.adapter.rules, id_is_new=False)
+    if outcome.kind not in (OutcomeClass.RECEIPT, OutcomeClass.KNOWN):
+        event = _consequence(watcher, upstream, outcome)
+        await watcher.insist(event, Answered(outcome.kind.value, None, answer.status, answer.excerpt))
+        if outcome.kind is OutcomeClass.UNKNOWN:
+            log.warning("%s: the outcome of a create at %s is unknown: %s", watcher.job.id, upstream.adapter.name, outcome.message)
+    upstream.gate.answered(watcher.job.id, in_order=in_order)
+
+
+def _consequence(watcher: Watcher, upstream: Upstream, outcome: Outcome) -> j.Event:
+    """The event that an outcome without a receipt leads to."""
+    now, job, name = watcher.now(), watcher.job, upstream.adapter.name
+    wait = backoff(job.attempt, base=FIRST_BACKOFF, cap=LONGEST_BACKOFF, fraction=watcher.around.entropy.fraction())
+    match outcome.kind:
+        case OutcomeClass.NOT_SENT:
+            return j.Postponed(now, now + wait, f"{name} cannot be reached: {outcome.message}.", refused=False)
+        case OutcomeClass.REFUSED_FOR_NOW:
+            if job.refusals + 1 >= watcher.around.limits.create_attempts:
+                return j.Refused(now, outcome.code, f"{name} refused it {job.refusals + 1} times: {outcome.message}")
+            pause = max(outcome.retry_after or 0.0, wait)
+            return j.Postponed(now, now + pause, f"{name} is busy; trying again.", refused=True)
+        case OutcomeClass.OUT_OF_ORDER:
+            pause = upstream.gate.pause(outcome.message)
+            log.error("%s is paused for %.0f s: %s", name, pause, outcome.message)
+            return j.Postponed(now, now + pause, f"{name} is paused: {outcome.message}.", refused=False)
+        case OutcomeClass.REFUSED:
+            return j.Refused(now, outcome.code, outcome.message)
+        case _:
+            return j.AnswerLost(now, outcome.message)

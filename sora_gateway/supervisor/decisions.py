@@ -1,0 +1,40 @@
+"""What a person may decide about a job whose create's answer was lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sora_gateway.core import job as j
+from sora_gateway.core.job import Event, ExternalId
+from sora_gateway.store.jobs import Answered
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """The upstream has it, under this id."""
+
+    external_id: ExternalId
+
+
+@dataclass(frozen=True, slots=True)
+class PayAgain:
+    """Send another create, knowing that the first may have been paid for."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Close the job and give the credits back."""
+
+
+Decision = Adopt | PayAgain | GiveUp
+
+
+def consequence(decision: Decision, now: float) -> tuple[Event, Answered]:
+    """The event that carries out *decision*, and what the books say of the doubtful attempt."""
+    match decision:
+        case Adopt(external_id):
+            return j.Adopted(now, external_id), Answered("adopted", external_id)
+        case PayAgain():
+            return j.PayAgain(now), Answered("pay_again")
+        case GiveUp():
+            return j.GivenUp(now), Answered("given_up")

@@ -1,0 +1,283 @@
+"""Keeps a watcher on every unfinished job, from its acceptance to its end, over any number of restarts.
+
+Watchers are named tasks held here, not in a ``TaskGroup``: one that breaks must not take the others along.
+There is one place where any exception is caught, and the job is then taken up again from what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+
+from sora_gateway.clock import Clock
+from sora_gateway.core import job as j
+from sora_gateway.core.job import Job, JobId, State
+from sora_gateway.core.money import OnCancel
+from sora_gateway.core.polling import backoff
+from sora_gateway.entropy import Entropy
+from sora_gateway.errors import AlreadyEnded, NotFinished, NotFound, StorageFull, Unavailable
+from sora_gateway.media.download import Downloader
+from sora_gateway.media.files import MediaFiles
+from sora_gateway.store import Store
+from sora_gateway.store.jobs import Answered
+from sora_gateway.supervisor.cancelling import cancelling
+from sora_gateway.supervisor.creating import queued
+from sora_gateway.supervisor.decisions import Decision
+from sora_gateway.supervisor.polling import processing
+from sora_gateway.supervisor.recorder import Recorder
+from sora_gateway.supervisor.storing import storing
+from sora_gateway.supervisor.watcher import Cancel, Limits, Surroundings, Upstream, Watcher, decide
+
+log = logging.getLogger(__name__)
+
+CREATES_MAY_FINISH = 20.0
+"""Seconds that shutdown waits for answers that have been paid for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request that has passed every check: what to make, for whom, where and at what price."""
+
+    owner: str
+    prompt: str
+    model: str
+    upstream: str
+    upstream_model: str
+    seconds: int
+    size: str
+    credits: int = 0
+    retry_of: JobId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What the supervisor is doing: jobs it watches by state, and upstreams that are paused, with the reason."""
+
+    watched: Mapping[str, int]
+    paused: Mapping[str, str]
+
+
+async def unknown(watcher: Watcher) -> None:
+    """Waits for a person."""
+    await watcher.sleep_for_ever()
+
+
+async def submitting(watcher: Watcher) -> None:
+    """A create that this process did not send, or whose answer it dropped: nobody knows."""
+    reason = "the gateway stopped before the answer came"
+    await watcher.insist(j.AnswerLost(watcher.now(), reason), Answered("unknown", detail=reason))
+
+
+_STEPS: Mapping[State, Callable[[Watcher], Awaitable[None]]] = {
+    State.QUEUED: queued,
+    State.SUBMITTING: submitting,
+    State.PROCESSING: processing,
+    State.STORING: storing,
+    State.UNKNOWN: unknown,
+    State.CANCELLING: cancelling,
+}
+_ACCEPTED = frozenset({State.PROCESSING, State.STORING, State.CANCELLING})
+
+
+class Supervisor:
+    """``async with Supervisor(...)``: entering takes up every unfinished job, leaving ends every watcher.
+
+    Without being entered it can still :meth:`decide`, for the command line while no server runs.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        upstreams: Mapping[str, Upstream],
+        files: MediaFiles,
+        downloader: Downloader,
+        clock: Clock,
+        entropy: Entropy,
+        limits: Limits,
+        *,
+        on_cancel: OnCancel = OnCancel.SETTLE,
+        downloads: int = 4,
+    ) -> None:
+        self._store = store
+        self._upstreams = upstreams
+        self._files = files
+        self._clock = clock
+        self._entropy = entropy
+        self._limits = limits
+        self._stopping = asyncio.Event()
+        self._recorder = Recorder(store, clock, on_cancel)
+        self._around = Surroundings(
+            self._recorder, clock, entropy, downloader, asyncio.Semaphore(downloads), limits, files.free_bytes,
+            self._stopping,
+        )  # fmt: skip
+        self._watchers: dict[JobId, Watcher] = {}
+        self._tasks: dict[JobId, asyncio.Task[None]] = {}
+
+    # --- lifecycle -------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Supervisor:
+        for job in await self._store.unfinished():
+            upstream = self._upstreams.get(job.upstream)
+            if upstream is not None and job.state in _ACCEPTED:
+                upstream.gate.occupy(job.id)
+            self._watch(job)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def begin_stopping(self) -> None:
+        """Takes no new job and sends no new create from here on."""
+        self._stopping.set()
+
+    async def stop(self, grace: float = CREATES_MAY_FINISH) -> None:
+        """Ends every watcher; those that have paid get *grace* seconds to hear the answer and store it."""
+        self.begin_stopping()
+        paying = [self._tasks[job_id] for job_id, watcher in self._watchers.items() if watcher.paying]
+        for job_id, task in list(self._tasks.items()):
+            if not self._watchers[job_id].paying:
+                task.cancel("supervisor: shutting down")
+        if paying:
+            await asyncio.wait(paying, timeout=grace)
+        rest = list(self._tasks.values())
+        for task in rest:
+            task.cancel("supervisor: shutting down")
+        await asyncio.gather(*rest, return_exceptions=True)
+        for upstream in self._upstreams.values():
+            await upstream.gate.aclose()
+
+    # --- what people ask for -----------------------------------------------------------------------
+
+    async def accept(self, order: Order) -> Job:
+        """A new job, durable when this returns.
+
+        Raises:
+            InsufficientCredits: the owner cannot pay for it.
+            StorageFull, StorageFailed: it was not kept.
+            Unavailable: the gateway is stopping.
+        """
+        if self._stopping.is_set():
+            raise Unavailable("The gateway is restarting; try again in a moment.", retry_after=10)
+        if self._files.free_bytes() < self._limits.min_free_disk:
+            raise StorageFull("The gateway's disk is nearly full; free some space and try again.")
+        job = Job(
+            id=JobId(self._entropy.new_id("video")),
+            owner=order.owner,
+            prompt=order.prompt,
+            model=order.model,
+            upstream=order.upstream,
+            upstream_model=order.upstream_model,
+            seconds=order.seconds,
+            size=order.size,
+            credits=order.credits,
+            retry_of=order.retry_of,
+            created_at=self._clock.now(),
+        )
+        # A caller that goes away must not leave a stored job without a watcher.
+        await asyncio.shield(asyncio.ensure_future(self._accept(job)))
+        return job
+
+    async def _accept(self, job: Job) -> None:
+        await self._store.accept(job)
+        self._watch(job)
+
+    async def cancel(self, job: Job) -> Job:
+        """Asks for *job* to be stopped; returns it once the wish is stored.
+
+        Raises:
+            AlreadyEnded: there is nothing to stop.
+        """
+        watcher = self._watchers.get(job.id)
+        if watcher is None:
+            raise AlreadyEnded(f"The video is already {(await self._stored(job.id)).state}.")
+        return await watcher.request(Cancel())
+
+    async def decide(self, job_id: JobId, decision: Decision) -> Job:
+        """Carries out a person's decision on a job whose outcome is unknown.
+
+        Raises:
+            NotFound: there is no such job.
+            Conflict: it is not in doubt, or the adopted id is taken.
+        """
+        watcher = self._watchers.get(job_id)
+        if watcher is not None:
+            return await watcher.request(decision)
+        return await decide(self._recorder, await self._stored(job_id), decision, self._clock.now())
+
+    async def delete(self, job: Job) -> None:
+        """Removes an ended job's files; its row stays for the books.
+
+        Raises:
+            NotFinished: it has not ended.
+        """
+        if not job.ended or job.id in self._watchers:
+            raise NotFinished("The video is not finished; cancel it first.")
+        await self._recorder.record(job, j.Deleted(self._clock.now()))
+        # After the commit: a crash in between leaves files without a row, which the sweep at start-up removes.
+        await self._files.delete(job.id)
+
+    def statistics(self) -> Statistics:
+        return Statistics(
+            watched=Counter(watcher.job.state.value for watcher in self._watchers.values()),
+            paused={name: upstream.gate.reason for name, upstream in self._upstreams.items() if upstream.gate.paused},
+        )
+
+    # --- watchers ----------------------------------------------------------------------------------
+
+    async def _stored(self, job_id: JobId) -> Job:
+        job = await self._store.get(job_id)
+        if job is None:
+            raise NotFound("There is no video by that id.")
+        return job
+
+    def _watch(self, job: Job) -> None:
+        watcher = Watcher(job, self._upstreams.get(job.upstream), self._around)
+        task = asyncio.create_task(self._follow(watcher), name=f"watch {job.id}")
+        self._watchers[job.id] = watcher
+        self._tasks[job.id] = task
+
+    async def _follow(self, watcher: Watcher) -> None:
+        """Runs *watcher* to the job's end, and again from what is stored if it breaks."""
+        broken, stale = 0, False
+        try:
+            while not watcher.job.ended and not self._stopping.is_set():
+                try:
+                    if stale:
+                        watcher.job, stale = await self._stored(watcher.job.id), False
+                    else:
+                        await self._step(watcher)
+                except Exception:
+                    # The one place: whatever is wrong with this job must not end the others, and what it
+                    # had not stored it learns again.
+                    broken, stale = broken + 1, True
+                    log.exception("the watcher of %s broke; taking the job up again", watcher.job.id)
+                    pause = backoff(broken, base=1.0, cap=300.0, fraction=self._entropy.fraction())
+                    await self._clock.sleep(max(1.0, pause))
+        finally:
+            self._forget(watcher)
+
+    async def _step(self, watcher: Watcher) -> None:
+        await _STEPS[watcher.job.state](watcher)
+        if watcher.upstream is not None:
+            if watcher.job.state in _ACCEPTED:
+                watcher.upstream.gate.occupy(watcher.job.id)
+            else:
+                watcher.upstream.gate.leave(watcher.job.id)
+        if watcher.job.ended and watcher.job.state is not State.COMPLETED:
+            await self._files.delete(watcher.job.id)
+
+    def _forget(self, watcher: Watcher) -> None:
+        self._watchers.pop(watcher.job.id, None)
+        self._tasks.pop(watcher.job.id, None)
+        error = (
+            AlreadyEnded(f"The video is already {watcher.job.state}.")
+            if watcher.job.ended
+            else Unavailable("The gateway is restarting; try again in a moment.", retry_after=10)
+        )
+        watcher.refuse_requests(error)

@@ -1,0 +1,208 @@
+"""What a watcher has at hand: its job, its inbox, its upstream, and how to wait.
+
+Three promises, kept by every step of a watcher (``creating``, ``polling``, ``storing``, ``cancelling``):
+
+- nobody else writes the job: people's wishes arrive in the inbox and are served between two waits;
+- it may be cancelled at any await: what is stored stays true, what is not stored is asked for again,
+  except a paid create, which runs to its end in a lane that no cancellation reaches;
+- a broken watcher hurts only its own job: the supervisor starts it again from what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sora_gateway.clock import Clock
+from sora_gateway.core import job as j
+from sora_gateway.core.asset import StoredFile
+from sora_gateway.core.job import Event, Job, State
+from sora_gateway.core.polling import PollPolicy
+from sora_gateway.entropy import Entropy
+from sora_gateway.errors import AlreadyEnded, Conflict, GatewayError
+from sora_gateway.media.download import Downloader
+from sora_gateway.store.jobs import Answered, ExternalIdTaken, Intent
+from sora_gateway.supervisor.decisions import Decision, consequence
+from sora_gateway.supervisor.gate import Gate
+from sora_gateway.supervisor.recorder import Recorder
+from sora_gateway.upstream.adapter import Adapter
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One configured upstream as the supervisor holds it."""
+
+    adapter: Adapter
+    gate: Gate
+    polling: PollPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The supervisor's own limits; times in seconds."""
+
+    create_attempts: int = 5
+    create_timeout: float = 60.0
+    overdue_after: float = 1800.0
+    final_limit: float = 172800.0
+    min_free_disk: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Everything that watchers share."""
+
+    recorder: Recorder
+    clock: Clock
+    entropy: Entropy
+    downloader: Downloader
+    downloads: asyncio.Semaphore
+    limits: Limits
+    free_bytes: Callable[[], int]
+    stopping: asyncio.Event
+
+
+class Cancel:
+    """A person wants the job stopped."""
+
+
+@dataclass(slots=True)
+class Request:
+    wish: Cancel | Decision
+    answer: asyncio.Future[Job] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class Watcher:
+    """Follows one unfinished job to its end."""
+
+    def __init__(self, job: Job, upstream: Upstream | None, around: Surroundings) -> None:
+        self.job = job
+        self.upstream = upstream
+        """None when the configuration does not have the job's upstream any more."""
+        self.around = around
+        self.paying = False
+        """True from just before the intent is stored until the answer is: shutdown waits for it."""
+        self.result_url: str | None = None
+        self._inbox: deque[Request] = deque()
+        self._wake = asyncio.Event()
+
+    # --- people's wishes -------------------------------------------------------------------------
+
+    def request(self, wish: Cancel | Decision) -> asyncio.Future[Job]:
+        """Puts a wish into the inbox; the future is the job once the wish is stored."""
+        request = Request(wish)
+        self._inbox.append(request)
+        self._wake.set()
+        return request.answer
+
+    def refuse_requests(self, error: GatewayError) -> None:
+        """Answers whatever is still in the inbox when the watcher ends."""
+        while self._inbox:
+            answer = self._inbox.popleft().answer
+            if not answer.done():
+                answer.set_exception(error)
+
+    async def _serve(self) -> bool:
+        """Serves the inbox; says whether the job's state changed."""
+        state = self.job.state
+        self._wake.clear()
+        while self._inbox:
+            request = self._inbox.popleft()
+            try:
+                if isinstance(request.wish, Cancel):
+                    await self._cancel()
+                else:
+                    self.job = await decide(self.around.recorder, self.job, request.wish, self.now())
+            except GatewayError as error:
+                if not request.answer.done():
+                    request.answer.set_exception(error)
+            else:
+                if not request.answer.done():
+                    request.answer.set_result(self.job)
+        return self.job.state is not state
+
+    async def _cancel(self) -> None:
+        if self.job.ended:
+            raise AlreadyEnded(f"The video is already {self.job.state}.")
+        if self.job.state is State.CANCELLING:
+            return
+        finished_upstream = self.job.state is State.STORING
+        self.job = await self.around.recorder.record(self.job, j.CancelRequested(self.now()))
+        if finished_upstream:
+            # Nothing is left to be stopped there; what was made is owed.
+            await self.insist(j.CancelUnconfirmed(self.now()))
+
+    # --- for the steps ---------------------------------------------------------------------------
+
+    def now(self) -> float:
+        return self.around.clock.now()
+
+    async def insist(
+        self, event: Event, attempt: Intent | Answered | None = None, assets: tuple[StoredFile, ...] = ()
+    ) -> None:
+        """Records what was learned, however long the disk takes."""
+        self.job = await self.around.recorder.insist(self.job, event, attempt, assets)
+
+    async def wait(self, reason: str) -> None:
+        """Says what the job waits for, once."""
+        if self.job.note != reason:
+            await self.insist(j.Waiting(self.now(), reason))
+
+    async def sleep(self, seconds: float) -> bool:
+        """Waits, serving wishes meanwhile; says whether one changed the job's state."""
+        clock = self.around.clock
+        until = clock.monotonic() + seconds
+        while True:
+            if self._inbox and await self._serve():
+                return True
+            rest = until - clock.monotonic()
+            if rest <= 0:
+                return False
+            await clock.sleep(rest, self._wake)
+
+    async def sleep_for_ever(self) -> None:
+        """Waits for a wish that changes the job's state."""
+        while not await self._serve():
+            await self._wake.wait()
+
+    async def meanwhile(self, call: Awaitable[T], *, keep: bool = False) -> T | None:
+        """The result of *call*; wishes are served while it runs.
+
+        Returns None when a wish changed the job's state: *call* was cancelled then, unless *keep* is set,
+        in which case it always runs to its end.
+        """
+        task = asyncio.ensure_future(call)
+        try:
+            while not task.done():
+                woken = asyncio.ensure_future(self._wake.wait())
+                try:
+                    await asyncio.wait({task, woken}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    woken.cancel()
+                if self._inbox and await self._serve() and not keep:
+                    return None
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel("watcher: not needed any more")
+                await asyncio.gather(task, return_exceptions=True)
+
+
+async def decide(recorder: Recorder, job: Job, decision: Decision, now: float) -> Job:
+    """Carries out a person's *decision* on a doubtful job.
+
+    Raises:
+        Conflict: the job is not in doubt, or the adopted id belongs to another job.
+    """
+    if job.state is not State.UNKNOWN:
+        raise Conflict(f"The video is {job.state}; only a video whose outcome is unknown can be decided on.")
+    event, attempt = consequence(decision, now)
+    try:
+        return await recorder.record(job, event, attempt)
+    except ExternalIdTaken:
+        raise Conflict("Another video of this upstream already has that id.") from None
