@@ -1,0 +1,191 @@
+// What people do and what follows: calls the API, writes the state, keeps the live connection.
+
+import { ApiError, auth, models as loadModelList, onUnauthorized, tasks } from "./api.js";
+import { t } from "./i18n.js";
+import { connect } from "./live.js";
+import * as state from "./state.js";
+
+const { setSession } = state;
+
+const PAGE = 50;
+const SNAPSHOT = 100; // The most that a live snapshot holds.
+const DRAFT = "sora-gateway.draft";
+
+let disconnect = () => {};
+
+// --- the session ---
+
+/** Signs in by a token in the address, or continues a session, or shows how to get a link. */
+export async function start() {
+  onUnauthorized(() => signedOut({ ended: true }));
+  // A link opened in a page that is there already: begin anew, so that nothing of before is left.
+  addEventListener("hashchange", () => loginToken() && location.reload());
+  const token = loginToken();
+  // The token must not stay in the address bar, the history or a bookmark.
+  if (token) history.replaceState(null, "", location.pathname + location.search);
+  try {
+    signedIn(await (token ? auth.redeem(token) : auth.me()));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (error.status === 401 && !token) signedOut();
+    else if (token && error.status >= 400 && error.status < 500) await withoutToken(error);
+    else setSession({ status: "unreachable", error, token });
+  }
+}
+
+const loginToken = () => new URLSearchParams(location.hash.slice(1)).get("login");
+
+/** A dead link does not end a session that is alive. */
+async function withoutToken(error) {
+  try {
+    signedIn(await auth.me());
+  } catch {
+    signedOut({ error });
+  }
+}
+
+/** Tries again after the gateway could not be reached. */
+export function startAgain() {
+  const { token } = state.session.value;
+  if (token) location.hash = String(new URLSearchParams({ login: token })); // which reloads
+  else location.reload();
+}
+
+function signedIn({ user, simulator }) {
+  disconnect();
+  state.clear();
+  setSession({ status: "in", user, simulator });
+  disconnect = connect({
+    state: (word) => (state.connection.value = word),
+    snapshot: (list) => state.putSnapshot(list, SNAPSHOT),
+    tasks: state.putTasks,
+    updates: takeUpdates,
+    signedOut: () => signedOut({ ended: true }),
+    down: () => loadJobs(),
+  });
+  loadModels();
+  loadJobs();
+}
+
+function signedOut({ error = null, ended = false } = {}) {
+  disconnect();
+  state.clear();
+  setSession({ status: "out", error, ended });
+}
+
+/** Raises ApiError when the gateway could not be told. */
+export async function signOut() {
+  await auth.logout();
+  localStorage.removeItem(DRAFT);
+  signedOut();
+}
+
+// --- what is there ---
+
+export async function loadModels() {
+  state.modelsError.value = null;
+  try {
+    state.models.value = (await loadModelList()).models;
+  } catch (error) {
+    state.modelsError.value = error;
+  }
+}
+
+/** The newest page; also the way to look while the live connection is down. */
+export async function loadJobs() {
+  try {
+    const { tasks: list, hasMore } = await tasks.list({ limit: PAGE });
+    state.putTasks(list);
+    if (state.older.value === undefined) state.older.value = hasMore ? list.at(-1).videoId : null;
+    state.listing.value = { status: "ready", error: null };
+  } catch (error) {
+    if (state.listing.value.status !== "ready") state.listing.value = { status: "failed", error };
+  }
+}
+
+/** Raises ApiError. */
+export async function loadOlder() {
+  const { tasks: list, hasMore } = await tasks.list({ limit: PAGE, after: state.older.value });
+  state.putTasks(list);
+  state.older.value = hasMore ? list.at(-1).videoId : null;
+}
+
+const fetching = new Map();
+
+function takeUpdates(updates) {
+  for (const update of updates) {
+    const before = state.job(update.videoId)?.peek();
+    if (!state.applyUpdate(update)) fetchUnknown(update);
+    else announce(before, state.job(update.videoId)?.peek());
+    if (update.status === "completed" && !update.assets && before) tasks.get(update.videoId).then(putOne, () => {});
+  }
+}
+
+/** A job begun elsewhere: fetched, and again if it went on meanwhile. */
+async function fetchUnknown({ videoId, seq }) {
+  const running = fetching.has(videoId);
+  fetching.set(videoId, seq);
+  if (running) return;
+  try {
+    let task;
+    do task = await tasks.get(videoId);
+    while (task.seq < fetching.get(videoId));
+    putOne(task);
+  } catch {
+    // Gone again, or unreachable: the next snapshot tells.
+  } finally {
+    fetching.delete(videoId);
+  }
+}
+
+function announce(before, after) {
+  if (!before || !after || before.status === after.status || !state.isEnded(after)) return;
+  state.announcement.value = t(`announce.${after.status}`, { prompt: after.prompt.slice(0, 80) });
+}
+
+const putOne = (task) => state.putTasks([task]);
+
+// --- jobs; each raises ApiError ---
+
+export const submit = async (draft) => putOne(await tasks.create(draft));
+export const cancel = async (id) => putOne(await tasks.cancel(id));
+export const retry = async (id) => putOne(await tasks.retry(id));
+export const freshUrls = async (id) => putOne(await tasks.refreshUrl(id));
+
+export async function remove(id) {
+  await tasks.remove(id);
+  state.removeJob(id);
+}
+
+// --- small things ---
+
+export const readDraft = () => {
+  try {
+    return JSON.parse(localStorage.getItem(DRAFT)) ?? {};
+  } catch {
+    return {};
+  }
+};
+
+export const keepDraft = (draft) => localStorage.setItem(DRAFT, JSON.stringify(draft));
+
+/** Asks first. Resolves with true or false. */
+export const confirmed = (texts) =>
+  new Promise((resolve) => {
+    state.dialog.value = { kind: "confirm", ...texts, resolve };
+  });
+
+/** Copies text; true if it worked. The modern way needs HTTPS or this machine, the old one does not. */
+export async function copy(text) {
+  if (navigator.clipboard) {
+    return navigator.clipboard.writeText(text).then(() => true, () => false);
+  }
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.className = "visually-hidden";
+  (document.querySelector("dialog[open]") ?? document.body).append(area);
+  area.select();
+  const worked = document.execCommand("copy");
+  area.remove();
+  return worked;
+}

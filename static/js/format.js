@@ -1,0 +1,27 @@
+// Numbers and times for people.
+
+import { language } from "./i18n.js";
+
+/** 83 -> "1:23", 3725 -> "1:02:05". */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const two = (number) => String(number).padStart(2, "0");
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
+const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
+
+/** "3 minutes ago", in the page's language. Both in epoch milliseconds. */
+export function ago(then, now) {
+  const seconds = Math.max(0, (now - then) / 1_000);
+  const format = new Intl.RelativeTimeFormat(language.value, { numeric: "auto" });
+  const [unit, length] = UNITS.find(([, length]) => seconds >= length) ?? ["second", 1];
+  return format.format(unit === "second" ? 0 : -Math.floor(seconds / length), unit);
+}
+
+export const dateTime = (when) =>
+  new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "short" }).format(new Date(when));
+
+export const timeOfDay = (when) =>
+  new Intl.DateTimeFormat(language.value, { timeStyle: "medium" }).format(new Date(when));

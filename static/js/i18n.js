@@ -1,0 +1,44 @@
+// The page's own words. Texts live in ../i18n/<language>.json; both files have the same keys.
+
+import { signal } from "../vendor/signals.js";
+
+export const LANGUAGES = { en: "English", "zh-CN": "简体中文" };
+const CHOICE = "sora-gateway.language";
+
+export const language = signal("en");
+const texts = signal({});
+
+/** Loads the language chosen before, or the first one the browser asks for that we have. */
+export const startLanguage = () => load(localStorage.getItem(CHOICE) ?? preferred());
+
+export async function chooseLanguage(name) {
+  await load(name);
+  localStorage.setItem(CHOICE, name);
+}
+
+function preferred() {
+  for (const wanted of navigator.languages ?? []) {
+    if (wanted.toLowerCase().startsWith("zh")) return "zh-CN";
+    if (wanted.toLowerCase().startsWith("en")) return "en";
+  }
+  return "en";
+}
+
+async function load(name) {
+  const known = name in LANGUAGES ? name : "en";
+  const response = await fetch(new URL(`../i18n/${known}.json`, import.meta.url));
+  texts.value = await response.json();
+  language.value = known;
+  document.documentElement.lang = known;
+  document.title = t("app.name");
+}
+
+/** The text of `key` with `{name}`s filled in. A missing key shows itself. */
+export function t(key, values = {}) {
+  return (texts.value[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => String(values[name] ?? whole));
+}
+
+/** An error in the reader's language by its code; a code without a text keeps the server's own sentence. */
+export function errorText(error) {
+  return texts.value[`error.${error.code}`] ?? error.message ?? t("error.unexpected");
+}

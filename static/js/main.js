@@ -1,0 +1,11 @@
+// Starts the page.
+
+import { render } from "../vendor/preact.js";
+import { start } from "./actions.js";
+import { html } from "./html.js";
+import { startLanguage } from "./i18n.js";
+import { App } from "./views/app.js";
+
+await startLanguage();
+render(html`<${App} />`, document.getElementById("app"));
+await start();

@@ -1,0 +1,31 @@
+// Small line drawings in the colour of the text around them. They decorate: names are in the text.
+
+import { html } from "../html.js";
+
+const PATHS = {
+  cancelled: "M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17M6 6l12 12",
+  check: "M5 12.5l4.5 4.5L19 7.5",
+  close: "M6 6l12 12M18 6L6 18",
+  copy: "M9 9h10v11H9zM15 9V4H5v11h4",
+  download: "M12 4v11M7.5 11l4.5 4.5 4.5-4.5M5 20h14",
+  key: "M14.5 13.5a4.5 4.5 0 1 0-4-4L4 16v4h4v-2.5h2.5V15z",
+  menu: "M5 8h14M5 16h14",
+  retry: "M19 12a7 7 0 1 1-2.2-5.1M19 4v4.5h-4.5",
+  signout: "M10 5H5v14h5M14 8l4 4-4 4M18 12H9.5",
+  spark: "M12 4l1.8 5.2L19 11l-5.2 1.8L12 18l-1.8-5.2L5 11l5.2-1.8zM19 17v4M17 19h4",
+  trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10.5 11v5.5M13.5 11v5.5",
+  warning: "M12 4.5L21 20H3zM12 10.5v4.5M12 17.6v.1",
+};
+
+export const Icon = ({ name }) => html`
+  <svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path d=${PATHS[name]} /></svg>
+`;
+
+export const Mark = () => html`
+  <svg class="mark" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+    <rect width="32" height="32" rx="9" />
+    <path d="M5.8 22.5a10.2 10.2 0 0 1 20.4 0" class="far" />
+    <path d="M9 22.5a7 7 0 0 1 14 0" />
+    <path d="M13.4 17.2v7l6-3.5z" class="play" />
+  </svg>
+`;

@@ -1,0 +1,45 @@
+// Who am I, my keys, the language, the way out.
+
+import { useState } from "../../vendor/hooks.js";
+import { signOut } from "../actions.js";
+import { html } from "../html.js";
+import { LANGUAGES, chooseLanguage, errorText, language, t } from "../i18n.js";
+import { dialog, session } from "../state.js";
+import { Icon } from "./icons.js";
+
+export function Menu() {
+  const { user } = session.value;
+  const [problem, setProblem] = useState(null);
+  const close = () => document.getElementById("menu").hidePopover();
+  const openKeys = () => {
+    close();
+    dialog.value = { kind: "keys" };
+  };
+  const leave = () => signOut().catch(setProblem);
+  return html`
+    <button class="round" popovertarget="menu" aria-label=${t("menu.open")} title=${t("menu.open")}>
+      <${Icon} name="menu" />
+    </button>
+    <div id="menu" class="menu" popover>
+      <div class="who">
+        <strong>${user.email}</strong>
+        <span class="quiet">${t(`role.${user.role}`)}</span>
+      </div>
+      <button onClick=${openKeys}><${Icon} name="key" />${t("menu.keys")}</button>
+      <${LanguageSelect} />
+      <button onClick=${leave}><${Icon} name="signout" />${t("menu.signOut")}</button>
+      ${problem && html`<p class="problem" role="alert">${errorText(problem)}</p>`}
+    </div>
+  `;
+}
+
+export function LanguageSelect() {
+  return html`
+    <label class="language">
+      <span class="visually-hidden">${t("menu.language")}</span>
+      <select value=${language.value} onChange=${(event) => chooseLanguage(event.target.value)}>
+        ${Object.entries(LANGUAGES).map(([code, name]) => html`<option value=${code} lang=${code}>${name}</option>`)}
+      </select>
+    </label>
+  `;
+}

@@ -1,0 +1,55 @@
+// The finished video: play it, take it home. Signed addresses expire, so a dead one is renewed once.
+
+import { useRef, useState } from "../../vendor/hooks.js";
+import { freshUrls } from "../actions.js";
+import { fileAddress } from "../api.js";
+import { html } from "../html.js";
+import { errorText, t } from "../i18n.js";
+import { job } from "../state.js";
+import { Icon } from "./icons.js";
+
+export function Player({ task }) {
+  // Not taken from each new state: a changed address would stop what is playing.
+  const [address, setAddress] = useState(task.videoUrl);
+  const [problem, setProblem] = useState(null);
+  const renewed = useRef(false);
+  const renew = async () => {
+    if (renewed.current) return setProblem({ code: "unplayable" });
+    renewed.current = true;
+    try {
+      await freshUrls(task.videoId);
+      setAddress(job(task.videoId)?.peek().videoUrl);
+    } catch (error) {
+      setProblem(error);
+    }
+  };
+  const source = address ?? task.videoUrl;
+  if (!source) return html`<p class="reason">${t("card.noFile")}</p>`;
+  return html`
+    <video controls preload="none" playsinline src=${fileAddress(source)} poster=${fileAddress(task.thumbnailUrl)}
+      aria-label=${task.prompt} onError=${renew} onPlaying=${() => (renewed.current = false)}></video>
+    ${problem && html`<p class="problem over" role="alert">${errorText(problem)}</p>`}
+  `;
+}
+
+export function Download({ task, onProblem }) {
+  const save = async (event) => {
+    event.preventDefault();
+    onProblem(null);
+    try {
+      await freshUrls(task.videoId);
+      const link = document.createElement("a");
+      link.href = fileAddress(job(task.videoId).peek().videoUrl);
+      link.download = `${task.videoId}.mp4`;
+      link.click();
+    } catch (error) {
+      onProblem(error);
+    }
+  };
+  if (!task.videoUrl) return null;
+  return html`
+    <a class="button primary" href=${fileAddress(task.videoUrl)} download=${`${task.videoId}.mp4`} onClick=${save}>
+      <${Icon} name="download" />${t("action.download")}
+    </a>
+  `;
+}
