@@ -24,6 +24,7 @@ PROBE_DEADLINE = 15.0
 """Seconds in total, from the connection to the last byte."""
 
 _TRY_ELSEWHERE = frozenset({ContentTrouble.Kind.EXPIRED, ContentTrouble.Kind.NOT_MEDIA})
+_NOTHING_THERE = _TRY_ELSEWHERE | {ContentTrouble.Kind.NOT_YET}
 
 
 class OpenAIAdapter:
@@ -129,10 +130,17 @@ class OpenAIAdapter:
         async with AsyncExitStack() as stack:
             try:
                 content = await stack.enter_async_context(self._downloader.open(places[0], variant, resume))
-            except ContentTrouble as trouble:
-                if len(places) == 1 or trouble.kind not in _TRY_ELSEWHERE:
+            except ContentTrouble as first:
+                if len(places) == 1 or first.kind not in _TRY_ELSEWHERE:
                     raise
-                content = await stack.enter_async_context(self._downloader.open(places[1], variant, resume))
+                try:
+                    content = await stack.enter_async_context(
+                        self._downloader.open(places[1], variant, resume)
+                    )
+                except ContentTrouble as second:
+                    # A fresh address can be had by looking at the job; that the other place has nothing is less.
+                    stale = first.kind is ContentTrouble.Kind.EXPIRED and second.kind in _NOTHING_THERE
+                    raise (first if stale else second) from None
             yield content
 
     async def probe(self) -> str:
