@@ -75,7 +75,9 @@ async def _pay(watcher: Watcher, upstream: Upstream) -> None:
             return
         job = watcher.job
         order = CreateOrder(intent.id, job.prompt, job.upstream_model, job.seconds, job.size)
-        answer = await watcher.meanwhile(upstream.adapter.create(order, watcher.around.limits.create_timeout), keep=True)
+        answer = await watcher.meanwhile(
+            upstream.adapter.create(order, watcher.around.limits.create_timeout), keep=True
+        )
         assert answer is not None
         await _conclude(watcher, upstream, answer)
     finally:
@@ -97,20 +99,31 @@ async def _conclude(watcher: Watcher, upstream: Upstream, answer: CreateAnswer) 
         event = _consequence(watcher, upstream, outcome)
         await watcher.insist(event, Answered(outcome.kind.value, None, answer.status, answer.excerpt))
         if outcome.kind is OutcomeClass.UNKNOWN:
-            log.warning("%s: the outcome of a create at %s is unknown: %s", watcher.job.id, upstream.adapter.name, outcome.message)
+            log.warning(
+                "%s: the outcome of a create at %s is unknown: %s",
+                watcher.job.id,
+                upstream.adapter.name,
+                outcome.message,
+            )
     upstream.gate.answered(watcher.job.id, in_order=in_order)
 
 
 def _consequence(watcher: Watcher, upstream: Upstream, outcome: Outcome) -> j.Event:
     """The event that an outcome without a receipt leads to."""
     now, job, name = watcher.now(), watcher.job, upstream.adapter.name
-    wait = backoff(job.attempt, base=FIRST_BACKOFF, cap=LONGEST_BACKOFF, fraction=watcher.around.entropy.fraction())
+    wait = backoff(
+        job.attempt, base=FIRST_BACKOFF, cap=LONGEST_BACKOFF, fraction=watcher.around.entropy.fraction()
+    )
     match outcome.kind:
         case OutcomeClass.NOT_SENT:
-            return j.Postponed(now, now + wait, f"{name} cannot be reached: {outcome.message}.", refused=False)
+            return j.Postponed(
+                now, now + wait, f"{name} cannot be reached: {outcome.message}.", refused=False
+            )
         case OutcomeClass.REFUSED_FOR_NOW:
             if job.refusals + 1 >= watcher.around.limits.create_attempts:
-                return j.Refused(now, outcome.code, f"{name} refused it {job.refusals + 1} times: {outcome.message}")
+                return j.Refused(
+                    now, outcome.code, f"{name} refused it {job.refusals + 1} times: {outcome.message}"
+                )
             pause = max(outcome.retry_after or 0.0, wait)
             return j.Postponed(now, now + pause, f"{name} is busy; trying again.", refused=True)
         case OutcomeClass.OUT_OF_ORDER:

@@ -114,9 +114,13 @@ async def record_end(watcher: Watcher, look: Look) -> bool:
             watcher.result_url = look.result_url
             await watcher.insist(j.UpstreamCompleted(now, look.expires_at))
         case LookKind.FAILED:
-            await watcher.insist(j.UpstreamFailed(now, look.code or "failed", look.message or "The upstream failed."))
+            await watcher.insist(
+                j.UpstreamFailed(now, look.code or "failed", look.message or "The upstream failed.")
+            )
         case LookKind.CANCELLED:
-            await watcher.insist(j.UpstreamFailed(now, "cancelled_upstream", "The upstream cancelled the video."))
+            await watcher.insist(
+                j.UpstreamFailed(now, "cancelled_upstream", "The upstream cancelled the video.")
+            )
         case _:
             return False
     return True

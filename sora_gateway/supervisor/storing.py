@@ -42,7 +42,9 @@ async def storing(watcher: Watcher) -> None:
             )
             log.info("%s: download: %s", watcher.job.id, trouble)
             if delay is None:
-                await watcher.insist(j.FileLost(watcher.now(), "file_lost", f"The finished video cannot be had: {trouble}."))
+                await watcher.insist(
+                    j.FileLost(watcher.now(), "file_lost", f"The finished video cannot be had: {trouble}.")
+                )
                 return
             if await watcher.sleep(max(delay, trouble.retry_after or 0.0)):
                 return
@@ -58,9 +60,10 @@ async def _fetch(watcher: Watcher, upstream: Upstream) -> tuple[StoredFile, ...]
     """The video and whatever stills can be had; the video alone decides."""
     job, downloader = watcher.job, watcher.around.downloader
     assert job.external_id is not None
-    async with watcher.around.downloads:
-        video = await downloader.fetch(upstream.adapter, job.external_id, watcher.result_url, job.id, Variant.VIDEO)
-        return (video, *await downloader.stills(upstream.adapter, job.external_id, job.id, video))
+    video = await downloader.fetch(
+        upstream.adapter, job.external_id, watcher.result_url, job.id, Variant.VIDEO
+    )
+    return (video, *await downloader.stills(upstream.adapter, job.external_id, job.id, video))
 
 
 async def _look_again(watcher: Watcher, upstream: Upstream) -> None:

@@ -100,7 +100,6 @@ class Supervisor:
         limits: Limits,
         *,
         on_cancel: OnCancel = OnCancel.SETTLE,
-        downloads: int = 4,
     ) -> None:
         self._store = store
         self._upstreams = upstreams
@@ -111,8 +110,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._recorder = Recorder(store, clock, on_cancel)
         self._around = Surroundings(
-            self._recorder, clock, entropy, downloader, asyncio.Semaphore(downloads), limits, files.free_bytes,
-            self._stopping,
+            self._recorder, clock, entropy, downloader, limits, files.free_bytes, self._stopping
         )  # fmt: skip
         self._watchers: dict[JobId, Watcher] = {}
         self._tasks: dict[JobId, asyncio.Task[None]] = {}
@@ -225,7 +223,11 @@ class Supervisor:
     def statistics(self) -> Statistics:
         return Statistics(
             watched=Counter(watcher.job.state.value for watcher in self._watchers.values()),
-            paused={name: upstream.gate.reason for name, upstream in self._upstreams.items() if upstream.gate.paused},
+            paused={
+                name: upstream.gate.reason
+                for name, upstream in self._upstreams.items()
+                if upstream.gate.paused
+            },
         )
 
     # --- watchers ----------------------------------------------------------------------------------

@@ -61,7 +61,6 @@ class Surroundings:
     clock: Clock
     entropy: Entropy
     downloader: Downloader
-    downloads: asyncio.Semaphore
     limits: Limits
     free_bytes: Callable[[], int]
     stopping: asyncio.Event

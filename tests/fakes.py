@@ -1,0 +1,158 @@
+"""What tests hand in where the gateway takes the outside world: time, chance and an upstream.
+
+``ScriptedUpstream`` plays an :class:`~sora_gateway.upstream.adapter.Adapter`; the contract in
+``tests/upstream_contract.py`` holds for it as for the real ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from sora_gateway.core.job import ExternalId
+from sora_gateway.core.observation import Look, LookKind
+from sora_gateway.core.outcome import CreateAnswer, RejectRules
+from sora_gateway.upstream.adapter import CancelAnswer, Content, ContentTrouble, CreateOrder, Variant
+
+
+class ManualClock:
+    """Time that stands still until a test moves it."""
+
+    def __init__(self, start: float = 1_800_000_000.0) -> None:
+        self._now = start
+        self._sleepers: list[tuple[float, int, asyncio.Event]] = []
+        self._order = itertools.count()
+
+    def now(self) -> float:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._now
+
+    async def sleep(self, seconds: float, wake: asyncio.Event | None = None) -> bool:
+        due = asyncio.Event()
+        entry = (self._now + max(0.001, seconds), next(self._order), due)
+        heapq.heappush(self._sleepers, entry)
+        waits = [asyncio.ensure_future(due.wait())]
+        if wake is not None:
+            waits.append(asyncio.ensure_future(wake.wait()))
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            return not due.is_set()
+        finally:
+            for wait in waits:
+                wait.cancel()
+            if entry in self._sleepers:
+                self._sleepers.remove(entry)
+                heapq.heapify(self._sleepers)
+
+    async def advance(self, seconds: float) -> None:
+        """Moves time, waking every sleeper at its moment and letting it come to rest before going on."""
+        end = self._now + seconds
+        await settle()
+        while self._sleepers and self._sleepers[0][0] <= end:
+            moment, _, due = heapq.heappop(self._sleepers)
+            self._now = max(self._now, moment)
+            due.set()
+            await settle()
+        self._now = end
+        await settle()
+
+
+async def settle(rounds: int = 30) -> None:
+    """Lets every task run until it waits for time or for the disk.
+
+    The store answers from its threads, so a few of the rounds give it a real moment.
+    """
+    for number in range(rounds):
+        await asyncio.sleep(0.002 if number % 5 == 4 else 0)
+
+
+async def until(condition: Callable[[], bool], timeout: float = 10.0) -> None:
+    """Waits for what real threads or processes do; fails after *timeout* real seconds."""
+    async with asyncio.timeout(timeout):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+class CountingEntropy:
+    """Ids that count, so that a failing test can be read; jitter that stands still."""
+
+    def __init__(self, fraction: float = 0.5) -> None:
+        self._count = itertools.count(1)
+        self._fraction = fraction
+
+    def new_id(self, prefix: str) -> str:
+        return f"{prefix}_{next(self._count):032x}"
+
+    def token(self) -> str:
+        return f"token-{next(self._count):037d}"
+
+    def fraction(self) -> float:
+        return self._fraction
+
+
+@dataclass
+class ScriptedUpstream:
+    """An upstream that does what the test says: each script is used up from the front, its last entry stays."""
+
+    name: str = "lab"
+    rules: RejectRules = field(default_factory=RejectRules)
+    min_poll_interval: float = 0.0
+    creates: list[CreateAnswer] = field(default_factory=list)
+    """Empty: every create is accepted under a new id."""
+    looks: list[Look] = field(default_factory=lambda: [Look(LookKind.ALIVE, "in_progress", 10.0)])
+    cancels: list[CancelAnswer] = field(default_factory=lambda: [CancelAnswer.UNSUPPORTED])
+    file: bytes = b""
+    content_trouble: list[ContentTrouble] = field(default_factory=list)
+    orders: list[CreateOrder] = field(default_factory=list)
+    """Every create that arrived."""
+    looked: int = 0
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared by a test that wants a create to hang."""
+
+    def __post_init__(self) -> None:
+        self.answering.set()
+
+    async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:
+        self.orders.append(order)
+        await self.answering.wait()
+        if not self.creates:
+            return CreateAnswer(status=200, external_id=f"ext-{len(self.orders)}")
+        return self.creates.pop(0) if len(self.creates) > 1 else self.creates[0]
+
+    async def look(self, external_id: ExternalId) -> Look:
+        self.looked += 1
+        return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+    async def cancel(self, external_id: ExternalId) -> CancelAnswer:
+        return self.cancels.pop(0) if len(self.cancels) > 1 else self.cancels[0]
+
+    @asynccontextmanager
+    async def open_content(
+        self,
+        external_id: ExternalId,
+        result_url: str | None,
+        variant: Variant,
+        offset: int = 0,
+        etag: str | None = None,
+    ) -> AsyncIterator[Content]:
+        if variant is not Variant.VIDEO:
+            raise ContentTrouble(ContentTrouble.Kind.UNSUPPORTED, "only the video")
+        if self.content_trouble:
+            raise self.content_trouble.pop(0)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield self.file[offset:]
+
+        yield Content(offset, len(self.file), "video/mp4", None, chunks())
+
+    async def probe(self) -> str:
+        return "ok: scripted"
+
+    async def aclose(self) -> None:
+        return None

@@ -1,0 +1,97 @@
+"""A supervisor over a real store, a manual clock and scripted upstreams."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sora_gateway.core.job import Job, JobId, State
+from sora_gateway.core.messages import StoredEvent
+from sora_gateway.core.money import OnCancel
+from sora_gateway.core.polling import PollPolicy
+from sora_gateway.media.download import Downloader
+from sora_gateway.media.files import MediaFiles
+from sora_gateway.store import Store, schema
+from sora_gateway.supervisor import Order, Supervisor
+from sora_gateway.supervisor.gate import Gate
+from sora_gateway.supervisor.watcher import Limits, Upstream
+from tests.fakes import CountingEntropy, ManualClock, ScriptedUpstream
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+OWNER = "user_owner"
+
+
+@dataclass
+class Workshop:
+    """Everything that a test of the supervisor touches."""
+
+    store: Store
+    supervisor: Supervisor
+    clock: ManualClock
+    upstream: ScriptedUpstream
+    told: list[StoredEvent] = field(default_factory=list)
+
+    async def accept(self, prompt: str = "a paper boat", credits: int = 10) -> Job:
+        order = Order(OWNER, prompt, "sora-2", self.upstream.name, "sora-2", 4, "1280x720", credits=credits)
+        return await self.supervisor.accept(order)
+
+    async def job(self, job_id: JobId) -> Job:
+        job = await self.store.get(job_id)
+        assert job is not None
+        return job
+
+    async def reaches(self, job_id: JobId, state: State, within: float = 3600.0, step: float = 1.0) -> Job:
+        """The job once it is in *state*; moves time in steps, at most *within* seconds."""
+        waited = 0.0
+        while (job := await self.job(job_id)).state is not state:
+            assert waited < within, f"{job_id} is {job.state} ({job.note}) after {waited:.0f} s, not {state}"
+            assert not job.ended, f"{job_id} ended as {job.state} ({job.error_code}: {job.error_message})"
+            await self.clock.advance(step)
+            waited += step
+        return job
+
+    async def balance(self) -> tuple[int, int]:
+        """Available and held credits of the owner."""
+        user = next(user for user in await self.store.users() if user.id == OWNER)
+        return user.available, user.held
+
+
+@asynccontextmanager
+async def workshop(
+    directory: Path,
+    upstream: ScriptedUpstream,
+    *,
+    clock: ManualClock | None = None,
+    limits: Limits | None = None,
+    max_concurrent: int = 0,
+    max_creating: int = 2,
+    on_cancel: OnCancel = OnCancel.SETTLE,
+    balance: int = 100,
+    entered: bool = True,
+    upstreams: Mapping[str, Upstream] | None = None,
+    entropy: CountingEntropy | None = None,
+) -> AsyncIterator[Workshop]:
+    """Opens *directory*, new or left behind by an earlier workshop; the books are checked at the end."""
+    clock = clock or ManualClock()
+    database = directory / "gateway.db"
+    schema.prepare(database, MIGRATIONS, clock.now(), "0123456789abcdef")
+    told: list[StoredEvent] = []
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(Store(database, told.extend))
+        if not await store.users():
+            await store.create_user(OWNER, "owner@example.org", "member", None, balance, clock.now())
+        files = MediaFiles(directory / "media")
+        wired = upstreams or {
+            upstream.name: Upstream(upstream, Gate(clock, max_concurrent, max_creating), PollPolicy())
+        }
+        # Ids go on counting over restarts, as real ones never repeat.
+        supervisor = Supervisor(
+            store, wired, files, Downloader(files, None, clock), clock, entropy or CountingEntropy(),
+            limits or Limits(), on_cancel=on_cancel,
+        )  # fmt: skip
+        if entered:
+            await stack.enter_async_context(supervisor)
+        yield Workshop(store, supervisor, clock, upstream, told)
+        assert await store.check_books() == []
