@@ -1,0 +1,106 @@
+"""POST /v1/videos: takes a job, or fails at it in the way that was asked for."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import ASGIApp
+
+from sora_gateway.upstream.simulator.broken import Dropped, Halved
+from sora_gateway.upstream.simulator.faults import Faults, FaultValue, applies, parse_faults
+from sora_gateway.upstream.simulator.orders import moderated, read_order
+from sora_gateway.upstream.simulator.refusals import Refused, disk_trouble_told, invalid
+from sora_gateway.upstream.simulator.state import SimulatorState
+from sora_gateway.upstream.simulator.timeline import video_object
+
+
+async def create(state: SimulatorState, request: Request) -> ASGIApp:
+    """Takes one job and answers its ``Video`` object.
+
+    Raises:
+        Refused: the request is not valid, or a fault refuses it.
+    """
+    order = await read_order(request)
+    faults = _faults(state, order.prompt)
+    earlier = state.seen[order.prompt]
+    if faults:
+        state.seen[order.prompt] += 1
+    meeting = {} if "once" in faults and earlier else faults
+    if (broken := _before(meeting, earlier)) is not None:
+        return broken
+    client_request_id = request.headers.get("x-client-request-id", "")[:200]
+    with disk_trouble_told():
+        record = await state.create(order, faults, client_request_id)
+    answer = video_object(record, state.clock.now())
+    if isinstance(seconds := meeting.get("create_hang"), float):
+        await state.clock.sleep(seconds)
+    return _answered(meeting, answer)
+
+
+def _faults(state: SimulatorState, prompt: str) -> dict[str, FaultValue]:
+    if not state.options.directives:
+        return {}
+    try:
+        return parse_faults(prompt)
+    except ValueError as error:
+        raise invalid(str(error), "prompt") from None
+
+
+def _before(faults: Faults, earlier: int) -> ASGIApp | None:
+    """What goes wrong before a job is taken.
+
+    Raises:
+        Refused: the create is refused.
+    """
+    if "moderation" in faults:
+        raise moderated()
+    if "create_400" in faults:
+        raise invalid("The request is invalid, as it was asked to be.")
+    if applies(faults, "create_401", earlier):
+        raise Refused(401, "invalid_api_key", "Incorrect API key provided.")
+    if applies(faults, "create_402", earlier):
+        raise Refused(402, "billing_hard_limit_reached", "You exceeded your current quota.")
+    _raise_if_busy(faults, earlier)
+    if "create_500" in faults and faults["create_500"] != "committed":
+        raise _server_error()
+    if "create_502_html" in faults and faults["create_502_html"] != "committed":
+        return _bad_gateway()
+    return Dropped() if "create_drop_before" in faults else None
+
+
+def _raise_if_busy(faults: Faults, earlier: int) -> None:
+    after = faults.get("create_429")
+    if isinstance(after, float) and not earlier:
+        raise Refused(429, "rate_limit_exceeded", "Rate limit reached.", retry_after=after)
+    if "create_503" not in faults:
+        return
+    after = faults["create_503"]
+    if not isinstance(after, float):
+        raise Refused(503, "server_error", "The server is overloaded.")
+    if not earlier:
+        raise Refused(503, "server_error", "The server is overloaded.", retry_after=after)
+
+
+def _answered(faults: Faults, answer: dict[str, object]) -> ASGIApp:
+    """The answer to a job that was taken, or what is left of it."""
+    if "create_500" in faults:
+        return _server_error().response()
+    if "create_502_html" in faults:
+        return _bad_gateway()
+    if "create_drop" in faults:
+        return Dropped()
+    if "create_half" in faults:
+        return Halved(JSONResponse(answer))
+    if "create_empty" in faults:
+        return Response(b"", media_type="application/json")
+    if "create_no_id" in faults:
+        return JSONResponse({name: value for name, value in answer.items() if name != "id"})
+    return JSONResponse(answer)
+
+
+def _server_error() -> Refused:
+    return Refused(500, "server_error", "The server had an error while processing your request.")
+
+
+def _bad_gateway() -> Response:
+    return HTMLResponse("<html><head><title>502 Bad Gateway</title></head></html>", 502)
