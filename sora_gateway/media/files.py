@@ -1,0 +1,151 @@
+"""Where files of jobs lie, and how one gets there: the only module that knows.
+
+``<root>/<first two hex digits>/<job id>/video.mp4``. Every name is made here, from an id that was checked and
+a media type that was sniffed; no name from outside becomes part of a path, and no symbolic link is followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import stat
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+from sora_gateway.core.asset import StoredFile
+from sora_gateway.media.threads import finish_in_thread
+
+VARIANTS = frozenset({"video", "thumbnail", "spritesheet"})
+SUFFIXES = {
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
+    "image/webp": ".webp",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+}
+_JOB_ID = re.compile(r"video_([0-9a-f]{2})[0-9a-f]{30}")
+_STORED = re.compile(
+    r"([0-9a-f]{2})/(video_\1[0-9a-f]{30})/(?:video|thumbnail|spritesheet)\.(?:mp4|webm|webp|jpg|png)"
+)
+
+
+class MediaFiles:
+    """The files below *root*, which is created if need be. Job ids must be of our form, else ValueError."""
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._root = root.resolve()
+
+    def part_path(self, job_id: str, variant: str) -> Path:
+        """Where a file of *job_id* grows before it is placed; its directory exists afterwards.
+
+        Raises:
+            OSError: the directory cannot be made.
+        """
+        if variant not in VARIANTS:
+            raise ValueError(f"{variant!r} is no variant")
+        directory = self._directory(job_id)
+        for step in (directory.parent, directory):
+            step.mkdir(exist_ok=True, mode=0o700)
+            if not stat.S_ISDIR(step.lstat().st_mode):
+                raise NotADirectoryError(f"{step} is not a directory")
+        return directory / f"{variant}.part"
+
+    async def place(
+        self, part: Path, job_id: str, variant: str, media_type: str, sha256: str | None = None
+    ) -> StoredFile:
+        """Makes *part* the stored file: durable first, then visible, in one step, to whoever reads it.
+
+        *part* is the path that :meth:`part_path` gave; *sha256* its hash in hex if it is known.
+
+        Raises:
+            OSError: the disk is full or failing; the part, or the stored file, is still there.
+        """
+        return await finish_in_thread(self._place, part, job_id, variant, media_type, sha256)
+
+    def resolve(self, stored: str) -> Path:
+        """The absolute path of a stored file from its :attr:`StoredFile.path`.
+
+        Raises:
+            FileNotFoundError: there is no such file (any more), or *stored* is not a path of ours.
+        """
+        match = _STORED.fullmatch(stored)
+        path = self._root / stored
+        if match is None or any(step.is_symlink() for step in (path, path.parent, path.parent.parent)):
+            raise FileNotFoundError("There is no such file.")
+        if not path.is_file():
+            raise FileNotFoundError("There is no such file.")
+        return path
+
+    async def delete(self, job_id: str) -> None:
+        """Removes every file of a job, parts too; none is no error.
+
+        Raises:
+            OSError: a file cannot be removed.
+        """
+        directory = self._directory(job_id)
+        await finish_in_thread(_remove, directory)
+
+    async def sweep(self, known_job_ids: AbstractSet[str]) -> list[str]:
+        """Removes the files of jobs that are not in *known_job_ids* and returns their ids.
+
+        For start-up: a job that is accepted while it runs would be taken for an orphan. What is not named
+        like a job is left alone.
+        """
+        return await finish_in_thread(self._sweep, known_job_ids)
+
+    def free_bytes(self) -> int:
+        """Free space for us on the disk that holds the files."""
+        return shutil.disk_usage(self._root).free
+
+    def _directory(self, job_id: str) -> Path:
+        match = _JOB_ID.fullmatch(job_id)
+        if match is None:
+            raise ValueError("not a job id")
+        return self._root / match[1] / job_id
+
+    def _place(
+        self, part: Path, job_id: str, variant: str, media_type: str, sha256: str | None
+    ) -> StoredFile:
+        if part != self.part_path(job_id, variant):
+            raise ValueError("not the part of this job and variant")
+        target = part.with_suffix(SUFFIXES[media_type])
+        descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW)
+        with open(descriptor, "rb") as file:
+            if sha256 is None:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            size = os.fstat(file.fileno()).st_size
+            os.fsync(file.fileno())
+        part.rename(target)
+        # The new name, and the directories that may be as new, outlive a power cut only when they are synced too.
+        for directory in (target.parent, target.parent.parent, self._root):
+            _sync_directory(directory)
+        return StoredFile(variant, target.relative_to(self._root).as_posix(), media_type, size, sha256)
+
+    def _sweep(self, known: AbstractSet[str]) -> list[str]:
+        orphans = [
+            entry
+            for entry in self._root.glob("[0-9a-f][0-9a-f]/video_*")
+            if _JOB_ID.fullmatch(entry.name) and entry.name not in known and not entry.is_symlink()
+        ]
+        for entry in orphans:
+            _remove(entry)
+        return [entry.name for entry in orphans]
+
+
+def _remove(directory: Path) -> None:
+    if directory.is_symlink():
+        raise NotADirectoryError(f"{directory} is a symbolic link")
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(directory)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
