@@ -1,0 +1,164 @@
+"""``/openapi.json``, made from the route table: what is described is what runs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from sora_gateway import errors
+from sora_gateway.errors import GatewayError
+from sora_gateway.http.origin import SAFE_METHODS
+from sora_gateway.http.request_body import FORMS
+from sora_gateway.http.routing import Access, Endpoint
+
+SESSION_COOKIE = "session"
+"""Name of the browser's credential."""
+
+_REF = "#/components/schemas/{model}"
+_PATH_PARAMETER = re.compile(r"\{([a-z_]+)(?::[a-z]+)?\}")
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "message", "type", "param", "requestId"],
+            "properties": {
+                "code": {"type": "string", "description": "Stable; made for programs."},
+                "message": {"type": "string", "description": "One sentence, made for people."},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"], "description": "The field that is wrong."},
+                "requestId": {"type": "string", "description": "Finds the request in the log."},
+            },
+        }
+    },
+}
+
+Schema = dict[str, Any]
+_References = dict[tuple[Any, JsonSchemaMode], Schema]
+
+
+def document(endpoints: Sequence[Endpoint], version: str) -> Schema:
+    """The OpenAPI 3.1 description of *endpoints*."""
+    references, components = _schemas(endpoints)
+    paths: dict[str, Schema] = {}
+    for endpoint in endpoints:
+        path = _PATH_PARAMETER.sub(r"{\1}", endpoint.path)
+        paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, references, components)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "sora-gateway",
+            "version": version,
+            "summary": "One process between a small team and every Sora-style video API.",
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(endpoint.tag for endpoint in endpoints)],
+        "paths": paths,
+        "components": {
+            "schemas": components | {"Error": _ERROR},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "An API key."},
+                "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
+            },
+        },
+    }
+
+
+def _schemas(endpoints: Iterable[Endpoint]) -> tuple[_References, dict[str, Schema]]:
+    wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
+    for endpoint in endpoints:
+        for model in (endpoint.request, endpoint.query):
+            if model is not None:
+                wanted[model, "validation"] = None
+        if endpoint.response is not None:
+            wanted[endpoint.response, "serialization"] = None
+    references, definitions = models_json_schema(list(wanted), by_alias=True, ref_template=_REF)
+    return dict(references), definitions.get("$defs", {})
+
+
+def _operation(endpoint: Endpoint, references: _References, components: dict[str, Schema]) -> Schema:
+    operation: Schema = {
+        "operationId": endpoint.handler.__name__,
+        "summary": endpoint.summary,
+        "tags": [endpoint.tag],
+        "responses": _responses(endpoint, references),
+    }
+    if description := inspect.getdoc(endpoint.handler):
+        operation["description"] = description
+    parameters: list[Schema] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PATH_PARAMETER.findall(endpoint.path)
+    ]
+    if endpoint.query is not None:
+        parameters += _query_parameters(references[endpoint.query, "validation"], components)
+    if parameters:
+        operation["parameters"] = parameters
+    if endpoint.request is not None:
+        schema = references[endpoint.request, "validation"]
+        types = ("application/json", *FORMS) if endpoint.forms else ("application/json",)
+        operation["requestBody"] = {
+            "required": True,
+            "content": {media_type: {"schema": schema} for media_type in types},
+        }
+    if endpoint.access is not Access.PUBLIC:
+        operation["security"] = [{"key": []}, {"session": []}]
+        if endpoint.access is Access.OPTIONAL:
+            operation["security"].append({})
+    return operation
+
+
+def _query_parameters(reference: Schema, components: dict[str, Schema]) -> list[Schema]:
+    schema = components[reference["$ref"].rsplit("/", 1)[1]]
+    required = schema.get("required", [])
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "schema": {key: value for key, value in field.items() if key != "description"},
+        }
+        | ({"description": field["description"]} if "description" in field else {})
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def _responses(endpoint: Endpoint, references: _References) -> Schema:
+    success: Schema = {"description": "Done."}
+    if endpoint.response is not None:
+        schema = references[endpoint.response, "serialization"]
+        success["content"] = {media_type: {"schema": schema} for media_type in endpoint.produces}
+    elif endpoint.produces != ("application/json",):
+        success["content"] = {media_type: {} for media_type in endpoint.produces}
+    responses: Schema = {str(endpoint.status): success}
+    by_status: dict[int, list[type[GatewayError]]] = {}
+    for error in _possible_errors(endpoint):
+        by_status.setdefault(error.http_status, []).append(error)
+    content = {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}}
+    for status, kinds in sorted(by_status.items()):
+        codes = ", ".join(f"`{kind.code}`" for kind in kinds)
+        responses[str(status)] = {"description": f"Error: {codes}.", "content": content}
+    responses["default"] = {"description": "Any other error.", "content": content}
+    return responses
+
+
+def _possible_errors(endpoint: Endpoint) -> dict[type[GatewayError], None]:
+    found: list[type[GatewayError]] = []
+    if endpoint.request is not None or endpoint.query is not None:
+        found.append(errors.InvalidRequest)
+    if endpoint.request is not None:
+        found += [errors.TooLarge, errors.UnsupportedMediaType]
+    if endpoint.access not in (Access.PUBLIC, Access.OPTIONAL):
+        found.append(errors.NotAuthenticated)
+    if endpoint.access is Access.MEMBER:
+        found.append(errors.Forbidden)
+    if endpoint.access is Access.ADMIN or "{" in endpoint.path:
+        found.append(errors.NotFound)
+    if endpoint.method not in SAFE_METHODS:
+        found += [errors.CrossOrigin, errors.Unavailable]
+    return dict.fromkeys([*found, *endpoint.errors])

@@ -1,0 +1,144 @@
+"""The typed route table: each endpoint is said once, and becomes a route and a part of the API's description."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sora_gateway.core.principal import Principal
+from sora_gateway.errors import Forbidden, GatewayError, NotAuthenticated, NotFound
+from sora_gateway.http.middleware import REQUEST_ID
+from sora_gateway.http.origin import SAFE_METHODS
+from sora_gateway.http.request_body import FORMS, media_type, read_form, read_json
+from sora_gateway.http.services import Services
+from sora_gateway.http.validation import parse, parse_query
+
+
+class Access(Enum):
+    """Who may call an endpoint at all; what they then may see is the handler's business."""
+
+    PUBLIC = "anyone; credentials are not looked at"
+    OPTIONAL = "anyone; a good credential is used, a bad one ignored"
+    VIEWER = "everyone who is signed in"
+    MEMBER = "members and administrators"
+    ADMIN = "administrators; for everybody else there is nothing here"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to one endpoint. *body* and *query* are instances of the endpoint's models, or None."""
+
+    request: Request
+    principal: Principal | None
+    body: Any
+    query: Any
+    request_id: str
+    services: Services
+
+    @property
+    def caller(self) -> Principal:
+        """The principal of an endpoint that is not open to anyone."""
+        assert self.principal is not None
+        return self.principal
+
+    @property
+    def path(self) -> Mapping[str, str]:
+        return self.request.path_params
+
+
+Handler: TypeAlias = Callable[[Call], Awaitable[Response | BaseModel]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One method of one path. The handler's name is the operation's id, its docstring the description."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    access: Access
+    tag: str
+    request: type[BaseModel] | None = None
+    forms: bool = False
+    """Whether the same fields may also come as a form."""
+    query: type[BaseModel] | None = None
+    response: type[BaseModel] | None = None
+    status: int = 200
+    produces: tuple[str, ...] = ("application/json",)
+    errors: tuple[type[GatewayError], ...] = ()
+    """What it can answer beyond what follows from the rest of the row."""
+
+
+def routes(endpoints: Sequence[Endpoint], services: Services) -> list[Route]:
+    """One route per path, in the order of the table: a literal path must come before a pattern that fits it."""
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        methods = by_path.setdefault(endpoint.path, {})
+        assert endpoint.method not in methods, f"{endpoint.method} {endpoint.path} is there twice"
+        methods[endpoint.method] = endpoint
+    return [
+        Route(path, _dispatcher(methods, services), methods=list(methods))
+        for path, methods in by_path.items()
+    ]
+
+
+def _dispatcher(
+    methods: Mapping[str, Endpoint], services: Services
+) -> Callable[[Request], Awaitable[Response]]:
+    async def dispatch(request: Request) -> Response:
+        endpoint = methods.get(request.method) or methods["GET"]  # HEAD is GET without the body
+        return await _answer(endpoint, request, services)
+
+    return dispatch
+
+
+async def _answer(endpoint: Endpoint, request: Request, services: Services) -> Response:
+    principal = await _admit(endpoint.access, request, services)
+    if endpoint.method not in SAFE_METHODS:
+        services.readiness.check()
+    query = parse_query(endpoint.query, request.query_params) if endpoint.query else None
+    body = parse(endpoint.request, await _read(endpoint, request)) if endpoint.request else None
+    call = Call(request, principal, body, query, request.scope[REQUEST_ID], services)
+    answer = await endpoint.handler(call)
+    if isinstance(answer, Response):
+        return answer
+    return Response(to_json(answer), status_code=endpoint.status, media_type="application/json")
+
+
+async def _admit(access: Access, request: Request, services: Services) -> Principal | None:
+    if access is Access.PUBLIC:
+        return None
+    try:
+        principal = await services.authenticate(request)
+    except NotAuthenticated:
+        if access is not Access.OPTIONAL:
+            raise
+        return None
+    if access is Access.OPTIONAL:
+        return principal
+    if principal is None:
+        raise NotAuthenticated("Sign in, or send an API key as Authorization: Bearer.")
+    if access is Access.ADMIN and principal.role != "admin":
+        raise NotFound("There is nothing at this address.")
+    if access is Access.MEMBER and principal.role == "viewer":
+        raise Forbidden("Your role lets you look, but not do this.")
+    return principal
+
+
+async def _read(endpoint: Endpoint, request: Request) -> Any:
+    if endpoint.forms and media_type(request) in FORMS:
+        return await read_form(request)
+    return await read_json(request)
+
+
+def to_json(model: BaseModel) -> bytes:
+    """The model by its aliases, straight to bytes (``model_dump_json`` makes a string of them first)."""
+    return model.__pydantic_serializer__.to_json(model, by_alias=True)

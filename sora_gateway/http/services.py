@@ -1,0 +1,66 @@
+"""What the routes are handed: the parts of the gateway, put together by ``app.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+from starlette.requests import HTTPConnection
+
+from sora_gateway.clock import Clock
+from sora_gateway.core.principal import Principal
+from sora_gateway.entropy import Entropy
+from sora_gateway.errors import Unavailable
+
+if TYPE_CHECKING:
+    from sora_gateway.http.signed_urls import UrlSigner
+    from sora_gateway.settings import Settings
+    from sora_gateway.store import Store
+
+
+class Authenticator(Protocol):
+    async def __call__(self, connection: HTTPConnection) -> Principal | None:
+        """Who asks; None without a credential.
+
+        An Authorization header is the only credential looked at when there is one: a cookie beside it is
+        ignored (see :mod:`sora_gateway.http.origin`).
+
+        Raises:
+            NotAuthenticated: the credential is not good (any more).
+        """
+        ...
+
+
+class Phase(Enum):
+    STARTING = "starting"
+    SERVING = "serving"
+    STOPPING = "stopping"
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Where the process is in its life; ``app.py`` moves it on."""
+
+    phase: Phase = Phase.STARTING
+
+    def check(self) -> None:
+        """Raises Unavailable unless new work is taken."""
+        if self.phase is not Phase.SERVING:
+            raise Unavailable(f"The gateway is {self.phase.value}; try again in a moment.", retry_after=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    store: Store
+    supervisor: object
+    hub: object
+    settings: Settings
+    clock: Clock
+    entropy: Entropy
+    urls: UrlSigner
+    authenticate: Authenticator
+    statistics: Callable[[], Mapping[str, int]]
+    """Counts for ``/health``: nothing about people, nothing about versions."""
+    readiness: Readiness = field(default_factory=Readiness)

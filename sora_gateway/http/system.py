@@ -1,0 +1,87 @@
+"""Whether the process is alive, whether it takes work, and what its API looks like."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from pydantic import Field
+from starlette.responses import Response
+
+from sora_gateway.core.views import View
+from sora_gateway.errors import Unavailable
+from sora_gateway.http.openapi import document
+from sora_gateway.http.routing import Access, Call, Endpoint
+
+
+class Health(View):
+    status: Literal["ok"] = "ok"
+    phase: Literal["starting", "serving", "stopping"]
+    uptime: float = Field(description="Seconds since the start.")
+    statistics: dict[str, int] = Field(description="Counts since the start, and of what is open now.")
+
+
+class Ready(View):
+    ready: Literal[True] = True
+
+
+class System:
+    """The endpoints of the process itself. *table* gives the whole route table, *version* is the package's."""
+
+    def __init__(self, started_at: float, version: str, table: Callable[[], Sequence[Endpoint]]) -> None:
+        self._started_at = started_at
+        self._version = version
+        self._table = table
+        self._description: bytes | None = None
+
+    def endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint(
+                method="GET",
+                path="/health",
+                handler=self.health,
+                summary="Is the process alive?",
+                access=Access.PUBLIC,
+                tag="system",
+                response=Health,
+            ),
+            Endpoint(
+                method="GET",
+                path="/ready",
+                handler=self.ready,
+                summary="Does it take work?",
+                access=Access.PUBLIC,
+                tag="system",
+                response=Ready,
+                errors=(Unavailable,),
+            ),
+            Endpoint(
+                method="GET",
+                path="/openapi.json",
+                handler=self.openapi,
+                summary="This description.",
+                access=Access.PUBLIC,
+                tag="system",
+            ),
+        ]
+
+    async def health(self, call: Call) -> Health:
+        """Answers as long as the process runs, also while it starts and stops."""
+        services = call.services
+        return Health(
+            phase=services.readiness.phase.value,
+            uptime=round(services.clock.monotonic() - self._started_at, 3),
+            statistics=dict(services.statistics()),
+        )
+
+    async def ready(self, call: Call) -> Ready:
+        """503 while the gateway starts or stops, so that a balancer sends nobody here."""
+        call.services.readiness.check()
+        return Ready()
+
+    async def openapi(self, call: Call) -> Response:
+        """Made at the first look: most processes are never asked."""
+        if self._description is None:
+            self._description = json.dumps(document(self._table(), self._version)).encode()
+        return Response(self._description, media_type="application/json")
