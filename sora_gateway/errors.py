@@ -88,6 +88,12 @@ class MethodNotAllowed(GatewayError):
     code, http_status, type = "method_not_allowed", 405, "invalid_request_error"
 
 
+class RequestTimeout(GatewayError):
+    """The request did not arrive in time."""
+
+    code, http_status, type = "request_timeout", 408, "invalid_request_error"
+
+
 class Conflict(GatewayError):
     """The thing is in a state that does not allow it."""
 

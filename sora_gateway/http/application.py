@@ -1,0 +1,43 @@
+"""The HTTP side as one ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from sora_gateway.http.middleware import BodyLimit, CommonHeaders, ErrorBoundary, SameOrigin, starlette_error
+from sora_gateway.http.routing import Endpoint, routes
+from sora_gateway.http.services import Services
+
+
+def http_application(
+    endpoints: Sequence[Endpoint],
+    services: Services,
+    *,
+    max_body: int,
+    body_deadline: float = 60.0,
+    sockets: Sequence[BaseRoute] = (),
+    static: ASGIApp | None = None,
+) -> Starlette:
+    """*sockets* are WebSocket routes; *static* answers whatever no route does; a request body may have
+    *max_body* bytes and take *body_deadline* seconds to arrive."""
+    application = Starlette(
+        routes=[*routes(endpoints, services), *sockets],
+        middleware=[
+            Middleware(CommonHeaders, entropy=services.entropy),
+            Middleware(ErrorBoundary),
+            Middleware(SameOrigin),
+            Middleware(BodyLimit, max_body=max_body, deadline=body_deadline),
+        ],
+        exception_handlers={HTTPException: starlette_error},
+    )
+    # A redirect would turn a POST with a stray slash into something else; say 404 instead.
+    application.router.redirect_slashes = False
+    if static is not None:
+        application.router.default = static
+    return application

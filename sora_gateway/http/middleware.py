@@ -1,0 +1,178 @@
+"""What holds for every request, whatever its route: plain ASGI, from the outside in.
+
+:class:`CommonHeaders` > :class:`ErrorBoundary` > :class:`SameOrigin` > :class:`BodyLimit` > routes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sora_gateway.entropy import Entropy
+from sora_gateway.errors import CrossOrigin, GatewayError, RequestTimeout, TooLarge
+from sora_gateway.http.origin import SAFE_METHODS, is_cross_origin
+from sora_gateway.http.problems import from_starlette, problem
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID = "sora_gateway.request_id"
+"""Key of the request's id in the ASGI scope."""
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_COMMON = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"cache-control", b"no-store"),
+]
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_STARTS = ("http.response.start", "websocket.http.response.start")
+
+
+class CommonHeaders:
+    """An id for every request, and on every response that id and the headers that keep browsers careful.
+
+    A response's own headers win: files have another policy and may be cached.
+    """
+
+    def __init__(self, app: ASGIApp, entropy: Entropy) -> None:
+        self.app = app
+        self.entropy = entropy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        request_id = Headers(scope=scope).get("x-request-id", "")
+        if not _SANE_ID.fullmatch(request_id):
+            request_id = self.entropy.new_id("req")
+        scope[REQUEST_ID] = request_id
+        id_header = (b"x-request-id", request_id.encode())
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] in _STARTS:
+                headers = list(message.get("headers", ()))
+                present = {name for name, _ in headers}
+                headers += [header for header in _COMMON if header[0] not in present]
+                message["headers"] = [*headers, id_header]
+            elif message["type"] == "websocket.accept":
+                message["headers"] = [*message.get("headers", ()), id_header]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+class ErrorBoundary:
+    """Turns errors into the envelope. What is no :class:`GatewayError` is a bug: logged whole, told to nobody."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def observed_send(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] in (*_STARTS, "websocket.accept")
+            await send(message)
+
+        try:
+            await self.app(scope, receive, observed_send)
+        except ClientDisconnect:
+            return  # nobody is left to tell
+        except GatewayError as error:
+            if started:
+                self._log(scope)
+                return
+            await self._answer(error, scope, receive, send)
+        except Exception:  # the last place where a bug can be kept from the client
+            self._log(scope)
+            if not started:
+                message = "Something went wrong here; the request id finds it in the log."
+                await self._answer(GatewayError(message), scope, receive, send)
+            elif scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1011})
+
+    async def _answer(self, error: GatewayError, scope: Scope, receive: Receive, send: Send) -> None:
+        await problem(error, scope[REQUEST_ID], scope["path"])(scope, receive, send)
+
+    def _log(self, scope: Scope) -> None:
+        logger.exception(
+            "Unexpected error in %s %s, request %s",
+            scope.get("method", "WebSocket"),
+            scope["path"],
+            scope[REQUEST_ID],
+        )
+
+
+class SameOrigin:
+    """Refuses what another site's page does with a signed-in person's cookie, handshakes included."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        unsafe = scope["type"] == "websocket" or (
+            scope["type"] == "http" and scope["method"] not in SAFE_METHODS
+        )
+        if unsafe and is_cross_origin(Headers(scope=scope)):
+            raise CrossOrigin("This request comes from a page of another site, so it was refused.")
+        await self.app(scope, receive, send)
+
+
+class BodyLimit:
+    """Bounds a request body in bytes and in seconds, whether or not it declares its length."""
+
+    def __init__(self, app: ASGIApp, max_body: int, deadline: float) -> None:
+        self.app = app
+        self.max_body = max_body
+        self.deadline = deadline
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > self.max_body:
+            raise self._too_large()
+        ends = asyncio.get_running_loop().time() + self.deadline
+        received = 0
+        complete = False
+
+        async def bounded_receive() -> Message:
+            nonlocal received, complete
+            if complete:  # what follows is only the client's leaving, which may take as long as it likes
+                return await receive()
+            try:
+                async with asyncio.timeout_at(ends):
+                    message = await receive()
+            except TimeoutError:
+                raise RequestTimeout("The request body took too long to arrive.") from None
+            received += len(message.get("body", b""))
+            if received > self.max_body:
+                raise self._too_large()
+            complete = not message.get("more_body", False)
+            return message
+
+        await self.app(scope, bounded_receive, send)
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The request body is larger than {self.max_body} bytes.")
+
+
+async def starlette_error(request: Request, error: Exception) -> Response:
+    """Exception handler for what Starlette itself refuses: no route, a wrong method, a bad form."""
+    assert isinstance(error, HTTPException)
+    return problem(from_starlette(error), request.scope[REQUEST_ID], request.scope["path"], error.headers)

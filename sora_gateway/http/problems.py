@@ -1,0 +1,59 @@
+"""Errors as responses: one envelope on every surface."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from sora_gateway.errors import (
+    GatewayError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+)
+
+_RETRYABLE = frozenset({408, 425, 429})
+_BY_STATUS: dict[int, type[GatewayError]] = {
+    400: InvalidRequest,
+    404: NotFound,
+    405: MethodNotAllowed,
+    413: TooLarge,
+}
+_SENTENCES = {404: "There is nothing at this address.", 405: "This address does not take that method."}
+
+
+def problem(
+    error: GatewayError, request_id: str, path: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The response that tells *error*, with the headers that clients act on."""
+    extra = dict(headers or {})
+    if error.retry_after is not None:
+        extra["retry-after"] = str(max(0, math.ceil(error.retry_after)))
+    if error.http_status == 401:
+        extra["www-authenticate"] = "Bearer"
+    if path.startswith("/v1/") and _definitive(error):
+        # OpenAI's clients repeat a POST after 409 unless they are told that nothing would change.
+        extra["x-should-retry"] = "false"
+    body = json.dumps(error.envelope(request_id), ensure_ascii=False, separators=(",", ":"))
+    return Response(
+        body.encode(), status_code=error.http_status, media_type="application/json", headers=extra
+    )
+
+
+def from_starlette(error: HTTPException) -> GatewayError:
+    """What Starlette itself says (no route, wrong method, a bad form) in our words."""
+    kind = _BY_STATUS.get(error.status_code)
+    if kind is None:
+        return GatewayError("The request failed.")
+    return kind(_SENTENCES.get(error.status_code, error.detail))
+
+
+def _definitive(error: GatewayError) -> bool:
+    return (
+        400 <= error.http_status < 500 and error.http_status not in _RETRYABLE and error.retry_after is None
+    )
