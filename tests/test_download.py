@@ -186,8 +186,9 @@ async def test_whenever_it_is_stopped_a_part_is_a_beginning_of_the_file(
     for delay in range(12):
         transfer = asyncio.create_task(fetch(downloader, Shelf(body, chunk=1 << 19)))
         await asyncio.sleep(delay / 2000)
-        transfer.cancel()
+        still_running = transfer.cancel()
         await asyncio.wait({transfer})
+        assert transfer.cancelled() == still_running
         assert body.startswith(part_of(files) or b"")
     assert await fetch(downloader, Shelf(body)) == body
 
@@ -223,7 +224,10 @@ async def test_a_file_that_changed_between_two_tries_is_never_pasted_together(
     assert changed.asked[-1][0] == (2500 if etag else 0)
 
 
-@pytest.mark.parametrize("note", ["", "{", '{"etag": null, "total": 9, "boot": "an earlier start"}'])
+EARLIER = json.dumps({"etag": '"v1"', "total": len(sample_mp4()), "boot": "an earlier start of the machine"})
+
+
+@pytest.mark.parametrize("note", ["", "{", "[]", EARLIER])
 async def test_a_part_that_may_have_holes_is_not_continued(
     downloader: Downloader, files: MediaFiles, note: str
 ) -> None:
@@ -289,10 +293,21 @@ async def test_a_whole_file_is_taken_although_its_declared_length_is_wrong(
     assert await fetch(downloader, Shelf(sample_mp4(), declared=declared)) == sample_mp4()
 
 
-async def test_a_cut_file_that_is_longer_than_declared_is_refused(
+async def test_a_transfer_that_ends_before_the_declared_length_goes_on_later(
     downloader: Downloader, files: MediaFiles
 ) -> None:
-    shelf = Shelf(sample_mp4()[:2500], declared=100)
+    body = sample_mp4()
+    assert await trouble_of(downloader, Shelf(body[:2500], declared=len(body))) is T.INTERRUPTED
+    assert part_of(files) == body[:2500]
+    assert await fetch(downloader, Shelf(body)) == body
+
+
+@pytest.mark.parametrize("breaks_after", [[], [2500]], ids=["ends", "breaks"])
+async def test_a_cut_file_that_is_longer_than_declared_is_refused(
+    downloader: Downloader, files: MediaFiles, breaks_after: list[int]
+) -> None:
+    """Going on with it would never end: it is fetched anew, and not for ever."""
+    shelf = Shelf(sample_mp4()[:2500], declared=100, breaks_after=breaks_after)
     assert await trouble_of(downloader, shelf) in (T.TRUNCATED, T.BROKEN)
     assert part_of(files) is None
 
