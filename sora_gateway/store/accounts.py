@@ -189,6 +189,16 @@ async def principal_by_key(readers: Readers, key_hash: str) -> tuple[Principal, 
     return Principal(row["id"], row["email"], row["role"], "key", row["key_id"]), row["last_used_at"]
 
 
+async def principal_by_key_id(readers: Readers, key_id: str) -> Principal | None:
+    """Whose key goes by this id; None once it is revoked or the person disabled."""
+    row = await readers.one(
+        "SELECT u.id, u.email, u.role FROM api_keys k JOIN users u ON u.id = k.user_id"
+        " WHERE k.id = ? AND k.revoked_at IS NULL AND u.disabled_at IS NULL",
+        (key_id,),
+    )
+    return Principal(row["id"], row["email"], row["role"], "key", key_id) if row else None
+
+
 async def keys(readers: Readers, user_id: str | None) -> list[KeyRecord]:
     """Keys in use, newest first: one person's, or everybody's."""
     rows = await readers.all(

@@ -173,6 +173,9 @@ class Store:
     async def principal_by_key(self, key_hash: str) -> tuple[Principal, float | None] | None:
         return await accounts.principal_by_key(self._readers, key_hash)
 
+    async def principal_by_key_id(self, key_id: str) -> Principal | None:
+        return await accounts.principal_by_key_id(self._readers, key_id)
+
     async def create_key(self, key: KeyRecord, key_hash: str) -> None:
         await self._writer.run(lambda tx: accounts.create_key(tx, key, key_hash))
 

@@ -1,0 +1,1 @@
+"""People and programs: who they are, and how they prove it."""
