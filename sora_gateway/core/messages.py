@@ -7,9 +7,9 @@ Stored events hold no addresses: those are signed when a message is made for a r
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -45,7 +45,7 @@ class StoredEvent:
     job_seq: int
     step: str
     payload: str
-    """JSON of :class:`PublicState`."""
+    """JSON of :class:`StoredState`."""
     at: float
     final: bool
 
@@ -121,7 +121,7 @@ def sentence_of(step: Step, job: Job) -> str:
 
 
 class PublicState(View):
-    """What an event says of its job: everything but the addresses of its files."""
+    """What an event says of its job."""
 
     video_id: str
     external_video_id: str | None
@@ -138,10 +138,16 @@ class PublicState(View):
     timestamp: str
 
 
-def public_state(job: Job, event: Event | None, at: float) -> PublicState:
-    """The payload stored with the change that *event* made."""
+class StoredState(PublicState):
+    """The same as it is stored: with the names of the job's files, whose addresses depend on when it is read."""
+
+    variants: list[str] = []
+
+
+def public_state(job: Job, event: Event | None, at: float, variants: Sequence[str] = ()) -> StoredState:
+    """The payload stored with the change that *event* made; *variants* are the files of a completed job."""
     step = step_of(event, job)
-    return PublicState(
+    return StoredState(
         video_id=job.id,
         external_video_id=job.external_id,
         status=status_of(job.state),
@@ -155,6 +161,7 @@ def public_state(job: Job, event: Event | None, at: float) -> PublicState:
         error=error_of(job),
         seq=job.version,
         timestamp=iso(at) or "",
+        variants=list(variants),
     )
 
 
@@ -178,9 +185,11 @@ class Ready(View):
 
 
 class Subscribed(View):
-    """The answer to ``subscribe``: the newest state of what was asked for, and the cursor it is good for.
+    """The answer to ``subscribe``: the newest state of what was asked for, and the cursor after which updates follow.
 
-    One task for a job, up to a hundred newest for ``all``; none with ``pending`` while the job does not exist.
+    One task for a job, up to a hundred newest for ``all``; none with ``pending`` while the job does not exist,
+    and a second answer with the task once it does. With an honoured ``since`` the cursor is that one, and the
+    updates that were missed follow first: those whose ``seq`` is not above the task's tell its past.
     """
 
     type: Literal["subscribed"] = "subscribed"
@@ -223,11 +232,18 @@ class Pong(View):
     type: Literal["pong"] = "pong"
 
 
-def update_of(event: StoredEvent, epoch: str, urls: Mapping[str, str] | None) -> Update:
-    """The message for one stored event; *urls* (variant -> address) only for a completed job's final event."""
-    state = PublicState.model_validate_json(event.payload)
+UrlsOf: TypeAlias = Callable[[str, Sequence[str]], Mapping[str, str]]
+"""From a job's id and the names of its stored files to their addresses by name, signed now."""
+
+
+def update_of(event: StoredEvent, epoch: str, urls_of: UrlsOf) -> Update:
+    """The message for one stored event, the same for every reader; with addresses when there are files."""
+    state = StoredState.model_validate_json(event.payload)
+    variants = state.variants
+    urls = urls_of(event.job_id, variants) if variants else {}
     assets = Assets(**{f"{variant}_url": url for variant, url in urls.items()}) if urls else None
-    return Update(**state.model_dump(), cursor=str(Cursor(epoch, event.seq)), assets=assets)
+    shown = {name: getattr(state, name) for name in PublicState.model_fields}
+    return Update(**shown, cursor=str(Cursor(epoch, event.seq)), assets=assets)
 
 
 # --- client to server --------------------------------------------------------------------------------

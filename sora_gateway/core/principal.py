@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+SESSION_COOKIE = "sid"
+"""Name of the browser's cookie with the session's token."""
+
 Role = Literal["admin", "member", "viewer"]
 
 

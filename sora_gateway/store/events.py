@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sora_gateway.core.job import Event, Job
+from sora_gateway.core.job import Event, Job, State
 from sora_gateway.core.messages import StoredEvent, public_state
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.writer import Transaction
@@ -18,7 +18,7 @@ _COLUMNS = "seq, job_id, owner, job_seq, step, payload, at, final"
 
 def append(tx: Transaction, job: Job, event: Event | None, at: float) -> None:
     """Writes what *event* changed and puts it up for telling; None is the accept itself."""
-    state = public_state(job, event, at)
+    state = public_state(job, event, at, _variants(tx, job))
     payload = state.model_dump_json(by_alias=True)
     cursor = tx.execute(
         "INSERT INTO events (job_id, owner, job_seq, step, payload, at, final) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -28,6 +28,14 @@ def append(tx: Transaction, job: Job, event: Event | None, at: float) -> None:
     tx.events.append(
         StoredEvent(cursor.lastrowid, job.id, job.owner, job.version, state.step, payload, at, job.ended)
     )
+
+
+def _variants(tx: Transaction, job: Job) -> list[str]:
+    """The files that readers of a completed job's event are offered."""
+    if job.state is not State.COMPLETED:
+        return []
+    rows = tx.execute("SELECT variant FROM assets WHERE job_id = ? ORDER BY variant", (job.id,))
+    return [row["variant"] for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
