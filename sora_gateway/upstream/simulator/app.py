@@ -195,4 +195,6 @@ def _routing_trouble(request: Request, error: Exception) -> Response:
     """No such route, or a multipart body that cannot be parsed."""
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
-    return Refused(error.status_code, code, f"{request.method} {request.url.path}: {error.detail}").response()
+    return Refused(
+        error.status_code, code, f"{request.method} {request.url.path}: {error.detail}."
+    ).response()

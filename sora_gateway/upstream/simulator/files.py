@@ -67,7 +67,7 @@ class SimulatorFiles:
             picture = film.with_suffix(suffix)
             await self._made(picture, task, {"path": str(film)})
             return picture
-        except ChildFailed as error:
+        except (ChildFailed, OSError) as error:
             log.warning("the simulator serves its shipped clip for %s: %s", record.id, error)
             return SHIPPED[variant]
 
