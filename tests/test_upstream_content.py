@@ -142,6 +142,7 @@ BROKEN: dict[str, bytes] = {
         206, b"abc", {"Content-Type": "video/mp4", "Content-Range": "bytes 0-9/100", "Content-Length": "3"}
     ),
     "no answer": b"",
+    "a redirect to what is no address": answer(302, "", {"Location": "http://[::1/"}),
     "502": answer(502, "<html>"),
     "500": answer(500),
 }
@@ -242,6 +243,10 @@ NO_MEDIA = {
     "XML": answer(200, "<Error/>", {"Content-Type": "application/xml"}),
     "a circle": answer(302, "", {"Location": "/v1/videos/video_1/content"}),
     "a file address": answer(302, "", {"Location": "file:///etc/passwd"}),
+    "a port that is none": answer(302, "", {"Location": "http://example.org:99999/"}),
+    "an address that two parsers read in two ways": answer(
+        302, "", {"Location": "http://a.org\\\\@127.0.0.1/"}
+    ),
     "an address with credentials": answer(302, "", {"Location": "http://me:pw@example.org/"}),
 }
 
@@ -351,6 +356,22 @@ async def test_the_upstream_cannot_send_us_into_our_own_network() -> None:
         trouble = await trouble_of(always(inward))
         assert trouble.kind is Kind.NOT_MEDIA
         assert inner.requests == []
+
+
+async def test_a_tls_connection_goes_to_the_checked_address_under_the_hosts_name() -> None:
+    hello = bytearray()
+
+    async def listen(wire: Wire) -> bool:
+        hello.extend(await wire.reader.read(4096))
+        return False
+
+    async with (
+        serving_raw(always(b""), listen) as cdn,
+        talking_to("http://127.0.0.1:9", "generic", guard=cdn_is_local) as upstream,
+    ):
+        with pytest.raises(ContentTrouble):
+            await fetched(upstream, f"https://cdn.example.org:{cdn.port}/a.mp4")
+    assert b"cdn.example.org" in hello
 
 
 async def test_a_second_address_is_tried_when_the_first_takes_no_connection() -> None:

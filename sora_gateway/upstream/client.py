@@ -9,13 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+)
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 MAX_JSON = 1 << 20
@@ -94,22 +106,24 @@ class Stream:
             async for chunk in self._response.aiter_raw():
                 yield chunk
 
-    async def read(self, limit: int = MAX_JSON) -> Reply:
-        """The whole body, up to *limit* bytes.
+    async def read(self, deadline: float) -> Reply:
+        """The whole body, up to :data:`MAX_JSON` bytes, within *deadline* seconds.
 
         Raises:
-            Lost: the transfer broke.
+            Lost: the transfer broke, or took too long.
         """
         body = bytearray()
-        async for chunk in self.chunks():
-            body += chunk
-            if len(body) > limit:
-                break
-        data, truncated = _decoded(bytes(body), self.headers.get("content-encoding", ""), limit)
+        async with _total(deadline), aclosing(self.chunks()) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > MAX_JSON:
+                    break
+        data, truncated = _decoded(bytes(body), self.headers.get("content-encoding", ""), MAX_JSON)
         return Reply(self.status, self.headers, data, truncated)
 
     async def aclose(self) -> None:
-        with _as_ours():
+        """Never raises: what cannot be closed is broken, and what was read of it counts all the same."""
+        with contextlib.suppress(Lost, NotSent), _as_ours():
             await self._response.aclose()
 
 
@@ -133,15 +147,20 @@ class HttpClient:
         Raises:
             NotSent, Lost: there is no answer.
         """
+        reply: Reply | None = None
         try:
-            async with asyncio.timeout(deadline):
+            async with _total(deadline):
                 stream = await self._open(request, read_timeout=deadline, fresh=fresh)
                 try:
-                    return await stream.read()
+                    reply = await stream.read(deadline)
                 finally:
                     await stream.aclose()
-        except TimeoutError:
-            raise Lost(f"no complete answer within {deadline:g} seconds") from None
+        except Lost:
+            if reply is None:
+                raise
+        # A deadline that passes while the connection is being closed takes no complete answer away.
+        assert reply is not None
+        return reply
 
     async def open(self, request: Request, *, deadline: float) -> Stream:
         """Sends once; returns when the head of the answer is there, within *deadline* seconds.
@@ -149,11 +168,8 @@ class HttpClient:
         Raises:
             NotSent, Lost: there is no answer.
         """
-        try:
-            async with asyncio.timeout(deadline):
-                return await self._open(request, read_timeout=_STREAM_READ, fresh=request.address is not None)
-        except TimeoutError:
-            raise Lost(f"no answer within {deadline:g} seconds") from None
+        async with _total(deadline):
+            return await self._open(request, read_timeout=_STREAM_READ, fresh=request.address is not None)
 
     async def aclose(self) -> None:
         self._closed = True
@@ -184,6 +200,14 @@ class HttpClient:
         return self._clients
 
 
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """One for all upstreams: reading the list of authorities is most of what a client costs."""
+    import httpx
+
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def _transports(app: ASGIApp | None) -> tuple[httpx.AsyncBaseTransport, httpx.AsyncBaseTransport]:
     """One that never keeps a connection, and one that does."""
     import httpx
@@ -191,10 +215,9 @@ def _transports(app: ASGIApp | None) -> tuple[httpx.AsyncBaseTransport, httpx.As
     if app is not None:
         inside = httpx.ASGITransport(app)
         return inside, inside
-    context = httpx.create_ssl_context(trust_env=False)
     never, kept = (
         httpx.AsyncHTTPTransport(
-            verify=context,
+            verify=_tls(),
             trust_env=False,
             # httpcore looks at every kept connection on every request, so few are kept.
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=keep, keepalive_expiry=20),
@@ -254,6 +277,16 @@ def _prepare(client: httpx.AsyncClient, request: Request, read_timeout: float) -
         files=files or None,
         extensions=extensions,
     )
+
+
+@contextlib.asynccontextmanager
+async def _total(deadline: float) -> AsyncIterator[None]:
+    """Bounds everything inside by *deadline* seconds: httpx's own limits are per read, and a drip passes them."""
+    try:
+        async with asyncio.timeout(deadline):
+            yield
+    except TimeoutError:
+        raise Lost(f"no complete answer within {deadline:g} seconds") from None
 
 
 @contextlib.contextmanager

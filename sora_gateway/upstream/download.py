@@ -28,6 +28,7 @@ _HEAD_DEADLINE = 60.0
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FOR_A_WHILE = frozenset({408, 429, 500, 502, 503, 504})
+_HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _UNSATISFIED = re.compile(r"bytes \*/([0-9]{1,18})")
 _Kind = ContentTrouble.Kind
@@ -104,7 +105,7 @@ class Downloader:
             async with aclosing(self._chunks(stream, found)) as chunks:
                 yield Content(found.offset, found.total, found.kind, stream.headers.get("etag"), chunks)
         finally:
-            await _close(stream)
+            await stream.aclose()
 
     async def _follow(self, place: Place, variant: Variant, resume: Resume) -> tuple[_Found, Stream]:
         """The answer that is the file; the caller closes the stream."""
@@ -113,11 +114,11 @@ class Downloader:
             try:
                 answer = await self._judge(stream, place, variant, resume)
             except BaseException:
-                await _close(stream)
+                await stream.aclose()
                 raise
             if isinstance(answer, _Found):
                 return answer, stream
-            await _close(stream)
+            await stream.aclose()
             place, resume = answer
         raise ContentTrouble(_Kind.NOT_MEDIA, "The upstream sends from one address to the next.")
 
@@ -152,7 +153,7 @@ class Downloader:
         """The file, or where to go on."""
         status, headers = stream.status, stream.headers
         if status in _REDIRECTS and headers.get("location"):
-            return Place(urljoin(place.url, headers["location"]), found_in_json=place.found_in_json), resume
+            return Place(_joined(place.url, headers["location"]), found_in_json=place.found_in_json), resume
         if status == 416 and resume.offset:
             match = _UNSATISFIED.fullmatch(headers.get("content-range", ""))
             if match and int(match[1]) == resume.offset:
@@ -246,13 +247,22 @@ def origin_of(url: str) -> tuple[str, str, int]:
     """Scheme, host and port, the default port filled in.
 
     Raises:
-        ValueError: *url* is not an absolute http address, or carries credentials.
+        ValueError: *url* is not an absolute http address, carries credentials, or has a host that two parsers
+            could read in two ways.
     """
     parts = urlsplit(url)
     scheme, host = parts.scheme.lower(), parts.hostname
-    if scheme not in ("http", "https") or not host or "@" in parts.netloc:
+    if scheme not in ("http", "https") or not host or not _HOST_AND_PORT.fullmatch(parts.netloc):
         raise ValueError("not an http address without credentials")
     return scheme, host.rstrip("."), parts.port or (443 if scheme == "https" else 80)
+
+
+def _joined(base: str, location: str) -> str:
+    try:
+        return urljoin(base, location)
+    except ValueError:
+        # Not an address at all; what refuses it is the next look at it.
+        return location
 
 
 def _require_media(kind: str, encoding: str, variant: Variant) -> None:
@@ -274,14 +284,6 @@ def _length(text: str | None) -> int | None:
 
 async def _read(stream: Stream) -> Reply:
     try:
-        return await stream.read()
+        return await stream.read(_HEAD_DEADLINE)
     except Lost as error:
         raise ContentTrouble(_Kind.INTERRUPTED, f"The answer broke: {error}.") from None
-
-
-async def _close(stream: Stream) -> None:
-    try:
-        await stream.aclose()
-    except Lost:
-        # It is broken already, which is what closing was to achieve.
-        return
