@@ -1,0 +1,117 @@
+"""The wire messages: what clients may say, what they are told, and the cursor between."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sora_gateway.core import job as j
+from sora_gateway.core.job import EVENTS, TRANSITIONS, State, advance
+from sora_gateway.core.messages import (
+    BadMessage,
+    Cursor,
+    Ping,
+    StoredEvent,
+    Subscribe,
+    parse_client_message,
+    public_state,
+    step_of,
+    update_of,
+)
+from sora_gateway.core.views import task_view, video_view
+from tests.test_job import EXAMPLES, a_job
+
+
+def test_a_cursor_survives_the_wire() -> None:
+    cursor = Cursor("0123456789abcdef", 42)
+    assert Cursor.parse(str(cursor)) == cursor
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "42",
+        "0123456789abcdef",
+        "0123456789abcdef-",
+        "0123456789abcdef-042",
+        "0123456789ABCDEF-1",
+        "0123456789abcdef--1",
+    ],
+)
+def test_what_is_no_cursor(text: str) -> None:
+    assert Cursor.parse(text) is None
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_cursor_or_not(text: str) -> None:
+    cursor = Cursor.parse(text)
+    assert cursor is None or str(cursor) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[", "Invalid JSON"),
+        ("{}", "discriminator"),
+        ('{"type":"subscribe"}', "exactly one"),
+        ('{"type":"subscribe","all":true,"videoId":"x"}', "exactly one"),
+        ('{"type":"subscribe","all":false}', "all"),
+        ('{"type":"ping","more":1}', "more"),
+        ('{"type":"dance"}', "dance"),
+        ('{"type":"auth","token":7}', "token"),
+    ],
+)
+def test_what_a_client_may_not_say(text: str, complaint: str) -> None:
+    with pytest.raises(BadMessage, match=complaint):
+        parse_client_message(text)
+
+
+def test_what_a_client_may_say() -> None:
+    assert parse_client_message('{"type":"ping"}') == Ping(type="ping")
+    message = parse_client_message('{"type":"subscribe","externalVideoId":"x","pending":true,"since":"c"}')
+    assert isinstance(message, Subscribe)
+    assert (message.name, message.pending, message.since) == ("external:x", True, "c")
+
+
+@given(st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
+def test_any_text_is_a_message_or_refused_with_a_sentence(text: str) -> None:
+    with contextlib.suppress(BadMessage):
+        assert parse_client_message(text).type in {"auth", "subscribe", "unsubscribe", "ping"}
+
+
+def test_every_transition_is_told_with_a_step_and_a_sentence() -> None:
+    for state in State:
+        for kind in EVENTS:
+            if kind in TRANSITIONS[state]:
+                after = advance(a_job(state), EXAMPLES[kind])
+                told = public_state(after, EXAMPLES[kind], 1.0)
+                assert told.message
+                assert told.step == step_of(EXAMPLES[kind], after)
+                assert told.error is None or after.ended
+
+
+def test_an_update_is_the_stored_state_with_a_cursor_and_addresses_made_for_the_reader() -> None:
+    job = advance(a_job(State.STORING), j.Stored(2.0))
+    payload = public_state(job, j.Stored(2.0), 2.0, ["video"]).model_dump_json(by_alias=True)
+    event = StoredEvent(7, job.id, job.owner, job.version, "done", payload, 2.0, True)
+    update = json.loads(
+        update_of(
+            event, "0123456789abcdef", lambda job_id, names: {name: f"/{name}" for name in names}
+        ).model_dump_json(by_alias=True)
+    )
+    assert update["type"] == "update"
+    assert update["cursor"] == "0123456789abcdef-7"
+    assert (update["status"], update["stage"], update["step"]) == ("completed", "completed", "done")
+    assert update["assets"]["videoUrl"] == "/video"
+
+
+def test_a_cancelled_video_is_a_failed_one_for_openai_clients() -> None:
+    job = advance(a_job(State.QUEUED), j.CancelRequested(2.0))
+    assert task_view(job, {}).status == "cancelled"
+    video = video_view(job)
+    assert (video.status, video.error and video.error.code) == ("failed", "cancelled")
