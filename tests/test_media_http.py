@@ -15,7 +15,7 @@ from starlette.responses import Response
 from sora_gateway.http.media import file_response
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.static_files import MEDIA_TYPES, Page
-from sora_gateway.paths import data_dir
+from sora_gateway.places import shipped
 from tests.http_calls import application, client_of
 
 BYTES = bytes(range(256)) * 4000  # about a megabyte: more than one chunk
@@ -238,7 +238,7 @@ async def test_a_wrong_method_is_405_where_there_is_a_file_and_404_elsewhere(sit
 
 
 def test_every_file_of_our_page_is_of_a_published_type() -> None:
-    files = [path for path in data_dir("static").rglob("*") if path.is_file() and path.name[0] != "."]
+    files = [path for path in shipped("static").rglob("*") if path.is_file() and path.name[0] != "."]
     strangers = {path.suffix for path in files} - set(MEDIA_TYPES)
     assert files
     assert strangers <= {".md", ".py", ""}

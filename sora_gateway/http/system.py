@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from sora_gateway.core.views import View
 from sora_gateway.errors import Unavailable
-from sora_gateway.http.openapi import document
 from sora_gateway.http.routing import Access, Call, Endpoint
 
 
@@ -83,5 +82,7 @@ class System:
     async def openapi(self, call: Call) -> Response:
         """Made at the first look: most processes are never asked."""
         if self._description is None:
+            from sora_gateway.http.openapi import document
+
             self._description = json.dumps(document(self._table(), self._version)).encode()
         return Response(self._description, media_type="application/json")
