@@ -47,7 +47,7 @@ function Unreachable() {
     <section class="page">
       <h2>${t("unreachable.title")}</h2>
       <p>${t("unreachable.text")}</p>
-      <p class="quiet">${errorText(session.value.error)}</p>
+      ${session.value.error.status > 0 && html`<p class="quiet">${errorText(session.value.error)}</p>`}
       <button class="primary" onClick=${startAgain}>${t("action.tryAgain")}</button>
     </section>
   `;

@@ -1,13 +1,13 @@
 // A modal dialog: the browser's own, so that focus, Escape and the backdrop are right.
 
-import { useEffect, useRef } from "../../vendor/hooks.js";
+import { useLayoutEffect, useRef } from "../../vendor/hooks.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { Icon } from "./icons.js";
 
 export function Modal({ title, onClose, children }) {
   const element = useRef(null);
-  useEffect(() => element.current.showModal(), []);
+  useLayoutEffect(() => element.current.showModal(), []);
   const onBackdrop = (event) => event.target === element.current && element.current.close();
   return html`
     <dialog ref=${element} onClose=${onClose} onClick=${onBackdrop} aria-labelledby="modal-title">

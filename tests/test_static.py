@@ -1,0 +1,232 @@
+"""The page has no build step, so what a bundler would find is found here."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from sora_gateway.core.job import ENDED, State
+from sora_gateway.core.messages import Step
+
+STATIC = Path(__file__).resolve().parent.parent / "static"
+VENDOR = STATIC / "vendor"
+LANGUAGES = ("en", "zh-CN")
+
+
+def own_files(*suffixes: str) -> list[Path]:
+    """Our own files of the page, without the vendored ones."""
+    files = [path for path in STATIC.rglob("*") if path.is_file() and VENDOR not in path.parents]
+    return sorted(path for path in files if path.suffix in suffixes)
+
+
+def scripts() -> list[Path]:
+    return own_files(".js")
+
+
+def texts(language: str) -> dict[str, str]:
+    loaded: dict[str, str] = json.loads((STATIC / "i18n" / f"{language}.json").read_text("utf-8"))
+    return loaded
+
+
+def placeholders(text: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", text))
+
+
+# --- words -------------------------------------------------------------------------------------------
+
+
+def test_every_language_has_the_same_keys_with_the_same_placeholders() -> None:
+    english, chinese = (texts(language) for language in LANGUAGES)
+    assert english.keys() == chinese.keys()
+    assert {key: placeholders(text) for key, text in english.items()} == {
+        key: placeholders(text) for key, text in chinese.items()
+    }
+
+
+def test_every_text_is_there_and_in_alphabetical_order() -> None:
+    for language in LANGUAGES:
+        assert all(text.strip() for text in texts(language).values())
+        assert list(texts(language)) == sorted(texts(language))
+
+
+@pytest.mark.parametrize("script", scripts(), ids=lambda path: path.name)
+def test_every_text_that_a_script_asks_for_exists(script: Path) -> None:
+    source = script.read_text("utf-8")
+    known = texts("en").keys()
+    assert set(re.findall(r"""\bt\(\s*["']([^"']+)["']""", source)) <= known
+    for template in re.findall(r"\bt\(\s*`([^`]+)`", source):
+        # A key made of a part known only at run time: at least one text must fit.
+        parts = [re.escape(part) for part in re.split(r"\$\{[^}]*\}", template)]
+        assert any(re.fullmatch(r"[\w-]+".join(parts), key) for key in known), template
+
+
+def test_no_text_is_left_over() -> None:
+    sources = "\n".join(script.read_text("utf-8") for script in scripts())
+    exact = set(re.findall(r"""["']([a-z]+\.[\w.-]+)["']""", sources))
+    families = [
+        re.compile(r"[\w-]+".join(re.escape(part) for part in re.split(r"\$\{[^}]*\}", template)))
+        for template in re.findall(r"`([a-z]+\.[^`\s]*\$\{[^`\s]+)`", sources)
+    ]
+    unused = [key for key in texts("en") if key not in exact and not any(f.fullmatch(key) for f in families)]
+    assert unused == []
+
+
+def test_every_stage_and_status_of_a_job_has_words() -> None:
+    known = texts("en").keys()
+    assert {f"stage.{state}" for state in State} <= known
+    assert {f"announce.{state}" for state in ENDED} <= known
+
+
+def test_every_step_that_is_told_without_a_reason_has_words() -> None:
+    told_in_the_servers_words = {"waiting", "failed", "unknown"}
+    steps = {key.removeprefix("step.") for key in texts("en") if key.startswith("step.")}
+    assert steps == set(get_args(Step)) - told_in_the_servers_words
+
+
+# --- modules -----------------------------------------------------------------------------------------
+
+_IMPORT = re.compile(r"""\b(?:from|import)\s*["']([^"']+)["']""")
+
+
+@pytest.mark.parametrize("script", [*scripts(), *sorted(VENDOR.glob("*.js"))], ids=lambda path: path.name)
+def test_every_import_leads_to_a_file(script: Path) -> None:
+    for name in _IMPORT.findall(script.read_text("utf-8")):
+        assert name.startswith("."), f"{name} would need an import map"
+        assert (script.parent / name).resolve().is_file(), name
+
+
+def test_every_name_that_is_imported_is_exported() -> None:
+    named = re.compile(r"""import\s*\{([^}]*)\}\s*from\s*["']([^"']+)["']""")
+    for script in scripts():
+        for names, origin in named.findall(script.read_text("utf-8")):
+            target = (script.parent / origin).resolve()
+            if target.parent == VENDOR:
+                continue
+            exported = set(
+                re.findall(
+                    r"^export (?:async )?(?:const|function|class) (\w+)",
+                    target.read_text("utf-8"),
+                    re.MULTILINE,
+                )
+            )
+            wanted = {name.split(" as ")[0].strip() for name in names.split(",") if name.strip()}
+            assert wanted <= exported, f"{script.name}: {wanted - exported} of {origin}"
+
+
+def test_every_script_is_reached_from_the_page() -> None:
+    reached: set[Path] = set()
+    waiting = [STATIC / "js" / "main.js"]
+    while waiting:
+        script = waiting.pop()
+        if script not in reached:
+            reached.add(script)
+            waiting += [
+                (script.parent / name).resolve() for name in _IMPORT.findall(script.read_text("utf-8"))
+            ]
+    assert set(scripts()) <= reached
+
+
+def test_only_one_module_calls_the_api_and_only_one_opens_a_socket() -> None:
+    callers = {script.name for script in scripts() if re.search(r"\bfetch\(", script.read_text("utf-8"))}
+    sockets = {script.name for script in scripts() if "new WebSocket(" in script.read_text("utf-8")}
+    assert callers == {"api.js", "i18n.js"}
+    assert sockets == {"live.js"}
+
+
+# --- the strict content security policy ----------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """What the policy would forbid in a page, and the files that the page names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forbidden: list[str] = []
+        self.files: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "style" or (tag == "script" and not given.get("src")):
+            self.forbidden.append(f"inline {tag}")
+        self.forbidden += [f"{name} on {tag}" for name in given if name == "style" or name.startswith("on")]
+        self.files += [value for name, value in attrs if name in {"src", "href"} and value]
+
+
+def test_the_page_has_no_inline_script_or_style() -> None:
+    page = Page()
+    page.feed((STATIC / "index.html").read_text("utf-8"))
+    assert page.forbidden == []
+    assert [name for name in page.files if not (STATIC / name).is_file()] == []
+
+
+def test_no_view_writes_a_style_attribute_or_markup_as_text() -> None:
+    for script in scripts():
+        source = script.read_text("utf-8")
+        assert not re.search(r"""\sstyle=["']""", source), script.name
+        assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", source), (
+            script.name
+        )
+
+
+def test_our_files_name_no_other_host_and_no_absolute_path() -> None:
+    """Everything is relative, so that the gateway may live under a sub-path."""
+    for path in own_files(".html", ".css", ".js", ".json", ".svg"):
+        source = path.read_text("utf-8").replace('xmlns="http://www.w3.org/2000/svg"', "")
+        assert not re.search(r"(?:https?|wss?):\\?/\\?/\w", source), path.name
+        assert not re.search(r"""(?:src|href)=["']/|url\(["']?/|["'`]/(?:api|ws)\b""", source), path.name
+
+
+def test_every_stylesheet_that_is_imported_is_there() -> None:
+    imported = re.findall(r'@import url\("([^"]+)"\)', (STATIC / "app.css").read_text("utf-8"))
+    assert {STATIC / name for name in imported} == set((STATIC / "css").glob("*.css"))
+
+
+# --- vendored modules ----------------------------------------------------------------------------------
+
+
+def vendor_check(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, folder / "check.py"], capture_output=True, text=True, check=False)
+
+
+def test_the_vendored_modules_are_the_ones_that_were_vendored() -> None:
+    done = vendor_check(VENDOR)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_changed_byte_in_a_vendored_module_is_found(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(VENDOR, tmp_path / "vendor"))
+    module = folder / "htm.js"
+    module.write_bytes(module.read_bytes().replace(b"var", b"let", 1))
+    done = vendor_check(folder)
+    assert done.returncode == 1
+    assert "htm.js is not the file that was vendored." in done.stderr
+
+
+def test_a_file_that_nobody_vendored_is_found(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(VENDOR, tmp_path / "vendor"))
+    (folder / "stray.js").write_text("", "utf-8")
+    assert "stray.js is not listed in SHA256SUMS." in vendor_check(folder).stderr
+
+
+def test_a_download_address_in_the_lock_file_is_found(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(VENDOR, tmp_path / "vendor"))
+    lock = folder / "package-lock.json"
+    content = json.loads(lock.read_text("utf-8"))
+    content["packages"]["node_modules/htm"]["resolved"] = "somewhere"
+    lock.write_text(json.dumps(content), "utf-8")
+    assert "names a download address for node_modules/htm" in vendor_check(folder).stderr
+
+
+def test_the_licences_of_all_vendored_packages_are_there() -> None:
+    packages = json.loads((VENDOR / "package.json").read_text("utf-8"))["dependencies"]
+    notice = (VENDOR / "THIRD_PARTY.txt").read_text("utf-8")
+    for name, version in packages.items():
+        assert f"{name} {version} (" in notice
