@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import socket
@@ -142,6 +143,29 @@ async def test_a_name_that_does_not_resolve_is_not_sent() -> None:
     async with talking_to("http://nowhere.invalid") as upstream:
         found = await upstream.create(ORDER, 20)
     assert classify(found, RejectRules()).kind is OutcomeClass.NOT_SENT
+
+
+async def test_a_host_that_does_not_answer_a_connection_is_not_sent_even_under_a_short_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as queue:
+        for _ in range(4):
+            # The queue of connections that nobody accepts is full after one or two; the next SYN is dropped.
+            waiting = queue.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        async with talking_to(f"http://127.0.0.1:{full.getsockname()[1]}") as upstream:
+            found = await upstream.create(ORDER, 1)
+    assert classify(found, RejectRules()).kind is OutcomeClass.NOT_SENT
+
+
+async def test_a_handshake_that_never_ends_is_not_sent() -> None:
+    async def stall(wire: Wire) -> bool:
+        await wire.hang()
+        return False
+
+    async with serving_raw(always(b""), stall) as server:
+        async with talking_to(f"https://127.0.0.1:{server.port}") as upstream:
+            found = await upstream.create(ORDER, 1)
+        assert classify(found, RejectRules()).kind is OutcomeClass.NOT_SENT
 
 
 async def test_a_failed_tls_handshake_is_not_sent() -> None:

@@ -34,6 +34,7 @@ MAX_JSON = 1 << 20
 """Largest answer that is read into memory, in bytes, before and after decompression."""
 
 _POOL, _CONNECT, _WRITE = 5.0, 10.0, 30.0
+"""Seconds at most for each of: a free connection; reaching the other side, and again TLS; each write."""
 _STREAM_READ = 30.0
 """Seconds without a byte after which a download counts as broken."""
 
@@ -150,7 +151,7 @@ class HttpClient:
         reply: Reply | None = None
         try:
             async with _total(deadline):
-                stream = await self._open(request, read_timeout=deadline, fresh=fresh)
+                stream = await self._open(request, deadline, deadline, fresh)
                 try:
                     reply = await stream.read(deadline)
                 finally:
@@ -169,7 +170,7 @@ class HttpClient:
             NotSent, Lost: there is no answer.
         """
         async with _total(deadline):
-            return await self._open(request, read_timeout=_STREAM_READ, fresh=request.address is not None)
+            return await self._open(request, deadline, _STREAM_READ, fresh=request.address is not None)
 
     async def aclose(self) -> None:
         self._closed = True
@@ -177,11 +178,13 @@ class HttpClient:
             for client in self._clients:
                 await client.aclose()
 
-    async def _open(self, request: Request, *, read_timeout: float, fresh: bool) -> Stream:
-        fresh_client, kept_client = await self._opened()
-        client = fresh_client if fresh else kept_client
+    async def _open(self, request: Request, deadline: float, read_timeout: float, fresh: bool) -> Stream:
         try:
-            prepared = _prepare(client, request, read_timeout)
+            fresh_client, kept_client = await self._opened()
+            client = fresh_client if fresh else kept_client
+            prepared = _prepare(client, request, deadline, read_timeout)
+        except NotSent:
+            raise
         except Exception:
             # Whatever is wrong with it, it was found before a connection was even asked for.
             raise NotSent("the request cannot be put on the wire") from None
@@ -189,14 +192,14 @@ class HttpClient:
             return Stream(await client.send(prepared, stream=True))
 
     async def _opened(self) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
-        if self._closed:
-            raise NotSent("the connection to the upstream is closed")
-        if self._clients is None:
+        if self._clients is None and not self._closed:
             # In a thread: the import takes long enough to be noticed by everybody else on the loop.
             transports = await asyncio.to_thread(_transports, self._app)
             # Another call may have been faster.
             if self._clients is None:
                 self._clients = (_client(transports[0]), _client(transports[1]))
+        if self._closed or self._clients is None:
+            raise NotSent("the connection to the upstream is closed")
         return self._clients
 
 
@@ -246,7 +249,9 @@ def _client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
     return client
 
 
-def _prepare(client: httpx.AsyncClient, request: Request, read_timeout: float) -> httpx.Request:
+def _prepare(
+    client: httpx.AsyncClient, request: Request, deadline: float, read_timeout: float
+) -> httpx.Request:
     """The request as it goes out.
 
     Raises:
@@ -260,8 +265,16 @@ def _prepare(client: httpx.AsyncClient, request: Request, read_timeout: float) -
     headers = dict(request.headers)
     if any(not value.isprintable() for value in headers.values()):
         raise ValueError("a header with control characters")
+    # What comes before the first byte, three phases, must time out before the whole call does: only their
+    # own timeouts prove that nothing was sent.
+    early = deadline / 4
     extensions: dict[str, Any] = {
-        "timeout": {"connect": _CONNECT, "read": read_timeout, "write": _WRITE, "pool": _POOL}
+        "timeout": {
+            "pool": min(_POOL, early),
+            "connect": min(_CONNECT, early),
+            "write": _WRITE,
+            "read": read_timeout,
+        }
     }
     if request.address is not None:
         # The name is for the Host header and the certificate only: it is not resolved a second time.
