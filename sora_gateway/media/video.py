@@ -117,6 +117,8 @@ def _opened(path: str) -> InputContainer:
     if not container.streams.video:
         container.close()
         raise TaskFailed("The file has no video in it.")
+    # One thread per core would need more address space on a larger machine than the child may use.
+    container.streams.video[0].codec_context.thread_count = 2
     return container
 
 
