@@ -36,11 +36,18 @@ _EXAMPLES: dict[str, Any] = {
 _USERINFO = re.compile(r"^(https?://)[^/@]*@")
 
 
-def render() -> str:
-    """The text of ``config.example.toml``: every key, its description above it, its default as the value."""
-    defaults = Settings.model_construct()
+def render(**changed: Any) -> str:
+    """The text of ``config.example.toml``: every key, its description above it, its default as the value.
+
+    *changed* replaces the defaults of top-level keys, for a configuration that is begun with them.
+    """
+    defaults = Settings.model_construct(**changed)
     blocks = [_HEAD]
-    top = [line for name, field in _plain_fields(Settings) for line in _entry(name, field, field.default)]
+    top = [
+        line
+        for name, field in _plain_fields(Settings)
+        for line in _entry(name, field, getattr(defaults, name))
+    ]
     blocks.append("\n".join(top) + "\n")
     for name, section in Settings.model_fields.items():
         if name == "upstreams":

@@ -1,0 +1,7 @@
+"""``python -m sora_gateway``."""
+
+import sys
+
+from sora_gateway.cli import main
+
+sys.exit(main())

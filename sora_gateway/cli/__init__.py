@@ -1,0 +1,73 @@
+"""``sora-gateway``: every command.
+
+Only the standard library is imported before a command runs; what is heavy is imported inside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from sora_gateway.cli import demo, doctor, inspection, jobs, people, serve, simulate, unknown
+from sora_gateway.errors import GatewayError, StartupError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns the exit code: 0, 1 for a failure, 130 after Ctrl-C.
+
+    Raises:
+        SystemExit: 2 for wrong usage; 0 after ``--help`` and ``--version``.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except (StartupError, GatewayError) as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has enough. Without this the interpreter complains once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
+    except Exception as error:
+        # A bug of ours. A person gets a line that can be reported instead of a page of internals.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return _complain(
+            f"This is a bug, please report it: {type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
+        )
+
+
+def _complain(text: str) -> int:
+    print(f"sora-gateway: {text}", file=sys.stderr)
+    return 1
+
+
+class _Version(argparse.Action):
+    """``--version``; looking it up takes an import that no other command needs."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"sora-gateway {version('sora-gateway')}")
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sora-gateway",
+        description="One process between a small team and every Sora-style video API.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    for module in (serve, demo, jobs, people, unknown, doctor, inspection, simulate):
+        module.register(commands)
+    return parser

@@ -1,0 +1,141 @@
+"""Follows one job to its end over SSE and shows how far it is."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TextIO
+
+from sora_gateway.cli.client import Client, Message, Unreachable
+from sora_gateway.cli.progress import Progress, line
+from sora_gateway.errors import StartupError
+
+REDRAW = 0.2
+"""Seconds between two looks of the bar, so that its clock goes on while nothing happens."""
+RECONNECT = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
+"""Seconds before each new attempt while the gateway cannot be reached; a restart fits in easily."""
+
+
+class Display:
+    """A live line on a terminal; elsewhere one plain line per news."""
+
+    def __init__(self, out: TextIO, started: float) -> None:
+        """*started* in seconds since the epoch."""
+        self._out = out
+        self._live = out.isatty()
+        self._blocks = "utf" in (out.encoding or "").lower()
+        self._started = started
+        self._last = ""
+
+    def show(self, known: Progress) -> None:
+        text = line(
+            known, max(0.0, time.time() - self._started), shutil.get_terminal_size().columns - 1, self._blocks
+        )
+        if self._live:
+            self._out.write(f"\r{text}\x1b[K")
+            self._out.flush()
+        elif known.message != self._last:
+            self._last = known.message
+            print(f"{known.progress:3.0f} %  {known.message}", file=self._out, flush=True)
+
+    def end(self) -> None:
+        if self._live:
+            self._out.write("\n")
+            self._out.flush()
+
+
+def follow(client: Client, task: Mapping[str, Any], out: TextIO | None = None) -> Progress:
+    """Shows *task* until it ends, through lost connections and restarts of the gateway, and returns its end.
+
+    Raises:
+        Answered: the gateway says that it cannot be followed (any more).
+        StartupError: the gateway cannot be reached for a minute.
+    """
+    display = Display(out or sys.stdout, datetime.fromisoformat(task["createdAt"]).timestamp())
+    known = Progress().after(task)
+    path, cursor, failures = f"api/video/tasks/{task['videoId']}/stream", None, 0
+    try:
+        display.show(known)
+        while not known.final:
+            feed = _Feed(client, path, cursor)
+            try:
+                while not known.final and (message := feed.next(display, known)) is not None:
+                    failures, cursor = 0, message.cursor or cursor
+                    known = _learn(known, message.data)
+                    display.show(known)
+            except Unreachable as error:
+                failures = _wait_for(client, error, failures)
+    finally:
+        display.end()
+    return known
+
+
+def _wait_for(client: Client, error: Unreachable, failures: int) -> int:
+    if failures == len(RECONNECT):
+        raise StartupError(f"The gateway at {client.base} cannot be reached: {error}.")
+    time.sleep(RECONNECT[failures])
+    return failures + 1
+
+
+def _learn(known: Progress, data: Mapping[str, Any]) -> Progress:
+    if data["type"] == "subscribed":
+        for task in data["tasks"]:
+            known = known.after(task)
+    elif data["type"] == "update":
+        known = known.after(data)
+    return known
+
+
+class _Feed:
+    """Reads one stream in a thread of its own, so that the line can be redrawn, and Ctrl-C works, meanwhile."""
+
+    def __init__(self, client: Client, path: str, cursor: str | None) -> None:
+        self._queue: queue.SimpleQueue[Message | Exception | None] = queue.SimpleQueue()
+        # A daemon: when the job has ended nobody waits for the next heartbeat.
+        threading.Thread(target=self._read, args=(client, path, cursor), daemon=True).start()
+
+    def next(self, display: Display, known: Progress) -> Message | None:
+        """The next message, or None when the stream ended. Raises what reading raised."""
+        while True:
+            try:
+                item = self._queue.get(timeout=REDRAW)
+            except queue.Empty:
+                display.show(known)
+                continue
+            if isinstance(item, Exception):
+                raise item
+            return item
+
+    def _read(self, client: Client, path: str, cursor: str | None) -> None:
+        try:
+            for message in client.messages(path, cursor):
+                self._queue.put(message)
+            self._queue.put(None)
+        except Exception as error:
+            # Whatever it is, the thread that waits has to hear of it.
+            self._queue.put(error)
+
+
+def follow_all(client: Client) -> int:
+    """Prints a line for whatever happens to any video that the caller may see, until Ctrl-C.
+
+    Raises:
+        Answered: the gateway says no.
+        StartupError: the gateway cannot be reached for a minute.
+    """
+    cursor, failures = None, 0
+    while True:
+        try:
+            for message in client.messages("api/events/stream", cursor):
+                failures, cursor = 0, message.cursor or cursor
+                for news in [message.data, *message.data.get("tasks", ())]:
+                    if "videoId" in news:
+                        known = Progress().after(news)
+                        print(f"{news['videoId']}  {known.progress:3.0f} %  {known.message}", flush=True)
+        except Unreachable as error:
+            failures = _wait_for(client, error, failures)

@@ -1,0 +1,60 @@
+"""``migrate``, ``config show``, ``openapi`` and ``bench``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from sora_gateway.cli.options import Commands, add_command, add_group, add_settings, settings_of
+
+
+def register(commands: Commands) -> None:
+    add_settings(add_command(commands, "migrate", "bring the database to this version's schema", _migrate))
+    config = add_group(commands, "config", "the settings")
+    add_settings(add_command(config, "show", "print the settings in force, secrets masked", _config_show))
+    add_command(commands, "openapi", "print the API's OpenAPI document", _openapi)
+    bench = add_command(commands, "bench", "measure this machine against references", _bench)
+    bench.add_argument("name", choices=("startup", "store"))
+    bench.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="options of the benchmark")
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    from sora_gateway.clock import SystemClock
+    from sora_gateway.entropy import SystemEntropy
+    from sora_gateway.places import DataDirectory, shipped
+    from sora_gateway.store.lock import DataLock
+    from sora_gateway.store.schema import HEAD, prepare
+
+    directory = DataDirectory(settings_of(arguments).data_dir)
+    directory.make()
+    with DataLock(directory.root):
+        backup = prepare(
+            directory.database,
+            shipped("migrations"),
+            SystemClock().now(),
+            SystemEntropy().new_id("epoch")[-16:],
+        )
+    if backup is not None:
+        print(f"A copy of what was there is at {backup}.")
+    print(f"{directory.database} is at schema {HEAD}.")
+    return 0
+
+
+def _config_show(arguments: argparse.Namespace) -> int:
+    from sora_gateway.config_example import show
+
+    print(show(settings_of(arguments)), end="")
+    return 0
+
+
+def _openapi(arguments: argparse.Namespace) -> int:
+    from sora_gateway.app import openapi_document
+
+    print(json.dumps(openapi_document(), indent=2, ensure_ascii=False))
+    return 0
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from sora_gateway.bench import main
+
+    return main(arguments.name, arguments.rest)

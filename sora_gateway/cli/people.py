@@ -1,0 +1,125 @@
+"""``user`` and ``key``: they work while the gateway runs and while it does not."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from sora_gateway.cli.operate import operate
+from sora_gateway.cli.options import Commands, Run, add_command, add_group, add_settings, settings_of
+from sora_gateway.cli.terminal import print_table
+from sora_gateway.errors import StartupError
+
+ROLES = ("admin", "member", "viewer")
+
+
+def register(commands: Commands) -> None:
+    users = add_group(commands, "user", "the people who may use the gateway")
+    create = _with_email(users, "create", "add a person", _user_create)
+    create.add_argument("--role", choices=ROLES, default="member", help="what they may do (member)")
+    create.add_argument("--password-stdin", action="store_true", help="read a password from standard input")
+    add_settings(add_command(users, "list", "show everybody", _user_list))
+    password = _with_email(users, "set-password", "replace a password and end the sessions", _set_password)
+    password.add_argument(
+        "--password-stdin", action="store_true", required=True, help="read the password from standard input"
+    )
+    _with_email(users, "disable", "end a person's sessions and keys", _user_disable)
+    _with_email(users, "link", "print a link that signs a person in once, within an hour", _user_link)
+
+    keys = add_group(commands, "key", "keys for programs")
+    create = add_command(keys, "create", "make a key and print it, this once", _key_create)
+    create.add_argument("--user", metavar="EMAIL", required=True, help="whose key it is")
+    create.add_argument("--name", default="command line", help="what it is for")
+    add_settings(create)
+    listing = add_command(keys, "list", "show the keys in use", _key_list)
+    listing.add_argument("--user", metavar="EMAIL", help="only this person's")
+    add_settings(listing)
+    revoke = add_command(keys, "revoke", "make a key useless", _key_revoke)
+    revoke.add_argument("id", metavar="ID", help="the key's id, as in `key list`")
+    add_settings(revoke)
+
+
+def _with_email(commands: Commands, name: str, summary: str, run: Run) -> argparse.ArgumentParser:
+    parser = add_command(commands, name, summary, run)
+    parser.add_argument("email", metavar="EMAIL")
+    add_settings(parser)
+    return parser
+
+
+def _password() -> str:
+    """The first line of standard input. Not an option: other people on the machine can read those."""
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        return getpass("Password: ")
+    password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise StartupError("There is no password on standard input.")
+    return password
+
+
+def _user_create(arguments: argparse.Namespace) -> int:
+    password = _password() if arguments.password_stdin else None
+    made = operate(
+        settings_of(arguments), "user.create", email=arguments.email, role=arguments.role, password=password
+    )
+    print(f"Added {made['email']} as {made['role']}.")
+    return 0
+
+
+def _user_list(arguments: argparse.Namespace) -> int:
+    rows = [
+        (
+            user["email"], user["role"], f"{user['available']} credits", f"{user['held']} held",
+            f"since {user['created_at']}", f"disabled {user['disabled_at']}" if user["disabled_at"] else "",
+        )
+        for user in operate(settings_of(arguments), "user.list")
+    ]  # fmt: skip
+    print_table(rows)
+    return 0
+
+
+def _set_password(arguments: argparse.Namespace) -> int:
+    operate(settings_of(arguments), "user.set_password", email=arguments.email, password=_password())
+    print(f"{arguments.email} has a new password; open sessions are ended.")
+    return 0
+
+
+def _user_disable(arguments: argparse.Namespace) -> int:
+    operate(settings_of(arguments), "user.disable", email=arguments.email)
+    print(f"{arguments.email} is disabled.")
+    return 0
+
+
+def _user_link(arguments: argparse.Namespace) -> int:
+    settings = settings_of(arguments)
+    link = operate(settings, "user.link", email=arguments.email)
+    # Without a running gateway the address is the one that it will have.
+    host = "localhost" if settings.server.host in ("0.0.0.0", "::") else settings.server.host  # noqa: S104 - compared, not bound
+    address = link["address"] or f"http://{host}:{settings.server.port}"
+    print(f"{address}/#login={link['token']}")
+    return 0
+
+
+def _key_create(arguments: argparse.Namespace) -> int:
+    made = operate(settings_of(arguments), "key.create", email=arguments.user, name=arguments.name)
+    print(made["key"])
+    return 0
+
+
+def _key_list(arguments: argparse.Namespace) -> int:
+    rows = [
+        (
+            key["id"], key["email"], f"{key['prefix']}...", key["name"],
+            f"used {key['last_used_at']}" if key["last_used_at"] else "never used",
+        )
+        for key in operate(settings_of(arguments), "key.list", email=arguments.user)
+    ]  # fmt: skip
+    print_table(rows)
+    return 0
+
+
+def _key_revoke(arguments: argparse.Namespace) -> int:
+    operate(settings_of(arguments), "key.revoke", key_id=arguments.id)
+    print(f"{arguments.id} is revoked.")
+    return 0

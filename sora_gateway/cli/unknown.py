@@ -1,0 +1,69 @@
+"""``unknown`` and ``credits``: what only a person can decide, and the books."""
+
+from __future__ import annotations
+
+import argparse
+
+from sora_gateway.cli.operate import operate
+from sora_gateway.cli.options import Commands, Run, add_command, add_group, add_settings, settings_of
+from sora_gateway.cli.terminal import print_table
+
+
+def register(commands: Commands) -> None:
+    doubts = add_group(commands, "unknown", "videos of which nobody knows whether the upstream accepted them")
+    add_settings(add_command(doubts, "list", "show them", _list))
+    adopt = _with_job(doubts, "adopt", "go on with the id that the upstream gave it", _adopt)
+    adopt.add_argument("external_id", metavar="EXTERNAL_ID", help="its id at the upstream")
+    _with_job(doubts, "pay-again", "send it again, although the first may have been paid for", _pay_again)
+    _with_job(doubts, "give-up", "close it and give the credits back", _give_up)
+
+    money = add_group(commands, "credits", "the books")
+    add_settings(add_command(money, "check", "check that the books balance", _check))
+
+
+def _with_job(commands: Commands, name: str, summary: str, run: Run) -> argparse.ArgumentParser:
+    parser = add_command(commands, name, summary, run)
+    parser.add_argument("job", metavar="JOB", help="the video's id, as in `unknown list`")
+    add_settings(parser)
+    return parser
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    doubts = operate(settings_of(arguments), "unknown.list")
+    print_table(
+        (
+            doubt["id"], doubt["email"], doubt["upstream"], f"sent {doubt['submitted_at']}", doubt["reason"],
+            doubt["prompt"],
+        )
+        for doubt in doubts
+    )  # fmt: skip
+    return 0
+
+
+def _adopt(arguments: argparse.Namespace) -> int:
+    done = operate(
+        settings_of(arguments), "unknown.adopt", job_id=arguments.job, external_id=arguments.external_id
+    )
+    return _tell(done)
+
+
+def _pay_again(arguments: argparse.Namespace) -> int:
+    return _tell(operate(settings_of(arguments), "unknown.pay_again", job_id=arguments.job))
+
+
+def _give_up(arguments: argparse.Namespace) -> int:
+    return _tell(operate(settings_of(arguments), "unknown.give_up", job_id=arguments.job))
+
+
+def _tell(done: dict[str, str]) -> int:
+    print(f"{done['id']} is {done['state']}.")
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    complaints: list[str] = operate(settings_of(arguments), "credits.check")["complaints"]
+    for complaint in complaints:
+        print(complaint)
+    if not complaints:
+        print("The books balance.")
+    return 1 if complaints else 0

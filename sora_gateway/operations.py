@@ -1,0 +1,236 @@
+"""What an operator can do, by name: over the control socket of a running gateway, or on the data directory itself.
+
+Every operation takes :class:`Services` and plain values, and returns what JSON can hold, so that both ways
+give the same answer. Whoever may call them is the operator; they ask for no other right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, get_args
+
+from sora_gateway.accounts.authenticator import LINK_LIFETIME, Authenticator
+from sora_gateway.accounts.passwords import Passwords
+from sora_gateway.accounts.tokens import digest
+from sora_gateway.clock import Clock
+from sora_gateway.core.job import ExternalId, Job, JobId, State
+from sora_gateway.core.principal import Role
+from sora_gateway.core.views import iso
+from sora_gateway.entropy import Entropy
+from sora_gateway.errors import InvalidRequest
+from sora_gateway.store import Store
+from sora_gateway.store.accounts import KeyRecord, UserRecord
+from sora_gateway.supervisor.decisions import Adopt, Decision, GiveUp, PayAgain
+
+LOCAL_SESSION = 12 * 3600.0
+"""Seconds for which the command line on this machine is signed in."""
+LOCAL_USER = "local@localhost"
+"""Who owns the videos that the command line asks for while there is no administrator yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts that operations work on. *address* is the running gateway's base URL, None without one."""
+
+    store: Store
+    authenticator: Authenticator
+    passwords: Passwords
+    clock: Clock
+    entropy: Entropy
+    decide: Callable[[JobId, Decision], Awaitable[Job]]
+    starting_balance: int = 0
+    address: str | None = None
+
+
+Result = Mapping[str, Any] | list[Mapping[str, Any]] | None
+
+# --- people ------------------------------------------------------------------------------------------
+
+
+async def user_create(services: Services, email: str, role: Role, password: str | None) -> Result:
+    """Raises Conflict if the address is taken, InvalidRequest for a bad address, role or password."""
+    if role not in get_args(Role):
+        raise InvalidRequest(f"The role is one of {', '.join(get_args(Role))}.", param="role")
+    password_hash = None if password is None else await services.passwords.hash(password)
+    user_id = services.entropy.new_id("user")
+    await services.store.create_user(
+        user_id, _address(email), role, password_hash, services.starting_balance, services.clock.now()
+    )
+    return {"id": user_id, "email": email, "role": role}
+
+
+async def user_list(services: Services) -> Result:
+    return [_user(user) for user in await services.store.users()]
+
+
+async def user_set_password(services: Services, email: str, password: str) -> Result:
+    """Ends the person's sessions. Raises NotFound, or InvalidRequest for a bad password."""
+    await services.store.set_password(email, await services.passwords.hash(password))
+    return None
+
+
+async def user_disable(services: Services, email: str) -> Result:
+    """Ends the person's sessions; their keys stop working. Raises NotFound."""
+    await services.store.disable_user(email, services.clock.now())
+    return None
+
+
+async def user_link(services: Services, email: str) -> Result:
+    """A one-time sign-in link: ``token``, ``expires_at`` and the running gateway's ``address``. Raises NotFound."""
+    expires_at = services.clock.now() + LINK_LIFETIME
+    token = await services.authenticator.new_login_link(email)
+    return {"token": token, "address": services.address, "expires_at": iso(expires_at)}
+
+
+async def session_local(services: Services) -> Result:
+    """A session for the command line on this machine: the first administrator's.
+
+    Without one, that of a member made for it: making an administrator would void the link that ``serve`` printed.
+    """
+    active = [user for user in await services.store.users() if user.disabled_at is None]
+    users = [user for user in active if user.role == "admin"] or [
+        user for user in active if user.email == LOCAL_USER
+    ]
+    now = services.clock.now()
+    if users:
+        user_id = users[0].id
+    else:
+        user_id = services.entropy.new_id("user")
+        await services.store.create_user(user_id, LOCAL_USER, "member", None, services.starting_balance, now)
+    token = services.entropy.token()
+    await services.store.create_session(digest(token), user_id, now, now + LOCAL_SESSION)
+    return {"token": token, "address": services.address}
+
+
+# --- keys --------------------------------------------------------------------------------------------
+
+
+async def key_create(services: Services, email: str, name: str) -> Result:
+    """A new API key, shown this once. Raises NotFound for an unknown address, InvalidRequest for a bad name."""
+    user = await services.store.user_by_email(email)
+    text, record = await services.authenticator.create_key(user.id, name)
+    return {"key": text, "id": record.id}
+
+
+async def key_list(services: Services, email: str | None) -> Result:
+    """Keys in use, one person's or everybody's. Raises NotFound for an unknown address."""
+    user_id = None if email is None else (await services.store.user_by_email(email)).id
+    owners = {user.id: user.email for user in await services.store.users()}
+    return [_key(key, owners[key.user_id]) for key in await services.store.keys(user_id)]
+
+
+async def key_revoke(services: Services, key_id: str) -> Result:
+    """Raises NotFound unless the key exists and is in use."""
+    await services.store.revoke_key(key_id, None, services.clock.now())
+    return None
+
+
+# --- jobs whose outcome is unknown, and the books ------------------------------------------------------
+
+
+async def unknown_list(services: Services) -> Result:
+    """Jobs that wait for a person, oldest first, with what is known of the doubtful create."""
+    owners = {user.id: user.email for user in await services.store.users()}
+    doubtful = [job for job in await services.store.unfinished() if job.state is State.UNKNOWN]
+    return [_doubt(job, owners[job.owner]) for job in doubtful]
+
+
+async def unknown_adopt(services: Services, job_id: str, external_id: str) -> Result:
+    """Raises NotFound, or Conflict if the job is not in doubt or the id is another job's."""
+    return await _decide(services, job_id, Adopt(ExternalId(external_id)))
+
+
+async def unknown_pay_again(services: Services, job_id: str) -> Result:
+    """Raises NotFound, or Conflict if the job is not in doubt."""
+    return await _decide(services, job_id, PayAgain())
+
+
+async def unknown_give_up(services: Services, job_id: str) -> Result:
+    """Raises NotFound, or Conflict if the job is not in doubt."""
+    return await _decide(services, job_id, GiveUp())
+
+
+async def credits_check(services: Services) -> Result:
+    """``complaints``: every way in which the books do not balance, one sentence each."""
+    return {"complaints": await services.store.check_books()}
+
+
+async def status(services: Services) -> Result:
+    """Where the gateway listens, and whether anybody can administer it."""
+    return {"address": services.address, "has_admin": await services.store.has_admin()}
+
+
+Operation = Callable[..., Awaitable[Result]]
+OPERATIONS: Mapping[str, Operation] = {
+    "user.create": user_create,
+    "user.list": user_list,
+    "user.set_password": user_set_password,
+    "user.disable": user_disable,
+    "user.link": user_link,
+    "key.create": key_create,
+    "key.list": key_list,
+    "key.revoke": key_revoke,
+    "unknown.list": unknown_list,
+    "unknown.adopt": unknown_adopt,
+    "unknown.pay_again": unknown_pay_again,
+    "unknown.give_up": unknown_give_up,
+    "credits.check": credits_check,
+    "session.local": session_local,
+    "status": status,
+}
+
+
+def commands(services: Services) -> dict[str, Operation]:
+    """The operations on *services*, ready for the control socket."""
+    return {name: partial(operation, services) for name, operation in OPERATIONS.items()}
+
+
+async def _decide(services: Services, job_id: str, decision: Decision) -> Result:
+    job = await services.decide(JobId(job_id), decision)
+    return {"id": job.id, "state": job.state.value}
+
+
+def _address(email: str) -> str:
+    """Not whether it exists, only whether it is one: it is a name to sign in with, and is printed."""
+    if not re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,189}", email) or not email.isprintable():
+        raise InvalidRequest(f"{email[:100]!r} is not an e-mail address.", param="email")
+    return email
+
+
+def _user(user: UserRecord) -> Mapping[str, Any]:
+    return {
+        "id": user.id,
+        "email": user.email,
+        "role": user.role,
+        "available": user.available,
+        "held": user.held,
+        "created_at": iso(user.created_at),
+        "disabled_at": iso(user.disabled_at),
+    }
+
+
+def _key(key: KeyRecord, email: str) -> Mapping[str, Any]:
+    return {
+        "id": key.id,
+        "email": email,
+        "name": key.name,
+        "prefix": key.prefix,
+        "created_at": iso(key.created_at),
+        "last_used_at": iso(key.last_used_at),
+    }
+
+
+def _doubt(job: Job, email: str) -> Mapping[str, Any]:
+    return {
+        "id": job.id,
+        "email": email,
+        "upstream": job.upstream,
+        "model": job.upstream_model,
+        "submitted_at": iso(job.submitted_at),
+        "credits": job.credits,
+        "reason": job.note,
+        "prompt": job.prompt[:80],
+    }

@@ -1,0 +1,188 @@
+"""What an operator can do: the same operations with and without a running gateway."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sora_gateway.accounts.tokens import digest
+from sora_gateway.cli.operate import offline, operate
+from sora_gateway.control import ControlServer, call
+from sora_gateway.core import job as j
+from sora_gateway.core.job import Event, ExternalId, Job, JobId, advance
+from sora_gateway.core.money import movement
+from sora_gateway.errors import Conflict, GatewayError, InvalidRequest, NotFound
+from sora_gateway.operations import LOCAL_USER, OPERATIONS, Services, commands
+from sora_gateway.places import DataDirectory
+from sora_gateway.settings import Settings
+from sora_gateway.store.lock import DataDirectoryInUse
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data")
+
+
+@pytest.fixture
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    async with offline(settings) as services:
+        yield services
+
+
+async def run(services: Services, operation: str, **arguments: Any) -> Any:
+    return await OPERATIONS[operation](services, **arguments)
+
+
+async def stored_job(services: Services, *events: Event) -> Job:
+    """A job of the local person's, after *events*."""
+    await run(services, "session.local")
+    owner = (await services.store.users())[0].id
+    job = Job(
+        id=JobId(services.entropy.new_id("video")), owner=owner, prompt="a red ball", model="sora-2", upstream="lab",
+        upstream_model="wan", seconds=4, size="720x1280", created_at=services.clock.now(),
+    )  # fmt: skip
+    await services.store.accept(job)
+    for event in events:
+        after = advance(job, event)
+        await services.store.save(job, after, event, movement(job, event, after))
+        job = after
+    return job
+
+
+async def test_a_person_is_added_listed_and_disabled(services: Services) -> None:
+    await run(services, "user.create", email="ada@example.org", role="admin", password="correct horse")
+    (ada,) = await run(services, "user.list")
+    assert (ada["email"], ada["role"], ada["disabled_at"]) == ("ada@example.org", "admin", None)
+    await run(services, "user.disable", email="ada@example.org")
+    assert (await run(services, "user.list"))[0]["disabled_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"email": "no address"}, InvalidRequest),
+        ({"email": "two@at@example.org"}, InvalidRequest),
+        ({"email": "es\x1b[31mc@example.org"}, InvalidRequest),
+        ({"role": "king"}, InvalidRequest),
+        ({"password": "short"}, InvalidRequest),
+        ({"email": "taken@example.org"}, Conflict),
+    ],
+)
+async def test_a_person_that_cannot_be_is_refused(
+    services: Services, wrong: dict[str, str], error: type[GatewayError]
+) -> None:
+    await run(services, "user.create", email="taken@example.org", role="member", password=None)
+    wish = {"email": "new@example.org", "role": "member", "password": "correct horse"} | wrong
+    with pytest.raises(error):
+        await run(services, "user.create", **wish)
+    assert len(await run(services, "user.list")) == 1
+
+
+@pytest.mark.parametrize("operation", ["user.disable", "user.link"])
+async def test_an_unknown_person_is_said_to_be_unknown(services: Services, operation: str) -> None:
+    with pytest.raises(NotFound, match=r"nobody@example\.org"):
+        await run(services, operation, email="nobody@example.org")
+
+
+async def test_a_link_signs_its_person_in_once(services: Services) -> None:
+    await run(services, "user.create", email="ada@example.org", role="viewer", password=None)
+    link = await run(services, "user.link", email="ada@example.org")
+    principal, _ = await services.authenticator.redeem(link["token"])
+    assert principal.email == "ada@example.org"
+    with pytest.raises(GatewayError, match="used already"):
+        await services.authenticator.redeem(link["token"])
+
+
+async def test_a_key_works_until_it_is_revoked(services: Services) -> None:
+    await run(services, "user.create", email="ada@example.org", role="member", password=None)
+    key = await run(services, "key.create", email="ada@example.org", name="ci")
+    principal = await services.authenticator.by_bearer(key["key"])
+    assert principal is not None
+    assert principal.email == "ada@example.org"
+    (listed,) = await run(services, "key.list", email="ada@example.org")
+    assert (listed["id"], listed["email"], listed["name"]) == (key["id"], "ada@example.org", "ci")
+    assert key["key"] not in str(listed)
+    await run(services, "key.revoke", key_id=key["id"])
+    assert await services.authenticator.by_bearer(key["key"]) is None
+    assert await run(services, "key.list", email=None) == []
+
+
+async def test_the_local_session_is_the_first_administrators(services: Services) -> None:
+    await run(services, "user.create", email="ada@example.org", role="admin", password=None)
+    local = await run(services, "session.local")
+    principal = await services.authenticator.by_bearer(local["token"])
+    assert principal is not None
+    assert principal.email == "ada@example.org"
+
+
+async def test_without_an_administrator_the_local_session_leaves_the_first_link_alive(
+    services: Services,
+) -> None:
+    link = await services.authenticator.new_login_link(None)
+    for _ in range(2):
+        local = await run(services, "session.local")
+    principal = await services.authenticator.by_bearer(local["token"])
+    assert principal is not None
+    assert (principal.email, principal.role) == (LOCAL_USER, "member")
+    admin, _ = await services.authenticator.redeem(link)
+    assert admin.role == "admin"
+
+
+async def test_a_doubtful_job_is_listed_and_can_be_adopted(services: Services) -> None:
+    job = await stored_job(services, j.Claimed(1.0), j.AnswerLost(2.0, "the connection broke"))
+    (doubt,) = await run(services, "unknown.list")
+    assert (doubt["id"], doubt["email"], doubt["reason"]) == (job.id, LOCAL_USER, "the connection broke")
+    adopted = await run(services, "unknown.adopt", job_id=job.id, external_id="vid_7")
+    assert adopted == {"id": job.id, "state": "processing"}
+    stored = await services.store.get(job.id)
+    assert stored is not None
+    assert stored.external_id == ExternalId("vid_7")
+    assert await run(services, "unknown.list") == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "state"), [("unknown.pay_again", "queued"), ("unknown.give_up", "failed")]
+)
+async def test_a_doubtful_job_can_be_paid_again_or_given_up(
+    services: Services, operation: str, state: str
+) -> None:
+    job = await stored_job(services, j.Claimed(1.0), j.AnswerLost(2.0, "the connection broke"))
+    assert await run(services, operation, job_id=job.id) == {"id": job.id, "state": state}
+    assert await run(services, "credits.check") == {"complaints": []}
+
+
+async def test_a_job_that_is_not_in_doubt_is_left_alone(services: Services) -> None:
+    job = await stored_job(services)
+    with pytest.raises(Conflict, match="only a video whose outcome is unknown"):
+        await run(services, "unknown.give_up", job_id=job.id)
+    with pytest.raises(NotFound):
+        await run(services, "unknown.give_up", job_id="video_0")
+
+
+async def test_over_the_socket_the_answer_is_the_same(services: Services, settings: Settings) -> None:
+    import asyncio
+
+    path = DataDirectory(settings.data_dir).control
+    running = replace(services, address="http://127.0.0.1:8000")
+    async with ControlServer(path, commands(running)):
+        status = await asyncio.to_thread(operate, settings, "status")
+        assert status == {"address": "http://127.0.0.1:8000", "has_admin": False}
+        local = await asyncio.to_thread(call, path, "session.local", {})
+    assert await services.store.principal_by_session(digest(local["token"]), services.clock.now()) is not None
+
+
+def test_without_a_gateway_an_operation_works_on_the_data_directory(settings: Settings) -> None:
+    operate(settings, "user.create", email="ada@example.org", role="admin", password=None)
+    assert operate(settings, "user.list")[0]["email"] == "ada@example.org"
+
+
+async def test_two_processes_never_have_the_data_directory_at_once(
+    services: Services, settings: Settings
+) -> None:
+    with pytest.raises(DataDirectoryInUse):
+        async with offline(settings):
+            pass
