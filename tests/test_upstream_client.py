@@ -6,9 +6,10 @@ import logging
 import subprocess
 import sys
 
+import httpx
 import pytest
 
-from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Request
+from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Request, _as_ours
 
 from .raw_server import Received, Wire, always, answer, serving_raw
 
@@ -99,6 +100,42 @@ async def test_the_deadline_bounds_the_whole_call() -> None:
         with pytest.raises(Lost, match=r"within 0\.5 seconds"):
             await client.send(Request("GET", server.url), deadline=0.5)
         await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("error", "ours"),
+    [
+        (httpx.ConnectError("x"), NotSent),
+        (httpx.ConnectTimeout("x"), NotSent),
+        (httpx.PoolTimeout("x"), NotSent),
+        (httpx.UnsupportedProtocol("x"), NotSent),
+        (httpx.InvalidURL("x"), NotSent),
+        (httpx.ReadTimeout("x"), Lost),
+        (httpx.WriteTimeout("x"), Lost),
+        (httpx.ReadError("x"), Lost),
+        (httpx.WriteError("x"), Lost),
+        (httpx.CloseError("x"), Lost),
+        (httpx.RemoteProtocolError("x"), Lost),
+        (httpx.LocalProtocolError("x"), Lost),
+        (httpx.DecodingError("x"), Lost),
+        (httpx.ProxyError("x"), Lost),
+        (RuntimeError("x"), Lost),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.__name__,
+)
+def test_only_what_proves_it_is_not_sent(error: Exception, ours: type[Exception]) -> None:
+    with pytest.raises(ours), _as_ours():
+        raise error
+
+
+async def test_no_exception_of_an_application_in_process_looks_like_not_sent() -> None:
+    async def confusing(scope: object, receive: object, send: object) -> None:
+        raise httpx.ConnectError("its own upstream is away")
+
+    client = HttpClient(confusing)
+    with pytest.raises(Lost):
+        await client.send(Request("POST", "http://simulator/"), deadline=5)
+    await client.aclose()
 
 
 async def test_an_application_that_stops_in_mid_answer_is_a_lost_answer() -> None:

@@ -12,6 +12,7 @@ from email.utils import formatdate
 
 import pytest
 
+from sora_gateway.core.job import ExternalId
 from sora_gateway.core.outcome import CreateAnswer, Outcome, OutcomeClass, RejectRules, classify
 from sora_gateway.upstream.client import HttpClient
 from sora_gateway.upstream.openai import OpenAIAdapter
@@ -104,11 +105,21 @@ async def test_a_profile_may_ask_for_multipart_without_an_image() -> None:
     assert b'name="prompt"\r\n\r\na paper boat in the rain\r\n' in request.body
 
 
-async def test_no_connection_is_reused_for_a_create() -> None:
-    async with serving_raw(always(answer(200, RECEIPT))) as server, talking_to(server.url) as upstream:
+async def test_a_create_has_a_connection_of_its_own_and_looks_share_one() -> None:
+    """A kept connection may be dead already; then nobody would know whether the create arrived."""
+
+    async def keep_open(_: Received, wire: Wire) -> None:
+        await wire.send(answer(200, RECEIPT))
+        while await wire.reader.read(65536):
+            await wire.send(answer(200, RECEIPT))
+
+    async with serving_raw(keep_open) as server, talking_to(server.url) as upstream:
         await upstream.create(ORDER, 5)
         await upstream.create(ORDER, 5)
         assert server.connections == 2
+        await upstream.look(ExternalId("video_1"))
+        await upstream.look(ExternalId("video_1"))
+        assert server.connections == 3
 
 
 async def test_a_base_url_without_a_path_means_v1() -> None:

@@ -216,7 +216,7 @@ def _transports(app: ASGIApp | None) -> tuple[httpx.AsyncBaseTransport, httpx.As
     import httpx
 
     if app is not None:
-        inside = httpx.ASGITransport(app)
+        inside = httpx.ASGITransport(_as_a_broken_connection(app))
         return inside, inside
     never, kept = (
         httpx.AsyncHTTPTransport(
@@ -228,6 +228,23 @@ def _transports(app: ASGIApp | None) -> tuple[httpx.AsyncBaseTransport, httpx.As
         for keep in (0, 8)
     )
     return never, kept
+
+
+def _as_a_broken_connection(app: ASGIApp) -> ASGIApp:
+    """*app*, any exception of which is one thing: on a socket it would have broken the connection."""
+
+    async def called(
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        try:
+            await app(scope, receive, send)
+        except Exception:
+            # Whatever it is, it may have come after the work was taken; it must not look like "not sent".
+            raise ConnectionResetError from None
+
+    return called
 
 
 def _client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
@@ -322,8 +339,7 @@ def _as_ours() -> Iterator[None]:
     except httpx.RemoteProtocolError:
         raise Lost("the connection ended in the middle of the answer") from None
     except Exception:
-        # Other faults of the client, and anything that an application called in process raises: there, an
-        # exception is what a broken connection is on a socket.
+        # Any other fault of the client or of an application called in process: nothing is proved by it.
         raise Lost("the exchange with the upstream broke") from None
 
 
