@@ -1,0 +1,1 @@
+"""Telling everyone who is watching: hub, WebSocket and SSE."""

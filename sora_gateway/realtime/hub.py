@@ -1,0 +1,216 @@
+"""The in-process fan-out: from the store's writer, after its commit, to every connection that follows the job.
+
+Publishing is synchronous, in the order of the global sequence, and waits for nobody: it makes the message of
+an event once and puts it into mailboxes. Connections are found by job, by owner, or by following everybody.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sora_gateway.core.messages import StoredEvent, UrlsOf, update_of
+from sora_gateway.core.principal import Principal
+from sora_gateway.errors import CloseCode
+from sora_gateway.realtime.mailbox import Letter, Mailbox
+from sora_gateway.store.events import Scope
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HubStatistics:
+    """*connections* and *subscriptions* are open now; the others count since the start."""
+
+    connections: int
+    subscriptions: int
+    published: int
+    merged: int
+    too_slow: int
+
+
+@dataclass(slots=True, eq=False)
+class Subscription:
+    """What one connection follows: a job, or everything its principal may see, or a job yet to come."""
+
+    mailbox: Mailbox
+    topic: str
+    job_id: str | None = None
+    external_id: str | None = None
+    """Awaited: the next event of the principal's own jobs that has it decides the job."""
+    since: str | None = None
+    floor: int = 0
+    """Events up to this one were read from the log, or are in the snapshot."""
+    attached: bool = False
+    """Whether snapshot and replay were sent; until then this subscription vouches for nothing."""
+
+    def covers(self, event: StoredEvent) -> bool:
+        principal = self.mailbox.principal
+        if not principal.sees_all and event.owner != principal.user_id:
+            return False
+        if self.job_id is not None:
+            return self.job_id == event.job_id
+        return self.external_id is None
+
+    def wants(self, event: StoredEvent) -> bool:
+        return event.seq > self.floor and self.covers(event)
+
+    @property
+    def scope(self) -> Scope:
+        """The same for the log."""
+        if self.job_id is not None:
+            return Scope(job_id=self.job_id)
+        principal = self.mailbox.principal
+        return Scope() if principal.sees_all else Scope(owner=principal.user_id)
+
+
+class Hub:
+    """*epoch* is the event log's; *urls_of* signs addresses and must not block."""
+
+    def __init__(self, epoch: str, urls_of: UrlsOf) -> None:
+        self.epoch = epoch
+        self.urls_of = urls_of
+        self._closed: CloseCode | None = None
+        self._mailboxes: set[Mailbox] = set()
+        self._by_job: dict[str, set[Subscription]] = {}
+        self._by_owner: dict[str, set[Subscription]] = {}
+        self._of_everybody: set[Subscription] = set()
+        self._awaiting: dict[str, set[Subscription]] = {}
+        """By owner: subscriptions to external ids that no job has yet."""
+        self._published = 0
+        self._merged = 0
+        self._too_slow = 0
+
+    # --- telling ---------------------------------------------------------------------------------
+
+    def publish(self, events: list[StoredEvent]) -> None:
+        """Tells what was just committed. Called by the store's writer, in order; never waits, never raises."""
+        for event in events:
+            self._published += 1
+            try:
+                self._tell(event)
+            except Exception:
+                # A bug in one message must not keep the writer from its callers, nor leave a silent hole.
+                log.exception("the event %d could not be told", event.seq)
+                for subscription in self._following(event):
+                    subscription.mailbox.close(CloseCode.RESYNC)
+
+    def _tell(self, event: StoredEvent) -> None:
+        if event.owner in self._awaiting:
+            self._bind(event)
+        letter: Letter | None = None
+        for subscription in self._following(event):
+            if subscription.wants(event):
+                if letter is None:
+                    letter = self.letter(event)
+                subscription.mailbox.put(letter)
+
+    def letter(self, event: StoredEvent) -> Letter:
+        """The message of *event*, the same for all its readers, with addresses signed now."""
+        text = update_of(event, self.epoch, self.urls_of).model_dump_json(by_alias=True)
+        return Letter(event, text, len(text.encode()))
+
+    def _following(self, event: StoredEvent) -> Iterator[Subscription]:
+        yield from self._by_job.get(event.job_id, ())
+        yield from self._by_owner.get(event.owner, ())
+        yield from self._of_everybody
+
+    def _bind(self, event: StoredEvent) -> None:
+        """Gives waiting subscriptions their job, if this event is the first that says its external id."""
+        external_id = json.loads(event.payload)["externalVideoId"]
+        for subscription in list(self._awaiting[event.owner]):
+            if subscription.external_id == external_id:
+                self._unlink(subscription)
+                subscription.job_id = event.job_id
+                self._link(subscription)
+                subscription.mailbox.bound.append(subscription)
+                subscription.mailbox.arrived.set()
+
+    # --- following -------------------------------------------------------------------------------
+
+    @contextmanager
+    def connect(self, principal: Principal) -> Iterator[Mailbox]:
+        """A mailbox for one connection, closed at once if the hub is."""
+        mailbox = Mailbox(principal)
+        if self._closed is not None:
+            mailbox.close(self._closed)
+        self._mailboxes.add(mailbox)
+        try:
+            yield mailbox
+        finally:
+            self._mailboxes.remove(mailbox)
+            for subscription in list(mailbox.subscriptions):
+                self.unfollow(subscription)
+            self._merged += mailbox.merged
+            if mailbox.closed.done() and mailbox.closed.result() is CloseCode.TOO_SLOW:
+                self._too_slow += 1
+
+    def follow(
+        self,
+        mailbox: Mailbox,
+        topic: str,
+        *,
+        job_id: str | None = None,
+        external_id: str | None = None,
+        since: str | None = None,
+    ) -> Subscription:
+        """From now on *mailbox* gets the events of one job, of a job awaited by its external id, or with
+        neither of everything that its principal may see. Whether the job may be seen was asked before."""
+        subscription = Subscription(mailbox, topic, job_id, external_id, since)
+        self._link(subscription)
+        mailbox.subscriptions.add(subscription)
+        return subscription
+
+    def unfollow(self, subscription: Subscription) -> None:
+        """Ends *subscription*, and drops what was unread only for its sake."""
+        mailbox = subscription.mailbox
+        self._unlink(subscription)
+        mailbox.subscriptions.discard(subscription)
+        if subscription in mailbox.bound:
+            mailbox.bound.remove(subscription)
+        mailbox.keep(lambda event: any(other.wants(event) for other in mailbox.subscriptions))
+
+    def _link(self, subscription: Subscription) -> None:
+        principal = subscription.mailbox.principal
+        if subscription.job_id is not None:
+            self._by_job.setdefault(subscription.job_id, set()).add(subscription)
+        elif subscription.external_id is not None:
+            self._awaiting.setdefault(principal.user_id, set()).add(subscription)
+        elif principal.sees_all:
+            self._of_everybody.add(subscription)
+        else:
+            self._by_owner.setdefault(principal.user_id, set()).add(subscription)
+
+    def _unlink(self, subscription: Subscription) -> None:
+        self._of_everybody.discard(subscription)
+        user_id = subscription.mailbox.principal.user_id
+        for index, key in (
+            (self._by_job, subscription.job_id),
+            (self._by_owner, user_id),
+            (self._awaiting, user_id),
+        ):
+            found = index.get(key) if key is not None else None
+            if key is not None and found is not None:
+                found.discard(subscription)
+                if not found:
+                    del index[key]
+
+    # --- the rest --------------------------------------------------------------------------------
+
+    def close(self, code: CloseCode = CloseCode.RESTARTING) -> None:
+        """Ends every connection, and each one that still comes."""
+        self._closed = code
+        for mailbox in self._mailboxes:
+            mailbox.close(code)
+
+    def statistics(self) -> HubStatistics:
+        return HubStatistics(
+            connections=len(self._mailboxes),
+            subscriptions=sum(len(mailbox.subscriptions) for mailbox in self._mailboxes),
+            published=self._published,
+            merged=self._merged + sum(mailbox.merged for mailbox in self._mailboxes),
+            too_slow=self._too_slow,
+        )

@@ -1,0 +1,250 @@
+"""What WebSocket and SSE share: one reader, what they may see today, and attaching without a gap.
+
+The mailbox is registered before the log is read, so nothing falls between the two:
+
+1. the hub puts events into the mailbox from now on;
+2. the snapshot is read, between two looks at the head of the log;
+3. a cursor that can be honoured gets the log's events from there to the head, any other a ``reset``;
+4. what the mailbox holds of the same events, or of what the snapshot already told, is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from sora_gateway.clock import Clock
+from sora_gateway.core.job import Job, State
+from sora_gateway.core.messages import Cursor, Ready, Reset, StoredEvent, Subscribe, Subscribed
+from sora_gateway.core.principal import Principal
+from sora_gateway.core.views import Task, task_view
+from sora_gateway.errors import CloseCode, NotFound
+from sora_gateway.realtime.hub import Hub, Subscription
+from sora_gateway.realtime.mailbox import Letter, Mailbox
+from sora_gateway.store import Store
+from sora_gateway.store.jobs import Filter
+
+SNAPSHOT = 100
+"""Newest tasks in the snapshot of everything."""
+
+ResetReason = Literal["epoch", "too_old", "too_many", "unknown_cursor"]
+
+
+@dataclass(frozen=True, slots=True)
+class RealtimeLimits:
+    """Times in seconds; *replay* in events, *topics* per WebSocket with 0 for unlimited."""
+
+    heartbeat: float = 15.0
+    sse_max_age: float = 1800.0
+    auth_timeout: float = 10.0
+    topics: int = 100
+    replay: int = 1000
+    send_timeout: float = 10.0
+    """A peer that takes nothing for so long is given up."""
+    recheck: float = 30.0
+    """How often an open connection's credential is looked at again."""
+    messages_per_second: int = 30
+    """Inbound, per WebSocket."""
+
+
+class Authenticator(Protocol):
+    """Who presents a credential; None if it is nobody's (any more)."""
+
+    async def by_bearer(self, token: str) -> Principal | None: ...
+    async def by_session(self, token: str) -> Principal | None: ...
+    async def renewed(self, principal: Principal) -> Principal | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What the endpoints are handed."""
+
+    store: Store
+    hub: Hub
+    authenticator: Authenticator
+    clock: Clock
+    limits: RealtimeLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message for one reader. *cursor* is where a stream that ends after it goes on."""
+
+    kind: Literal["reset", "subscribed", "update"]
+    text: str
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """What a new subscription is told first."""
+
+    messages: Iterator[Outgoing]
+    missed: int | None
+    """Events replayed; None if there was no cursor, or it was not honoured."""
+    ended: bool
+    """Whether it is one job, and that has ended: after these messages nothing follows."""
+
+
+class Session:
+    """One connection's subscriptions and rights. Whoever uses it attaches one subscription at a time, and
+    takes nothing from the mailbox meanwhile."""
+
+    def __init__(self, live: Live, mailbox: Mailbox) -> None:
+        self._live = live
+        self._mailbox = mailbox
+        self._checked_at = live.clock.monotonic()
+
+    # --- rights ----------------------------------------------------------------------------------
+
+    @property
+    def until_check(self) -> float:
+        """Seconds until :meth:`check_rights` is due."""
+        return self._checked_at + self._live.limits.recheck - self._live.clock.monotonic()
+
+    async def check_rights(self) -> None:
+        """Looks at the credential again when it is time; ends the connection if it is no longer good."""
+        if self.until_check > 0:
+            return
+        self._checked_at = self._live.clock.monotonic()
+        self.renew(await self._live.authenticator.renewed(self._mailbox.principal), CloseCode.FORBIDDEN)
+
+    def renew(self, principal: Principal | None, otherwise: CloseCode) -> None:
+        """Goes on as *principal*, or ends the connection with *otherwise* if that is nobody."""
+        before = self._mailbox.principal
+        if principal is None:
+            self._mailbox.close(otherwise)
+        elif principal.user_id != before.user_id:
+            self._mailbox.close(CloseCode.FORBIDDEN)
+        elif principal.sees_all != before.sees_all:
+            # What is followed was decided under other rights: begin anew.
+            self._mailbox.close(CloseCode.RESYNC)
+        else:
+            self._mailbox.principal = principal
+
+    async def ready(self) -> str:
+        """The message that greets an authenticated reader."""
+        cursor = Cursor(self._live.hub.epoch, await self._live.store.head())
+        return Ready(cursor=str(cursor), heartbeat=self._live.limits.heartbeat).model_dump_json(by_alias=True)
+
+    # --- following -------------------------------------------------------------------------------
+
+    async def follow(self, wanted: Subscribe) -> Subscription:
+        """Registers what the reader asks for; :meth:`attach` comes next.
+
+        Raises:
+            NotFound: there is no such job among those the reader may see, and it is not to be awaited.
+        """
+        hub, mailbox, topic = self._live.hub, self._mailbox, wanted.name
+        text = wanted.video_id or wanted.external_video_id
+        if text is None:
+            return hub.follow(mailbox, topic, since=wanted.since)
+        waiting: Subscription | None = None
+        if wanted.pending and wanted.external_video_id is not None:
+            # Before looking: an id that is stored while we look must not be missed.
+            waiting = hub.follow(mailbox, topic, external_id=text, since=wanted.since)
+        try:
+            job = await self._live.store.find(text, mailbox.principal)
+        except NotFound:
+            if waiting is None:
+                raise
+            return waiting
+        if waiting is not None:
+            hub.unfollow(waiting)
+        return hub.follow(mailbox, topic, job_id=job.id, since=wanted.since)
+
+    async def attach(self, subscription: Subscription) -> Attached:
+        """Closes the gap between the log and the mailbox.
+
+        Raises:
+            NotFound: the job was deleted meanwhile; nothing is followed.
+        """
+        store, mailbox = self._live.store, self._mailbox
+        if subscription in mailbox.bound:
+            mailbox.bound.remove(subscription)
+        before = await store.head()
+        try:
+            jobs = await self._snapshot(subscription)
+        except NotFound:
+            self._live.hub.unfollow(subscription)
+            raise
+        tasks = await self._tasks(jobs)
+        after = await store.head()
+        missed = await self._missed(subscription, after)
+
+        if isinstance(missed, list):
+            subscription.floor = after
+        else:
+            subscription.floor = before
+            mailbox.knows({job.id: job.version for job in jobs}, after)
+        subscription.attached = True
+        mailbox.keep(lambda event: any(other.wants(event) for other in mailbox.subscriptions))
+        one_ended = subscription.job_id is not None and jobs[0].ended
+        return Attached(
+            self._told(subscription, tasks, missed),
+            missed=len(missed) if isinstance(missed, list) else None,
+            ended=one_ended,
+        )
+
+    def update(self, letter: Letter) -> Outgoing:
+        """The message in *letter*."""
+        return Outgoing("update", letter.text, str(Cursor(self._live.hub.epoch, letter.event.seq)))
+
+    async def _snapshot(self, subscription: Subscription) -> list[Job]:
+        principal = self._mailbox.principal
+        if subscription.job_id is not None:
+            return [await self._live.store.find(subscription.job_id, principal)]
+        if subscription.external_id is not None:
+            return []
+        jobs, _ = await self._live.store.page(principal, Filter(limit=SNAPSHOT))
+        return jobs
+
+    async def _tasks(self, jobs: list[Job]) -> list[Task]:
+        completed = [job.id for job in jobs if job.state is State.COMPLETED]
+        variants = await self._live.store.assets_of_many(completed) if completed else {}
+        urls_of = self._live.hub.urls_of
+        return [task_view(job, urls_of(job.id, sorted(variants.get(job.id, ())))) for job in jobs]
+
+    async def _missed(self, subscription: Subscription, head: int) -> list[StoredEvent] | ResetReason | None:
+        """The log's events after the reader's cursor, or why they cannot be had; None without a cursor."""
+        if subscription.since is None:
+            return None
+        cursor = Cursor.parse(subscription.since)
+        if cursor is None:
+            return "unknown_cursor"
+        if cursor.epoch != self._live.hub.epoch:
+            return "epoch"
+        if cursor.seq > head:
+            return "unknown_cursor"
+        if subscription.job_id is None and subscription.external_id is not None:
+            return []  # The job is not there yet; once it is, the cursor is used.
+        replay = await self._live.store.events_after(subscription.scope, cursor.seq, self._live.limits.replay)
+        # After reading, because the log may have been trimmed meanwhile; an empty one ends at its head.
+        oldest = await self._live.store.oldest_event() or head + 1
+        if cursor.seq + 1 < oldest:
+            return "too_old"
+        if not replay.complete:
+            return "too_many"
+        # What the reader follows already it has, or gets in its order: the past must not come after it.
+        others = [other for other in self._mailbox.subscriptions if other.attached]
+        return [
+            event
+            for event in replay.events
+            if event.seq <= head
+            and not any(other.covers(event) for other in others if other is not subscription)
+        ]
+
+    def _told(
+        self, subscription: Subscription, tasks: list[Task], missed: list[StoredEvent] | ResetReason | None
+    ) -> Iterator[Outgoing]:
+        cursor = str(Cursor(self._live.hub.epoch, subscription.floor))
+        if isinstance(missed, str):
+            reset = Reset(cursor=cursor, reason=missed)
+            yield Outgoing("reset", reset.model_dump_json(by_alias=True), cursor)
+        elif missed is not None and subscription.since is not None:
+            cursor = subscription.since
+        subscribed = Subscribed(topic=subscription.topic, cursor=cursor, tasks=tasks)
+        yield Outgoing("subscribed", subscribed.model_dump_json(by_alias=True), cursor)
+        for event in missed if isinstance(missed, list) else ():
+            yield self.update(self._live.hub.letter(event))
