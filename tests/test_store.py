@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +56,10 @@ async def take(store: Store, job: Job, event: j.Event, movement: Movement = Move
     after = advance(job, event)
     await store.save(job, after, event, movement)
     return after
+
+
+def executing(sql: str) -> Callable[[Transaction], object]:
+    return lambda tx: tx.execute(sql)
 
 
 async def fill(store: Store) -> None:
@@ -247,7 +251,7 @@ class TestTheBooks:
         async with a_store(tmp_path) as store:
             for sql in ("UPDATE ledger SET available = 0", "DELETE FROM ledger"):
                 with pytest.raises(sqlite3.IntegrityError, match="immutable"):
-                    await store.run(lambda tx, sql=sql: tx.execute(sql))
+                    await store.run(executing(sql))
 
     async def test_the_last_credit_is_spent_once(self, tmp_path: Path) -> None:
         async with a_store(tmp_path) as store:

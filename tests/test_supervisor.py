@@ -11,7 +11,14 @@ from sora_gateway.core.job import ExternalId, State
 from sora_gateway.core.money import OnCancel
 from sora_gateway.core.observation import Look, LookKind
 from sora_gateway.core.outcome import CreateAnswer
-from sora_gateway.errors import AlreadyEnded, Conflict, InsufficientCredits, NotFinished, StorageFull, Unavailable
+from sora_gateway.errors import (
+    AlreadyEnded,
+    Conflict,
+    InsufficientCredits,
+    NotFinished,
+    StorageFull,
+    Unavailable,
+)
 from sora_gateway.supervisor.decisions import Adopt, GiveUp, PayAgain
 from sora_gateway.supervisor.watcher import Limits
 from sora_gateway.upstream.adapter import CancelAnswer, ContentTrouble
@@ -86,7 +93,9 @@ async def test_an_upstream_gets_no_more_jobs_at_once_than_it_may_have(tmp_path: 
 class TestACrash:
     """A workshop that is left without being closed properly stands for a killed process."""
 
-    async def test_in_the_middle_of_a_create_leaves_an_unknown_outcome_with_its_hold(self, tmp_path: Path) -> None:
+    async def test_in_the_middle_of_a_create_leaves_an_unknown_outcome_with_its_hold(
+        self, tmp_path: Path
+    ) -> None:
         upstream = ScriptedUpstream()
         upstream.answering.clear()
         entropy, clock = CountingEntropy(), ManualClock()
@@ -139,7 +148,9 @@ class TestACrash:
 class TestAnUnknownOutcome:
     @staticmethod
     def lost() -> ScriptedUpstream:
-        return ScriptedUpstream(creates=[CreateAnswer(lost="the connection broke after sending")], file=sample_mp4())
+        return ScriptedUpstream(
+            creates=[CreateAnswer(lost="the connection broke after sending")], file=sample_mp4()
+        )
 
     async def test_can_be_adopted_by_the_id_that_a_person_found(self, tmp_path: Path) -> None:
         upstream = self.lost()
@@ -223,7 +234,9 @@ class TestCancelling:
             await shop.reaches(job.id, State.CANCELLED)
             assert await shop.balance() == (100, 0)
 
-    @pytest.mark.parametrize(("policy", "balance"), [(OnCancel.SETTLE, (90, 0)), (OnCancel.RELEASE, (100, 0))])
+    @pytest.mark.parametrize(
+        ("policy", "balance"), [(OnCancel.SETTLE, (90, 0)), (OnCancel.RELEASE, (100, 0))]
+    )
     async def test_what_cannot_be_stopped_upstream_is_charged_as_configured(
         self, tmp_path: Path, policy: OnCancel, balance: tuple[int, int]
     ) -> None:
@@ -234,7 +247,9 @@ class TestCancelling:
             assert await shop.balance() == balance
 
     async def test_too_late_still_brings_the_video(self, tmp_path: Path) -> None:
-        upstream = ScriptedUpstream(looks=[RUNNING, COMPLETED], cancels=[CancelAnswer.FINISHED], file=sample_mp4())
+        upstream = ScriptedUpstream(
+            looks=[RUNNING, COMPLETED], cancels=[CancelAnswer.FINISHED], file=sample_mp4()
+        )
         async with workshop(tmp_path, upstream) as shop:
             job = await shop.reaches((await shop.accept()).id, State.PROCESSING)
             await settle()
@@ -274,7 +289,9 @@ class TestWatching:
             upstream.looks = [COMPLETED]
             await shop.reaches(job.id, State.COMPLETED, step=60)
 
-    async def test_the_final_limit_ends_it_and_leaves_the_hold_for_an_administrator(self, tmp_path: Path) -> None:
+    async def test_the_final_limit_ends_it_and_leaves_the_hold_for_an_administrator(
+        self, tmp_path: Path
+    ) -> None:
         async with workshop(tmp_path, ScriptedUpstream(), limits=Limits(final_limit=7200)) as shop:
             job = await shop.reaches((await shop.accept()).id, State.PROCESSING)
             failed = await shop.reaches(job.id, State.FAILED, within=9000, step=300)
@@ -287,14 +304,18 @@ class TestWatching:
         async with workshop(tmp_path, upstream) as shop:
             await shop.reaches((await shop.accept()).id, State.COMPLETED)
 
-    async def test_an_upstream_that_forgets_a_job_leaves_it_unknown_with_its_hold(self, tmp_path: Path) -> None:
+    async def test_an_upstream_that_forgets_a_job_leaves_it_unknown_with_its_hold(
+        self, tmp_path: Path
+    ) -> None:
         upstream = ScriptedUpstream(looks=[RUNNING, Look(LookKind.MISSING, message="no such video")])
         async with workshop(tmp_path, upstream) as shop:
             job = await shop.reaches((await shop.accept()).id, State.UNKNOWN, step=10)
             assert "no such video" in job.note
             assert await shop.balance() == (90, 10)
 
-    async def test_a_watcher_that_breaks_takes_the_job_up_again(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_a_watcher_that_breaks_takes_the_job_up_again(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
         class Breaking(ScriptedUpstream):
             async def look(self, external_id: ExternalId) -> Look:
                 if self.looked == 0:

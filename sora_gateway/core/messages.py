@@ -141,7 +141,7 @@ class PublicState(View):
 class StoredState(PublicState):
     """The same as it is stored: with the names of the job's files, whose addresses depend on when it is read."""
 
-    variants: list[str] = []
+    variants: list[str] = Field(default_factory=list)
 
 
 def public_state(job: Job, event: Event | None, at: float, variants: Sequence[str] = ()) -> StoredState:

@@ -2,7 +2,7 @@
 
 Without them a request head may be of any size if it arrives in one piece, and a silent or half-sent one is
 kept for ever. Pinned to uvicorn 0.54: overridden are ``connection_made``, ``data_received``,
-``connection_lost``, ``handle_websocket_upgrade``, ``send_400_response`` and ``on_response_complete``.
+``connection_lost``, ``send_400_response`` and ``on_response_complete``.
 """
 
 from __future__ import annotations
@@ -102,18 +102,15 @@ class GuardedH11(H11Protocol):
         super().on_response_complete()
         self._watch_head()
 
-    def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        super().handle_websocket_upgrade(event)
-        # From here on the connection belongs to the WebSocket protocol.
-        self._disarm()
-        self._refused = True
-
     def send_400_response(self, msg: str) -> None:
         status = self._parser.refused_with
         self._refuse(status, "The request head is too large." if status == 431 else msg)
 
     def _watch_head(self) -> None:
-        """The timer runs exactly while the next move is the peer's: a head, or the rest of an unread body."""
+        """The timer runs exactly while the next move is the peer's: a head, or the rest of an unread body.
+
+        A handshake that is handed to the WebSocket protocol leaves h11 in neither state.
+        """
         if self._refused:
             return
         theirs, ours = self.conn.their_state, self.conn.our_state

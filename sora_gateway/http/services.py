@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -15,12 +15,17 @@ from sora_gateway.entropy import Entropy
 from sora_gateway.errors import Unavailable
 
 if TYPE_CHECKING:
+    from sora_gateway.accounts.authenticator import Authenticator
+    from sora_gateway.core.catalogue import Offer
     from sora_gateway.http.signed_urls import UrlSigner
+    from sora_gateway.media.files import MediaFiles
+    from sora_gateway.realtime.hub import Hub
     from sora_gateway.settings import Settings
     from sora_gateway.store import Store
+    from sora_gateway.supervisor import Supervisor
 
 
-class Authenticator(Protocol):
+class WhoAsks(Protocol):
     async def __call__(self, connection: HTTPConnection) -> Principal | None:
         """Who asks; None without a credential.
 
@@ -54,13 +59,19 @@ class Readiness:
 @dataclass(frozen=True, slots=True)
 class Services:
     store: Store
-    supervisor: object
-    hub: object
+    supervisor: Supervisor
+    hub: Hub
+    accounts: Authenticator
+    files: MediaFiles
     settings: Settings
     clock: Clock
     entropy: Entropy
     urls: UrlSigner
-    authenticate: Authenticator
+    authenticate: WhoAsks
+    offers: Sequence[Offer]
+    """What can be asked for, in the order of the configuration."""
+    simulated: bool
+    """Whether no upstream is configured and the embedded simulator stands in."""
     statistics: Callable[[], Mapping[str, int]]
     """Counts for ``/health``: nothing about people, nothing about versions."""
     readiness: Readiness = field(default_factory=Readiness)

@@ -143,6 +143,11 @@ async def unfinished(readers: Readers) -> list[Job]:
     ]
 
 
+async def kept(readers: Readers) -> set[str]:
+    """The ids of all jobs that are not deleted: those whose files stay."""
+    return {row["id"] for row in await readers.all("SELECT id FROM jobs WHERE deleted_at IS NULL")}
+
+
 async def get(readers: Readers, job_id: JobId) -> Job | None:
     """The job by our id, whoever owns it, deleted or not; for the supervisor only."""
     row = await readers.one(f"{_SELECT} WHERE id = ?", (job_id,))

@@ -74,6 +74,10 @@ class Store:
     async def unfinished(self) -> list[Job]:
         return await jobs.unfinished(self._readers)
 
+    async def kept_jobs(self) -> set[str]:
+        """Ids of all jobs that are not deleted."""
+        return await jobs.kept(self._readers)
+
     async def get(self, job_id: JobId) -> Job | None:
         return await jobs.get(self._readers, job_id)
 

@@ -1,0 +1,303 @@
+"""Puts the parts together: opened in order, closed in reverse. The only module that sees everything.
+
+    data lock > schema > store > hub > upstreams > supervisor > control socket > HTTP
+
+Nothing in the shutdown is needed for correctness: a process that is killed at any of its steps loses
+nothing that was promised (tests/test_kills.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from sora_gateway import operations
+from sora_gateway.accounts.authenticator import Authenticator
+from sora_gateway.accounts.passwords import Passwords
+from sora_gateway.clock import Clock, SystemClock
+from sora_gateway.control import ControlServer
+from sora_gateway.core.messages import StoredEvent
+from sora_gateway.core.money import OnCancel
+from sora_gateway.entropy import Entropy, SystemEntropy
+from sora_gateway.http.application import http_application
+from sora_gateway.http.credentials import Credentials
+from sora_gateway.http.server import GatewayServer
+from sora_gateway.http.services import Phase, Readiness, Services
+from sora_gateway.http.signed_urls import UrlSigner
+from sora_gateway.http.static_files import Page
+from sora_gateway.http.system import System
+from sora_gateway.http.table import live_routes, table
+from sora_gateway.media import video
+from sora_gateway.media.child import run_in_child
+from sora_gateway.media.download import Downloader, DownloadLimits
+from sora_gateway.media.files import MediaFiles
+from sora_gateway.places import DataDirectory, shipped
+from sora_gateway.realtime.hub import Hub
+from sora_gateway.settings import Settings
+from sora_gateway.store import Store, schema
+from sora_gateway.store.lock import DataLock
+from sora_gateway.supervisor import Supervisor
+from sora_gateway.supervisor.watcher import Limits
+from sora_gateway.wiring import Upstreams, open_upstreams
+
+log = logging.getLogger("sora_gateway")
+
+SOCKETS_MAY_FINISH = 5.0
+"""Seconds that open answers get at the end; live streams are told to come back and do not need them."""
+
+
+@dataclass(slots=True)
+class Gateway:
+    """A running gateway. *address* is its base URL without a slash at the end."""
+
+    address: str
+    store: Store
+    supervisor: Supervisor
+    upstreams: Upstreams
+    accounts: Authenticator
+    readiness: Readiness
+    hub: Hub
+    server: GatewayServer
+
+    async def close(self, hurry: asyncio.Event) -> None:
+        """Steps 1 to 4 of the shutdown; the store drains and checkpoints when it is left. *hurry* cuts every wait."""
+        # 1. No new job is taken and no new create is sent.
+        self.readiness.phase = Phase.STOPPING
+        self.supervisor.begin_stopping()
+        # 2. Creates that are on the wire may hear their answers; 3. everything else that watches ends.
+        await _unless(hurry, self.supervisor.stop, lambda: self.supervisor.stop(grace=0))
+        # 4. Subscribers are told to come back, then connections end.
+        self.hub.close()
+        await _unless(hurry, lambda: self.server.stop(SOCKETS_MAY_FINISH), lambda: self.server.stop(0))
+
+
+async def _unless(
+    hurry: asyncio.Event, patient: Callable[[], Awaitable[None]], at_once: Callable[[], Awaitable[None]]
+) -> None:
+    """Awaits *patient*, or *at_once* as soon as *hurry* is set."""
+    task = asyncio.ensure_future(patient())
+    hurried = asyncio.create_task(hurry.wait(), name="shutdown: hurry")
+    await asyncio.wait({task, hurried}, return_when=asyncio.FIRST_COMPLETED)
+    hurried.cancel()
+    if task.done():
+        await task
+    else:
+        task.cancel("shutdown: in a hurry")
+        await asyncio.gather(task, return_exceptions=True)
+        await at_once()
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
+    hurry: asyncio.Event | None = None,
+) -> AsyncIterator[Gateway]:
+    """A gateway that takes requests from the moment this is entered; leaving it shuts it down.
+
+    Raises:
+        StartupError: it cannot start; the sentence says why and what to do.
+    """
+    clock, entropy, hurry = clock or SystemClock(), entropy or SystemEntropy(), hurry or asyncio.Event()
+    started_at = clock.monotonic()
+    places = DataDirectory(settings.data_dir)
+    places.make()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(DataLock(places.root))
+        backup = schema.prepare(
+            places.database, shipped("migrations"), clock.now(), entropy.new_id("epoch")[-16:]
+        )
+        if backup is not None:
+            log.warning("the database was migrated; a copy from before is at %s", backup)
+        urls = UrlSigner(_signing_key(places), clock, settings.media.url_lifetime)
+        hub: Hub
+
+        def publish(events: list[StoredEvent]) -> None:
+            hub.publish(events)  # made next, of the store's epoch; nothing is committed before
+
+        store = await stack.enter_async_context(Store(places.database, publish))
+        hub = Hub(store.epoch, lambda job_id, variants: {name: urls.sign(job_id, name) for name in variants})
+        accounts = Authenticator(store, clock, entropy, settings.credits.starting_balance)
+        stack.push_async_callback(accounts.close)
+        upstreams = await stack.enter_async_context(
+            open_upstreams(settings, places.simulator, clock, entropy)
+        )
+        files = MediaFiles(places.media)
+        await files.sweep(await store.kept_jobs())
+        supervisor = Supervisor(
+            store,
+            upstreams.by_name,
+            files,
+            Downloader(
+                files,
+                run_in_child if video.available() else None,
+                clock,
+                DownloadLimits(at_once=settings.media.downloads, max_file=settings.media.max_file),
+            ),
+            clock,
+            entropy,
+            Limits(
+                settings.jobs.create_attempts,
+                settings.jobs.create_timeout,
+                settings.jobs.overdue_after,
+                settings.jobs.final_limit,
+                settings.media.min_free_disk,
+            ),
+            on_cancel=OnCancel(settings.credits.on_cancel),
+        )
+        await stack.enter_async_context(supervisor)
+        readiness = Readiness()
+        services = Services(
+            store=store,
+            supervisor=supervisor,
+            hub=hub,
+            accounts=accounts,
+            files=files,
+            settings=settings,
+            clock=clock,
+            entropy=entropy,
+            urls=urls,
+            authenticate=Credentials(accounts),
+            offers=upstreams.offers,
+            simulated=upstreams.simulated,
+            statistics=_statistics(supervisor, hub),
+            readiness=readiness,
+        )
+        system = System(started_at, version("sora-gateway"), lambda: endpoints)
+        endpoints = table(system)
+        server = GatewayServer()
+        application = http_application(
+            endpoints,
+            services,
+            max_body=settings.server.max_body,
+            sockets=live_routes(services),
+            static=Page(shipped("static")),
+        )
+        port = await server.start(application, settings.server.host, settings.server.port)
+        gateway = Gateway(
+            _address(settings.server.host, port),
+            store,
+            supervisor,
+            upstreams,
+            accounts,
+            readiness,
+            hub,
+            server,
+        )
+        passwords = Passwords()
+        stack.callback(passwords.close)
+        operator = operations.Services(
+            store, accounts, passwords, clock, entropy, supervisor.decide, settings.credits.starting_balance,
+            gateway.address,
+        )  # fmt: skip
+        stack.push_async_callback(gateway.close, hurry)
+        await stack.enter_async_context(ControlServer(places.control, operations.commands(operator)))
+        readiness.phase = Phase.SERVING
+        yield gateway
+
+
+def run(settings: Settings) -> int:
+    """Serves until a signal comes; returns the exit code.
+
+    Raises:
+        StartupError: it cannot start.
+    """
+    _configure_logging(settings.log.level)
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(_serve(settings))
+    return uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def signalled() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signalled)
+    async with opened(settings, hurry=hurry) as gateway:
+        await _greet(gateway)
+        probes = asyncio.create_task(_probe(gateway.upstreams), name="probe upstreams")
+        # What was made until here lives as long as the process; the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        await stop.wait()
+        log.info("stopping; a second signal cuts it short")
+        probes.cancel()
+    return 0
+
+
+async def _greet(gateway: Gateway) -> None:
+    """Says where it is, to the terminal; the one-time link goes nowhere else."""
+    lines = [f"sora-gateway is ready at {gateway.address}"]
+    if gateway.upstreams.simulated:
+        lines.append("No upstream is configured: videos are simulated and cost nothing.")
+    if not await gateway.store.has_admin():
+        token = await gateway.accounts.new_login_link(None)
+        lines.append(f"Become the administrator (once, within an hour): {gateway.address}/#login={token}")
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+async def _probe(upstreams: Upstreams) -> None:
+    """Says at the start which upstreams cannot be used; their jobs wait."""
+    for name, upstream in upstreams.by_name.items():
+        answer = await upstream.adapter.probe()
+        if not answer.startswith("ok"):
+            log.warning("the upstream %s cannot be used yet, its jobs wait: %s", name, answer)
+
+
+def _address(host: str, port: int) -> str:
+    """What a person on this machine types into a browser."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{shown}:{port}"
+
+
+def _signing_key(places: DataDirectory) -> bytes:
+    """The key for signed addresses, made at the first start and kept for the owner's eyes only."""
+    path: Path = places.secrets / "signing.key"
+    places.secrets.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(os.urandom(32))
+            file.flush()
+            os.fsync(file.fileno())
+    return path.read_bytes()
+
+
+def _statistics(supervisor: Supervisor, hub: Hub) -> Callable[[], dict[str, int]]:
+    def count() -> dict[str, int]:
+        watching, telling = supervisor.statistics(), hub.statistics()
+        return {
+            **{f"jobs_{state}": number for state, number in watching.watched.items()},
+            "upstreams_paused": len(watching.paused),
+            "subscribers": telling.connections,
+            "subscriptions": telling.subscriptions,
+            "events": telling.published,
+        }
+
+    return count
+
+
+def _configure_logging(level: str) -> None:
+    logging.basicConfig(
+        stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    # It writes whole addresses, and some carry signatures.
+    for chatty in ("httpx", "httpcore"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -1,0 +1,64 @@
+"""Where live updates come in over HTTP: the WebSocket route and the event streams."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+from starlette.responses import Response
+from starlette.routing import BaseRoute, WebSocketRoute
+
+from sora_gateway.core.views import View
+from sora_gateway.errors import NotFound
+from sora_gateway.http.origin import is_cross_origin
+from sora_gateway.http.routing import Access, Call, Endpoint
+from sora_gateway.http.services import Services
+from sora_gateway.http.tasks import find
+from sora_gateway.realtime.session import Live, RealtimeLimits
+from sora_gateway.realtime.sse import stream
+from sora_gateway.realtime.websocket import LiveSocket
+
+
+class Since(View):
+    model_config = ConfigDict(**{**View.model_config, "extra": "forbid"})
+
+    since: Annotated[str, Field(max_length=64)] | None = Field(
+        None, description="Cursor of the last event seen; a Last-Event-ID header wins."
+    )
+
+
+def live_of(services: Services) -> Live:
+    """What the live endpoints are handed."""
+    wanted = services.settings.realtime
+    limits = RealtimeLimits(
+        wanted.heartbeat, wanted.sse_max_age, wanted.auth_timeout, wanted.topics, wanted.replay
+    )
+    return Live(services.store, services.hub, services.accounts, services.clock, limits)
+
+
+def live_routes(services: Services) -> list[BaseRoute]:
+    """The WebSocket; its protocol is that of ``core/messages.py``."""
+    socket = LiveSocket(live_of(services), lambda headers: not is_cross_origin(headers))
+    return [WebSocketRoute("/ws", socket)]
+
+
+async def task_stream(call: Call) -> Response:
+    """The changes of one video as server-sent events; the stream ends after its final event."""
+    return stream(call.request, call.caller, await find(call), live_of(call.services))
+
+
+async def all_stream(call: Call) -> Response:
+    """The changes of all my videos as server-sent events; an administrator sees everybody's."""
+    return stream(call.request, call.caller, None, live_of(call.services))
+
+
+ENDPOINTS = [
+    Endpoint(
+        method="GET", path="/api/video/tasks/{id}/stream", handler=task_stream, summary="Follow it",
+        access=Access.VIEWER, tag="live", query=Since, produces=("text/event-stream",), errors=(NotFound,),
+    ),
+    Endpoint(
+        method="GET", path="/api/events/stream", handler=all_stream, summary="Follow all my videos",
+        access=Access.VIEWER, tag="live", query=Since, produces=("text/event-stream",),
+    ),
+]  # fmt: skip

@@ -1,0 +1,138 @@
+"""``/v1/videos``: OpenAI's Videos API over the same jobs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from starlette.responses import Response
+
+from sora_gateway.core.views import Video, video_view
+from sora_gateway.errors import (
+    Gone,
+    InsufficientCredits,
+    NotFinished,
+    NotFound,
+    NotReady,
+    StorageFull,
+    UnknownModel,
+)
+from sora_gateway.http.orders import order_for
+from sora_gateway.http.routing import Access, Call, Endpoint
+from sora_gateway.http.tasks import content, find
+from sora_gateway.store.jobs import Filter
+from sora_gateway.upstream.adapter import Variant
+
+
+class CreateVideo(BaseModel):
+    """JSON, or the same fields as a form."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: Annotated[str, Field(strict=True)]
+    model: Annotated[str, Field(strict=True)] = "sora-2"
+    seconds: str | int = Field("4", description="A number of seconds, as text or as a number.")
+    size: Annotated[str, Field(strict=True)] = "720x1280"
+
+    @field_validator("seconds", mode="before")
+    @classmethod
+    def _whole_seconds(cls, value: object) -> int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 4:
+            return int(value)
+        raise ValueError('seconds must be a whole number, for example "4"')
+
+
+class ListVideos(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=0, le=100)] = 20
+    order: Literal["asc", "desc"] = "desc"
+    after: Annotated[str, Field(max_length=512)] | None = None
+
+
+class VideoList(BaseModel):
+    object: Literal["list"] = "list"
+    data: list[Video]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class VideoDeleted(BaseModel):
+    id: str
+    object: Literal["video.deleted"] = "video.deleted"
+    deleted: Literal[True] = True
+
+
+class VideoContent(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    variant: Variant = Variant.VIDEO
+
+
+async def create_video(call: Call) -> Video:
+    """Accepts a video; it is durable when this answers."""
+    wish: CreateVideo = call.body
+    order = order_for(call.services, call.caller, wish.prompt, wish.model, int(wish.seconds), wish.size)
+    return video_view(await call.services.supervisor.accept(order))
+
+
+async def list_videos(call: Call) -> VideoList:
+    """Full objects, newest first unless ``order=asc``; the next page is ``after=<last_id>``."""
+    query: ListVideos = call.query
+    jobs, more = await call.services.store.page(
+        call.caller, Filter(query.limit, query.after, ascending=query.order == "asc")
+    )
+    return VideoList(
+        data=[video_view(job) for job in jobs],
+        first_id=jobs[0].id if jobs else None,
+        last_id=jobs[-1].id if jobs else None,
+        has_more=more,
+    )
+
+
+async def retrieve_video(call: Call) -> Video:
+    """By our id, or by the upstream's among what the caller may see."""
+    return video_view(await find(call))
+
+
+async def delete_video(call: Call) -> VideoDeleted:
+    """Removes an ended video."""
+    job = await find(call)
+    await call.services.supervisor.delete(job)
+    return VideoDeleted(id=job.id)
+
+
+async def video_content(call: Call) -> Response:
+    """The bytes of the video, its thumbnail or its spritesheet."""
+    query: VideoContent = call.query
+    return await content(call, await find(call), query.variant, download=True)
+
+
+ENDPOINTS = [
+    Endpoint(
+        method="POST", path="/v1/videos", handler=create_video, summary="Create a video",
+        access=Access.MEMBER, tag="openai", request=CreateVideo, forms=True, response=Video,
+        errors=(UnknownModel, InsufficientCredits, StorageFull),
+    ),
+    Endpoint(
+        method="GET", path="/v1/videos", handler=list_videos, summary="List videos",
+        access=Access.VIEWER, tag="openai", query=ListVideos, response=VideoList,
+    ),
+    Endpoint(
+        method="GET", path="/v1/videos/{id}", handler=retrieve_video, summary="Retrieve a video",
+        access=Access.VIEWER, tag="openai", response=Video, errors=(NotFound,),
+    ),
+    Endpoint(
+        method="DELETE", path="/v1/videos/{id}", handler=delete_video, summary="Delete a video",
+        access=Access.MEMBER, tag="openai", response=VideoDeleted, errors=(NotFound, NotFinished),
+    ),
+    Endpoint(
+        method="GET", path="/v1/videos/{id}/content", handler=video_content, summary="Download a video",
+        access=Access.VIEWER, tag="openai", query=VideoContent,
+        produces=("video/mp4", "video/webm", "image/webp", "image/jpeg", "image/png"),
+        errors=(NotFound, NotReady, Gone),
+    ),
+]  # fmt: skip

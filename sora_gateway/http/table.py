@@ -1,0 +1,21 @@
+"""Every endpoint of the gateway, in the order in which paths are matched."""
+
+from __future__ import annotations
+
+from sora_gateway.http import live, openai_videos, people, tasks
+from sora_gateway.http.live import live_routes
+from sora_gateway.http.routing import Endpoint
+from sora_gateway.http.system import System
+
+__all__ = ["live_routes", "table"]
+
+
+def table(system: System) -> list[Endpoint]:
+    """The route table; *system* knows about the process."""
+    return [
+        *tasks.ENDPOINTS,
+        *live.ENDPOINTS,
+        *openai_videos.ENDPOINTS,
+        *people.ENDPOINTS,
+        *system.endpoints(),
+    ]

@@ -1,0 +1,269 @@
+"""The gateway's own API for videos: ``/api/video`` and ``/api/models``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+from starlette.responses import Response
+
+from sora_gateway.core.job import Job, JobId, State
+from sora_gateway.core.messages import PublicState
+from sora_gateway.core.views import Status, Task, View, status_of, task_view
+from sora_gateway.errors import (
+    AlreadyEnded,
+    Gone,
+    InsufficientCredits,
+    NotFinished,
+    NotFound,
+    NotReady,
+    StorageFull,
+    UnknownModel,
+)
+from sora_gateway.http.media import file_response
+from sora_gateway.http.orders import order_again, order_for
+from sora_gateway.http.routing import Access, Call, Endpoint
+from sora_gateway.http.services import Services
+from sora_gateway.store.events import Scope
+from sora_gateway.store.jobs import Filter
+from sora_gateway.upstream.adapter import Variant
+
+MAX_EVENTS = 1000
+
+
+class CreateTask(View):
+    """What to make. Sizes and durations are those of ``/api/models``."""
+
+    model_config = ConfigDict(**{**View.model_config, "extra": "forbid", "strict": True})
+
+    prompt: str
+    model: str = "sora-2"
+    seconds: int = 4
+    size: str = "720x1280"
+
+
+class ListTasks(View):
+    model_config = ConfigDict(**{**View.model_config, "extra": "forbid"})
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    after: Annotated[str, Field(max_length=512)] | None = Field(
+        None, description="Id of the last task of the page before."
+    )
+    status: Status | None = None
+
+
+class TaskPage(View):
+    tasks: list[Task]
+    has_more: bool
+
+
+class TaskEvents(View):
+    events: list[PublicState]
+
+
+class Stats(View):
+    """How many visible videos there are, by status and by stage."""
+
+    counts: dict[Status, int]
+    stages: dict[State, int]
+
+
+class ContentQuery(View):
+    model_config = ConfigDict(**{**View.model_config, "extra": "forbid"})
+
+    variant: Variant = Variant.VIDEO
+    expires: int | None = Field(None, description="Part of a signed address.")
+    signature: Annotated[str, Field(max_length=128)] | None = Field(
+        None, description="Part of a signed address."
+    )
+
+
+class Model(View):
+    id: str
+    upstream: str
+    sizes: list[str] = Field(description="Empty: any.")
+    seconds: list[int] = Field(description="Empty: 1 to 60.")
+
+
+class Models(View):
+    models: list[Model]
+
+
+async def task_of(services: Services, job: Job) -> Task:
+    """The view of *job* with addresses signed for its reader."""
+    return (await tasks_of(services, [job]))[0]
+
+
+async def tasks_of(services: Services, jobs: list[Job]) -> list[Task]:
+    """The same for many, with one look at the store."""
+    done = [job.id for job in jobs if job.state is State.COMPLETED]
+    variants = await services.store.assets_of_many(done) if done else {}
+    return [
+        task_view(job, {variant: services.urls.sign(job.id, variant) for variant in variants.get(job.id, ())})
+        for job in jobs
+    ]
+
+
+async def find(call: Call) -> Job:
+    return await call.services.store.find(call.path["id"], call.caller)
+
+
+async def create_task(call: Call) -> Task:
+    """Accepts a video. It is durable, and its credits are held, when this answers."""
+    wish: CreateTask = call.body
+    order = order_for(call.services, call.caller, wish.prompt, wish.model, wish.seconds, wish.size)
+    return await task_of(call.services, await call.services.supervisor.accept(order))
+
+
+async def list_tasks(call: Call) -> TaskPage:
+    """Newest first. The next page is asked for with ``after``, the id of the last task of this one."""
+    query: ListTasks = call.query
+    states = tuple(state for state in State if query.status is not None and status_of(state) == query.status)
+    jobs, more = await call.services.store.page(call.caller, Filter(query.limit, query.after, states=states))
+    return TaskPage(tasks=await tasks_of(call.services, jobs), has_more=more)
+
+
+async def get_task(call: Call) -> Task:
+    """By either id: ours, or the upstream's among what the caller may see."""
+    return await task_of(call.services, await find(call))
+
+
+async def task_events(call: Call) -> TaskEvents:
+    """Everything that happened to the task, in order."""
+    job = await find(call)
+    replay = await call.services.store.events_after(Scope(job_id=job.id), 0, MAX_EVENTS)
+    return TaskEvents(events=[PublicState.model_validate_json(event.payload) for event in replay.events])
+
+
+async def task_content(call: Call) -> Response:
+    """The stored file. A signed address needs no login; ranges and conditional requests are honoured."""
+    query: ContentQuery = call.query
+    return await content(call, await _readable(call, query), query.variant, download=False)
+
+
+async def _readable(call: Call, query: ContentQuery) -> Job:
+    """The job whose file is asked for, by signature or by right."""
+    if query.signature is not None and query.expires is not None:
+        job = await call.services.store.get(JobId(call.path["id"]))
+        good = call.services.urls.verify(call.path["id"], query.variant, query.expires, query.signature)
+        if good and job is not None and job.deleted_at is None:
+            return job
+    if call.principal is None:
+        raise NotFound(
+            "There is no video by that id, or the address has expired; ask for a new one with refresh-url."
+        )
+    return await find(call)
+
+
+async def content(call: Call, job: Job, variant: Variant, *, download: bool) -> Response:
+    """One stored file of *job*, which the caller may see."""
+    asset = (await call.services.store.assets(job.id)).get(variant)
+    if asset is None:
+        if job.state is State.COMPLETED:
+            raise NotFound(f"This video has no {variant}.")
+        if job.ended:
+            raise NotFound(f"The video is {job.state}; there is no file.")
+        raise NotReady("The video is not finished yet; ask again later.")
+    try:
+        path = call.services.files.resolve(asset.path)
+    except FileNotFoundError:
+        raise Gone("The file of this video is not kept any more.") from None
+    name = f"{job.id}{path.suffix}" if download else None
+    return file_response(call.request, path, asset.media_type, asset.sha256, name)
+
+
+async def cancel_task(call: Call) -> Task:
+    """Asks for the task to be stopped; what the upstream has accepted ends when the upstream says so."""
+    job = await call.services.supervisor.cancel(await find(call))
+    return await task_of(call.services, job)
+
+
+async def retry_task(call: Call) -> Task:
+    """The same video once more, as a new task (``retryOf``) with its own hold."""
+    job = await find(call)
+    if not job.ended:
+        raise NotFinished("The video is not finished; cancel it first.")
+    order = order_again(call.services, call.caller, job)
+    return await task_of(call.services, await call.services.supervisor.accept(order))
+
+
+async def delete_task(call: Call) -> Response:
+    """Removes the files of an ended task; it disappears from every list."""
+    await call.services.supervisor.delete(await find(call))
+    return Response(status_code=204)
+
+
+async def refresh_url(call: Call) -> Task:
+    """The task with newly signed addresses."""
+    return await get_task(call)
+
+
+async def stats(call: Call) -> Stats:
+    """How many videos the caller may see, by status and stage."""
+    stages = await call.services.store.counts(call.caller)
+    counts: dict[Status, int] = {}
+    for state, number in stages.items():
+        counts[status_of(state)] = counts.get(status_of(state), 0) + number
+    return Stats(counts=counts, stages=stages)
+
+
+async def models(call: Call) -> Models:
+    """What can be asked for, and at which sizes and durations."""
+    found = {
+        name: Model(id=name, upstream=offer.upstream, sizes=list(offer.sizes), seconds=list(offer.seconds))
+        for offer in reversed(call.services.offers)
+        for name in offer.models
+    }
+    return Models(models=[found[name] for name in sorted(found)])
+
+
+ENDPOINTS = [
+    Endpoint(
+        method="GET", path="/api/models", handler=models, summary="Models and what they can make",
+        access=Access.VIEWER, tag="videos", response=Models,
+    ),
+    Endpoint(
+        method="GET", path="/api/video/stats", handler=stats, summary="Counts by status",
+        access=Access.VIEWER, tag="videos", response=Stats,
+    ),
+    Endpoint(
+        method="POST", path="/api/video/tasks", handler=create_task, summary="Make a video",
+        access=Access.MEMBER, tag="videos", request=CreateTask, response=Task, status=202,
+        errors=(UnknownModel, InsufficientCredits, StorageFull),
+    ),
+    Endpoint(
+        method="GET", path="/api/video/tasks", handler=list_tasks, summary="List videos",
+        access=Access.VIEWER, tag="videos", query=ListTasks, response=TaskPage,
+    ),
+    Endpoint(
+        method="GET", path="/api/video/tasks/{id}", handler=get_task, summary="One video",
+        access=Access.VIEWER, tag="videos", response=Task, errors=(NotFound,),
+    ),
+    Endpoint(
+        method="GET", path="/api/video/tasks/{id}/events", handler=task_events, summary="What happened to it",
+        access=Access.VIEWER, tag="videos", response=TaskEvents, errors=(NotFound,),
+    ),
+    Endpoint(
+        method="GET", path="/api/video/tasks/{id}/content", handler=task_content, summary="Its file",
+        access=Access.OPTIONAL, tag="videos", query=ContentQuery,
+        produces=("video/mp4", "video/webm", "image/webp", "image/jpeg", "image/png"),
+        errors=(NotFound, NotReady, Gone),
+    ),
+    Endpoint(
+        method="POST", path="/api/video/tasks/{id}/cancel", handler=cancel_task, summary="Stop it",
+        access=Access.MEMBER, tag="videos", response=Task, errors=(NotFound, AlreadyEnded),
+    ),
+    Endpoint(
+        method="POST", path="/api/video/tasks/{id}/retry", handler=retry_task, summary="Make it again",
+        access=Access.MEMBER, tag="videos", response=Task, status=202,
+        errors=(NotFound, NotFinished, InsufficientCredits, StorageFull),
+    ),
+    Endpoint(
+        method="POST", path="/api/video/tasks/{id}/refresh-url", handler=refresh_url, summary="New addresses of its files",
+        access=Access.VIEWER, tag="videos", response=Task, errors=(NotFound,),
+    ),
+    Endpoint(
+        method="DELETE", path="/api/video/tasks/{id}", handler=delete_task, summary="Remove it",
+        access=Access.MEMBER, tag="videos", status=204, errors=(NotFound, NotFinished),
+    ),
+]  # fmt: skip
