@@ -150,7 +150,14 @@ const putOne = (task) => state.putTasks([task]);
 export const submit = async (draft) => putOne(await tasks.create(draft));
 export const cancel = async (id) => putOne(await tasks.cancel(id));
 export const retry = async (id) => putOne(await tasks.retry(id));
-export const freshUrls = async (id) => putOne(await tasks.refreshUrl(id));
+
+/** A newly signed address of the video, after a look whether it leads to the file. */
+export async function freshAddress(id) {
+  const task = await tasks.refreshUrl(id);
+  putOne(task);
+  await tasks.probe(task.videoUrl);
+  return task.videoUrl;
+}
 
 export async function remove(id) {
   await tasks.remove(id);

@@ -116,6 +116,8 @@ export const tasks = {
   retry: (id) => paid(`${task(id)}/retry`),
   refreshUrl: (id) => request("POST", `${task(id)}/refresh-url`),
   remove: (id) => request("DELETE", task(id)),
+  /** Asks for one byte of a file: rejects with the reason when it cannot be had. */
+  probe: (url) => request("GET", url, { headers: { range: "bytes=0-0" }, quiet401: true }),
 };
 
 export const keys = {

@@ -16,7 +16,8 @@ export function Copyable({ label, text }) {
     setTimeout(() => setDone(false), SHOWN_MS);
   };
   return html`
-    <button class="copyable" onClick=${press} title=${text} aria-label=${t("action.copyOf", { what: label })}>
+    <button class="copyable" onClick=${press} title=${text}>
+      <span class="visually-hidden">${t("action.copyOf", { what: label })}</span>${" "}
       <code>${text}</code><${Icon} name=${done ? "check" : "copy"} />
       <span class="visually-hidden" role="status">${done ? t("action.copied") : ""}</span>
     </button>

@@ -4,7 +4,7 @@ import { useState } from "../../vendor/hooks.js";
 import { loadJobs, loadOlder } from "../actions.js";
 import { html } from "../html.js";
 import { errorText, t } from "../i18n.js";
-import { listing, older, order } from "../state.js";
+import { listing, older, order, session } from "../state.js";
 import { Card } from "./card.js";
 
 export function JobList() {
@@ -39,7 +39,7 @@ function Nothing({ status, error }) {
   return html`
     <div class="empty">
       <p><strong>${t("jobs.none")}</strong></p>
-      <p class="quiet">${t("jobs.noneText")}</p>
+      ${session.value.user?.role !== "viewer" && html`<p class="quiet">${t("jobs.noneText")}</p>`}
     </div>
   `;
 }

@@ -1,11 +1,10 @@
 // The finished video: play it, take it home. Signed addresses expire, so a dead one is renewed once.
 
 import { useRef, useState } from "../../vendor/hooks.js";
-import { freshUrls } from "../actions.js";
+import { freshAddress } from "../actions.js";
 import { fileAddress } from "../api.js";
 import { html } from "../html.js";
 import { errorText, t } from "../i18n.js";
-import { job } from "../state.js";
 import { Icon } from "./icons.js";
 
 export function Player({ task }) {
@@ -17,8 +16,7 @@ export function Player({ task }) {
     if (renewed.current) return setProblem({ code: "unplayable" });
     renewed.current = true;
     try {
-      await freshUrls(task.videoId);
-      setAddress(job(task.videoId)?.peek().videoUrl);
+      setAddress(await freshAddress(task.videoId));
     } catch (error) {
       setProblem(error);
     }
@@ -37,9 +35,8 @@ export function Download({ task, onProblem }) {
     event.preventDefault();
     onProblem(null);
     try {
-      await freshUrls(task.videoId);
       const link = document.createElement("a");
-      link.href = fileAddress(job(task.videoId).peek().videoUrl);
+      link.href = fileAddress(await freshAddress(task.videoId));
       link.download = `${task.videoId}.mp4`;
       link.click();
     } catch (error) {
