@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from sora_gateway.errors import StartupError
 from sora_gateway.http.guarded_h11 import MAX_HEAD, GuardedH11
 from sora_gateway.http.server import USER_TIMEOUT, GatewayServer
-from tests.listening import listening, peer_of
+from tests.listening import Peer, listening, peer_of
 
 IMPATIENT = GuardedH11.with_limits(head_timeout=0.2)
 GET = b"GET / HTTP/1.1\r\nHost: gateway.test\r\n\r\n"
@@ -35,7 +37,10 @@ class Echo:
             await self.stream(receive, send)
         elif scope["path"] == "/deaf":
             await self.start(send, 200)
-            await asyncio.sleep(3600)
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                self.gone.set()
         elif scope["path"] == "/unread":
             await self.answer(scope, send, 413, b"too large")
         else:
@@ -65,13 +70,19 @@ class Echo:
             pass
         self.gone.set()
 
+    async def flood(self, send: Send) -> None:
+        try:
+            while True:
+                await send({"type": "websocket.send", "text": "x" * 65536})
+        finally:
+            self.gone.set()
+
     async def echo_messages(self, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
         while (message := await receive())["type"] == "websocket.receive":
             if message["text"] == "flood":
-                while True:
-                    await send({"type": "websocket.send", "text": "x" * 65536})
+                await self.flood(send)
             await send({"type": "websocket.send", "text": message["text"]})
         self.gone.set()
 
@@ -187,6 +198,22 @@ async def test_a_long_target_counts_as_head(port: int) -> None:
         assert (await peer.until_closed()).startswith(b"HTTP/1.1 431 ")
 
 
+@asynccontextmanager
+async def trickling(peer: Peer) -> AsyncIterator[None]:
+    """Sends a byte of a request again and again."""
+
+    async def trickle() -> None:
+        for byte in GET * 100:
+            peer.writer.write(bytes([byte]))
+            await asyncio.sleep(0.02)
+
+    task = asyncio.create_task(trickle())
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
 # --- too slow ------------------------------------------------------------------------------------------
 
 
@@ -196,15 +223,8 @@ async def test_a_silent_peer_is_let_go(port: int) -> None:
 
 
 async def test_a_head_that_trickles_in_is_cut_at_the_deadline(port: int) -> None:
-    async def trickle(writer: asyncio.StreamWriter) -> None:
-        for byte in GET * 100:
-            writer.write(bytes([byte]))
-            await asyncio.sleep(0.02)
-
-    async with peer_of(port) as peer:
-        slow = asyncio.create_task(trickle(peer.writer))
+    async with peer_of(port) as peer, trickling(peer):
         answer = await peer.until_closed()
-        slow.cancel()
     assert answer.startswith(b"HTTP/1.1 408 ")
 
 
@@ -220,7 +240,8 @@ async def test_the_unread_rest_of_a_refused_body_is_not_waited_for(port: int) ->
     async with peer_of(port) as peer:
         await peer.send(b"POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nstart")
         assert await peer.response() == (413, b"too large")
-        assert await peer.until_closed() == b""
+        async with asyncio.timeout(2), trickling(peer):
+            assert await peer.until_closed() == b""
 
 
 # --- readable in two ways ------------------------------------------------------------------------------
@@ -304,13 +325,22 @@ async def test_stopping_ends_idle_connections_event_streams_and_websockets(app: 
 
 
 async def test_stopping_ends_although_a_websocket_peer_never_reads(app: Echo) -> None:
-    server = GatewayServer()
+    lost = asyncio.Event()
+
+    class Watched(WebSocketsSansIOProtocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            lost.set()
+            super().connection_lost(exc)
+
+    server = GatewayServer(ws=Watched)
     port = await server.start(app, "127.0.0.1", 0)
     async with connect(f"ws://127.0.0.1:{port}/ws", proxy=None, max_queue=1) as deaf:
         await deaf.send("flood")
         await asyncio.sleep(0.1)
         async with asyncio.timeout(5):
             await server.stop(grace=0.2)
+        assert lost.is_set()
+        assert app.gone.is_set()
         deaf.transport.abort()
 
 
@@ -322,6 +352,8 @@ async def test_stopping_ends_although_a_handler_ignores_that_its_peer_has_gone(a
         await peer.reader.readuntil(b"\r\n\r\n")
         async with asyncio.timeout(5):
             await server.stop(grace=0.1)
+            await peer.until_closed()
+    assert app.gone.is_set()
 
 
 async def test_a_request_in_flight_is_finished_within_the_grace(app: Echo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from urllib.parse import parse_qs, urlsplit
 
 from hypothesis import given
@@ -46,6 +47,12 @@ def test_it_is_good_for_nothing_else() -> None:
 def test_any_other_signature_is_refused_without_an_error(signature: str) -> None:
     signer, expires, good = signed(StillClock())
     assert signer.verify(JOB, "video", expires, signature) == (signature == good)
+
+
+def test_a_signature_covers_version_key_method_job_variant_and_moment() -> None:
+    _, expires, signature = signed(StillClock())
+    ours = Signer(SECRET, salt="sora-gateway.media.v1", key_derivation="hmac", digest_method=hashlib.sha256)
+    assert signature == ours.get_signature(f"v1|1|GET|{JOB}|video|{expires}").decode()
 
 
 def test_another_secret_or_another_purpose_signs_in_vain() -> None:
