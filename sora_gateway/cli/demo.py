@@ -65,13 +65,13 @@ def demo_settings(data_dir: Path) -> Settings:
 @contextmanager
 def _gateway(settings: Settings) -> Iterator[None]:
     """A running gateway in a thread: the command line in front of it blocks, and Ctrl-C belongs to it."""
-    from sora_gateway.app import running
+    from sora_gateway.app import opened
 
     started: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
     stop, loop = asyncio.Event(), asyncio.new_event_loop()
 
     async def serve() -> None:
-        async with running(settings):
+        async with opened(settings):
             started.put(None)
             await stop.wait()
 

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any, TextIO
 
 from sora_gateway.cli.client import Client, Message, Unreachable
-from sora_gateway.cli.progress import Progress, line
+from sora_gateway.cli.progress import Progress, line, minutes
+from sora_gateway.cli.terminal import printable
 from sora_gateway.errors import StartupError
 
 REDRAW = 0.2
@@ -33,15 +34,14 @@ class Display:
         self._last = ""
 
     def show(self, known: Progress) -> None:
-        text = line(
-            known, max(0.0, time.time() - self._started), shutil.get_terminal_size().columns - 1, self._blocks
-        )
+        elapsed = max(0.0, time.time() - self._started)
         if self._live:
+            text = line(known, elapsed, shutil.get_terminal_size().columns - 1, self._blocks)
             self._out.write(f"\r{text}\x1b[K")
             self._out.flush()
         elif known.message != self._last:
             self._last = known.message
-            print(f"{known.progress:3.0f} %  {known.message}", file=self._out, flush=True)
+            print(f"{minutes(elapsed)}  {printable(known.message)}", file=self._out, flush=True)
 
     def end(self) -> None:
         if self._live:
@@ -136,6 +136,6 @@ def follow_all(client: Client) -> int:
                 for news in [message.data, *message.data.get("tasks", ())]:
                     if "videoId" in news:
                         known = Progress().after(news)
-                        print(f"{news['videoId']}  {known.progress:3.0f} %  {known.message}", flush=True)
+                        print(f"{news['videoId']}  {printable(known.message)}", flush=True)
         except Unreachable as error:
             failures = _wait_for(client, error, failures)

@@ -23,6 +23,7 @@ class Progress:
     progress: float = 0.0
     estimated: bool = False
     message: str = ""
+    step: str = ""
     seq: int = 0
 
     @property
@@ -39,6 +40,7 @@ class Progress:
             progress=news["progress"],
             estimated=news["progressEstimated"],
             message=news.get("message") or _message_of(news),
+            step=news.get("step", ""),
             seq=news["seq"],
         )
 
@@ -65,7 +67,8 @@ def line(known: Progress, elapsed: float, width: int, blocks: bool = True) -> st
     ]
     if (left := remaining(known, elapsed)) is not None:
         parts.append(f"about {minutes(left)} left")
-    parts.append(printable(known.message))
+    if known.step != "progress":  # whose message only repeats the percent
+        parts.append(printable(known.message))
     return "  ".join(parts)[:width]
 
 

@@ -1,0 +1,89 @@
+# Fresh machine: Python 3.11 or newer and make. `make run` does the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := sora_gateway tests migrations
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint types check kill-test bench wheel-test fmt docs config schema lock vendor vendor-check clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+# --- environments ------------------------------------------------------------------------------------
+# A stamp for what runs and one for what develops: each is made again when its lock file changes.
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime.stamp: requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/runtime.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# --- using it ----------------------------------------------------------------------------------------
+
+run: $(VENV)/runtime.stamp ## install and start the gateway on http://127.0.0.1:8000
+	@exec $(BIN)/sora-gateway serve
+
+demo: $(VENV)/runtime.stamp ## make one simulated video in the terminal
+	@exec $(BIN)/sora-gateway demo
+
+# --- checking it -------------------------------------------------------------------------------------
+
+test: $(VENV)/dev.stamp ## run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.stamp ## look for mistakes and wrong formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/dev.stamp ## check the types, strictly
+	$(BIN)/mypy
+
+check: lint types vendor-check test ## everything but the wheel
+
+kill-test: $(VENV)/dev.stamp ## kill the gateway 30 times and count what was promised
+	$(BIN)/python -m tests.kill_test
+
+bench: $(VENV)/dev.stamp ## measure start-up and store against references
+	$(BIN)/sora-gateway bench startup
+	$(BIN)/sora-gateway bench store
+
+wheel-test: $(VENV)/dev.stamp ## build the wheel and try it in an empty environment
+	.ci/wheel-test $(BIN)/python
+
+# --- rewriting what is generated -----------------------------------------------------------------------
+
+fmt: $(VENV)/dev.stamp ## format the code
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+docs: config schema ## rewrite config.example.toml, schema.sql and README's diagram
+	$(BIN)/python -m tests.generated README.md
+
+config: $(VENV)/dev.stamp ## rewrite config.example.toml from the settings
+	$(BIN)/python -m tests.generated config.example.toml
+
+schema: $(VENV)/dev.stamp ## rewrite migrations/schema.sql from the migrations
+	$(BIN)/python -m tests.generated migrations/schema.sql
+
+lock: ## resolve the dependencies anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+		--custom-compile-command "make lock" --extra media --upgrade -o requirements.lock pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+		--custom-compile-command "make lock" --extra media --group dev --constraint requirements.lock --upgrade -o requirements-dev.lock pyproject.toml
+
+vendor: ## fetch the page's browser modules anew (needs npm)
+	$(PYTHON) static/vendor/refresh.py
+
+vendor-check: ## compare the page's browser modules with their hashes
+	$(PYTHON) static/vendor/check.py
+
+clean: ## remove the environment and everything that was built
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
