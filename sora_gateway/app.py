@@ -30,6 +30,7 @@ from sora_gateway.core.money import OnCancel
 from sora_gateway.entropy import Entropy, SystemEntropy
 from sora_gateway.http.application import http_application
 from sora_gateway.http.credentials import Credentials
+from sora_gateway.http.guarded_h11 import GuardedH11
 from sora_gateway.http.server import GatewayServer
 from sora_gateway.http.services import Phase, Readiness, Services
 from sora_gateway.http.signed_urls import UrlSigner
@@ -175,7 +176,7 @@ async def opened(
         )
         system = System(started_at, version("sora-gateway"), lambda: endpoints)
         endpoints = table(system)
-        server = GatewayServer()
+        server = GatewayServer(http=GuardedH11.with_limits(max_connections=settings.server.max_connections))
         application = http_application(
             endpoints,
             services,

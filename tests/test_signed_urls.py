@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous import Signer, TimestampSigner
 
+from sora_gateway.errors import StartupError
 from sora_gateway.http.signed_urls import UrlSigner
 from tests.http_calls import StillClock
 
@@ -71,3 +73,8 @@ def test_another_secret_or_another_purpose_signs_in_vain() -> None:
 def test_an_odd_id_stays_one_part_of_the_path() -> None:
     url = UrlSigner(SECRET, StillClock(), lifetime=60).sign("../../x?y", "video")
     assert urlsplit(url).path == "/api/video/tasks/..%2F..%2Fx%3Fy/content"
+
+
+def test_a_key_that_was_cut_short_is_refused() -> None:
+    with pytest.raises(StartupError, match="damaged"):
+        UrlSigner(b"", StillClock(), lifetime=60)

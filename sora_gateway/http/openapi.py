@@ -11,13 +11,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from sora_gateway import errors
+from sora_gateway.core.principal import SESSION_COOKIE
 from sora_gateway.errors import GatewayError
 from sora_gateway.http.origin import SAFE_METHODS
 from sora_gateway.http.request_body import FORMS
 from sora_gateway.http.routing import Access, Endpoint
-
-SESSION_COOKIE = "session"
-"""Name of the browser's credential."""
 
 _REF = "#/components/schemas/{model}"
 _PATH_PARAMETER = re.compile(r"\{([a-z_]+)(?::[a-z]+)?\}")

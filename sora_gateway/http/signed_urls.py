@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 from itsdangerous import Signer
 
 from sora_gateway.clock import Clock
+from sora_gateway.errors import StartupError
 
 _VERSION = "v1"
 # A purpose of its own: a token signed for anything else is worth nothing here, and the other way round.
@@ -18,9 +19,14 @@ class UrlSigner:
     """Signs and checks addresses of one job's files.
 
     *secret* is the key, at least 32 random bytes, named *key_id*; *lifetime* is in seconds.
+
+    Raises:
+        StartupError: the key is too short, as after a crash while it was written.
     """
 
     def __init__(self, secret: bytes, clock: Clock, lifetime: float, key_id: str = "1") -> None:
+        if len(secret) < 32:
+            raise StartupError("The key for signed addresses is damaged; delete it, and a new one is made.")
         self._signer = Signer(secret, salt=_SALT, key_derivation="hmac", digest_method=hashlib.sha256)
         self._clock = clock
         self._lifetime = lifetime
