@@ -75,7 +75,11 @@ function signedOut({ error = null, ended = false } = {}) {
 
 /** Raises ApiError when the gateway could not be told. */
 export async function signOut() {
-  await auth.logout();
+  try {
+    await auth.logout();
+  } catch (error) {
+    if (error.status !== 401) throw error; // The session is gone already: just as well.
+  }
   localStorage.removeItem(DRAFT);
   signedOut();
 }
