@@ -1,7 +1,8 @@
 """What tests hand in where the gateway takes the outside world: time, chance and an upstream.
 
-``ScriptedUpstream`` plays an :class:`~sora_gateway.upstream.adapter.Adapter`; the contract in
-``tests/upstream_contract.py`` holds for it as for the real ones.
+``ScriptedUpstream`` answers what a test tells it to, one call after the other; it has no behaviour of its own
+that could differ from a real upstream's. The fakes that behave (``tests/fake_upstream.py``, the simulator)
+are held to the same contract as each other in ``tests/upstream_contract.py``.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
 
 from sora_gateway.core.job import ExternalId
 from sora_gateway.core.observation import Look, LookKind
 from sora_gateway.core.outcome import CreateAnswer, RejectRules
 from sora_gateway.upstream.adapter import CancelAnswer, Content, ContentTrouble, CreateOrder, Variant
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class ManualClock:
@@ -63,20 +68,38 @@ class ManualClock:
         await settle()
 
 
-async def settle(rounds: int = 30) -> None:
-    """Lets every task run until it waits for time or for the disk.
+class RealWork:
+    """Counts what is under way in real threads, so that a test can wait for it instead of guessing how long."""
 
-    The store answers from its threads, so a few of the rounds give it a real moment.
-    """
-    for number in range(rounds):
-        await asyncio.sleep(0.002 if number % 5 == 4 else 0)
+    def __init__(self) -> None:
+        self.under_way = 0
+
+    def counted(self, call: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        async def run(*args: P.args, **kwargs: P.kwargs) -> T:
+            self.under_way += 1
+            try:
+                return await call(*args, **kwargs)
+            finally:
+                self.under_way -= 1
+
+        return run
 
 
-async def until(condition: Callable[[], bool], timeout: float = 10.0) -> None:
-    """Waits for what real threads or processes do; fails after *timeout* real seconds."""
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.005)
+REAL_WORK = RealWork()
+QUIET_ROUNDS = 40
+"""Turns of the loop without any real work, after which every task waits for time or for the test."""
+
+
+async def settle() -> None:
+    """Lets every task run until it waits for time, for the test or for nothing at all."""
+    quiet = 0
+    while quiet < QUIET_ROUNDS:
+        if REAL_WORK.under_way:
+            quiet = 0
+            await asyncio.sleep(0.0005)
+        else:
+            quiet += 1
+            await asyncio.sleep(0)
 
 
 class CountingEntropy:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 from sora_gateway.core.job import Job, JobId, State
 from sora_gateway.core.messages import StoredEvent
@@ -17,7 +19,7 @@ from sora_gateway.store import Store, schema
 from sora_gateway.supervisor import Order, Supervisor
 from sora_gateway.supervisor.gate import Gate
 from sora_gateway.supervisor.watcher import Limits, Upstream
-from tests.fakes import CountingEntropy, ManualClock, ScriptedUpstream
+from tests.fakes import REAL_WORK, CountingEntropy, ManualClock, ScriptedUpstream
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 OWNER = "user_owner"
@@ -58,6 +60,15 @@ class Workshop:
         return user.available, user.held
 
 
+def count_real_work(stack: ExitStack | AsyncExitStack, store: Store) -> None:
+    """Lets :func:`tests.fakes.settle` see what the store and the media files do in their threads."""
+    patch = stack.enter_context(pytest.MonkeyPatch.context())
+    patch.setattr(store._writer, "run", REAL_WORK.counted(store._writer.run))
+    patch.setattr(store._readers, "all", REAL_WORK.counted(store._readers.all))
+    patch.setattr(Downloader, "fetch", REAL_WORK.counted(Downloader.fetch))
+    patch.setattr(MediaFiles, "delete", REAL_WORK.counted(MediaFiles.delete))
+
+
 @asynccontextmanager
 async def workshop(
     directory: Path,
@@ -80,6 +91,7 @@ async def workshop(
     told: list[StoredEvent] = []
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(database, told.extend))
+        count_real_work(stack, store)
         if not await store.users():
             await store.create_user(OWNER, "owner@example.org", "member", None, balance, clock.now())
         files = MediaFiles(directory / "media")
