@@ -15,10 +15,9 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 from sora_gateway import operations
 from sora_gateway.accounts.authenticator import Authenticator
@@ -120,7 +119,7 @@ async def opened(
         )
         if backup is not None:
             log.warning("the database was migrated; a copy from before is at %s", backup)
-        urls = UrlSigner(_signing_key(places), clock, settings.media.url_lifetime)
+        urls = UrlSigner(_signing_key(places, entropy), clock, settings.media.url_lifetime)
         hub: Hub
 
         def publish(events: list[StoredEvent]) -> None:
@@ -268,17 +267,25 @@ def _address(host: str, port: int) -> str:
     return f"http://{shown}:{port}"
 
 
-def _signing_key(places: DataDirectory) -> bytes:
-    """The key for signed addresses, made at the first start and kept for the owner's eyes only."""
-    path: Path = places.secrets / "signing.key"
-    places.secrets.mkdir(mode=0o700, exist_ok=True)
-    with suppress(FileExistsError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(os.urandom(32))
+def _signing_key(places: DataDirectory, entropy: Entropy) -> bytes:
+    """The key for signed addresses, made at the first start and kept for the owner's eyes only.
+
+    The data directory's lock is held, so nobody else makes one; it appears whole or not at all.
+    """
+    path = places.secrets / "signing.key"
+    if not path.exists():
+        places.secrets.mkdir(mode=0o700, exist_ok=True)
+        unfinished = path.with_suffix(".new")
+        with open(unfinished, "wb", opener=_private) as file:
+            file.write(entropy.token().encode())
             file.flush()
             os.fsync(file.fileno())
+        unfinished.rename(path)
     return path.read_bytes()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _statistics(supervisor: Supervisor, hub: Hub) -> Callable[[], dict[str, int]]:

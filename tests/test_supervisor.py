@@ -375,3 +375,13 @@ async def test_with_a_nearly_full_disk_nothing_is_taken(tmp_path: Path) -> None:
     async with workshop(tmp_path, ScriptedUpstream(), limits=Limits(min_free_disk=1 << 62)) as shop:
         with pytest.raises(StorageFull):
             await shop.accept()
+
+
+async def test_two_people_deleting_the_same_video_delete_it_once(tmp_path: Path) -> None:
+    async with workshop(tmp_path, ScriptedUpstream(looks=[COMPLETED], file=sample_mp4())) as shop:
+        job = await shop.reaches((await shop.accept()).id, State.COMPLETED)
+        await settle()
+        results = await asyncio.gather(
+            shop.supervisor.delete(job), shop.supervisor.delete(job), return_exceptions=True
+        )
+        assert sorted(type(result).__name__ for result in results) == ["NoneType", "NotFound"]

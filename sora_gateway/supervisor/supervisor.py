@@ -23,7 +23,7 @@ from sora_gateway.errors import AlreadyEnded, NotFinished, NotFound, StorageFull
 from sora_gateway.media.download import Downloader
 from sora_gateway.media.files import MediaFiles
 from sora_gateway.store import Store
-from sora_gateway.store.jobs import Answered
+from sora_gateway.store.jobs import Answered, Stale
 from sora_gateway.supervisor.cancelling import cancelling
 from sora_gateway.supervisor.creating import queued
 from sora_gateway.supervisor.decisions import Decision
@@ -213,10 +213,15 @@ class Supervisor:
 
         Raises:
             NotFinished: it has not ended.
+            NotFound: somebody else has just deleted it.
         """
         if not job.ended or job.id in self._watchers:
             raise NotFinished("The video is not finished; cancel it first.")
-        await self._recorder.record(job, j.Deleted(self._clock.now()))
+        try:
+            await self._recorder.record(job, j.Deleted(self._clock.now()))
+        except Stale:
+            # An ended job has no watcher, and deleting is all that can still happen to it.
+            raise NotFound("There is no video by that id.") from None
         # After the commit: a crash in between leaves files without a row, which the sweep at start-up removes.
         await self._files.delete(job.id)
 
