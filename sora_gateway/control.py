@@ -139,7 +139,7 @@ def call(path: Path, command: str, arguments: Mapping[str, Any], timeout: float 
         try:
             with _address(path) as address:
                 client.connect(address)
-        except (FileNotFoundError, ConnectionRefusedError):
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
             raise NotRunning(path) from None
         except OSError as error:
             raise StartupError(f"The gateway's control socket {path} cannot be opened: {error}.") from None

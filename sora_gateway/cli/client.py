@@ -67,7 +67,7 @@ class Client:
         with _broken_is_unreachable():
             connection, response = self._open(method, path, data, headers)
             with closing(connection):
-                return json.loads(response.read() or b"null")
+                return json.loads(response.read()) if response.status != 204 else None
 
     def messages(self, path: str, cursor: str | None) -> Iterator[Message]:
         """The events of a stream after *cursor*, until it ends.

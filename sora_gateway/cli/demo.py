@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import queue
 import tempfile
 import threading
@@ -65,6 +64,8 @@ def demo_settings(data_dir: Path) -> Settings:
 @contextmanager
 def _gateway(settings: Settings) -> Iterator[None]:
     """A running gateway in a thread: the command line in front of it blocks, and Ctrl-C belongs to it."""
+    import asyncio
+
     from sora_gateway.app import opened
 
     started: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import shutil
 from collections.abc import Iterator
@@ -26,6 +25,8 @@ def register(commands: Commands) -> None:
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
+    import asyncio
+
     try:
         settings = settings_of(arguments)
     except StartupError as error:
@@ -77,6 +78,8 @@ def _data_directory(settings: Settings) -> Iterator[Finding]:
 async def _upstreams(settings: Settings) -> list[Finding]:
     if not settings.upstreams:
         return [(True, "upstreams: none set, the embedded simulator makes the videos")]
+    import asyncio
+
     return await asyncio.gather(*(_probe(name, one, settings) for name, one in settings.upstreams.items()))
 
 

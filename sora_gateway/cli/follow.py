@@ -11,15 +11,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TextIO
 
-from sora_gateway.cli.client import Client, Message, Unreachable
+from sora_gateway.cli.client import Answered, Client, Message, Unreachable
 from sora_gateway.cli.progress import Progress, line, minutes
 from sora_gateway.cli.terminal import printable
 from sora_gateway.errors import StartupError
 
 REDRAW = 0.2
 """Seconds between two looks of the bar, so that its clock goes on while nothing happens."""
-RECONNECT = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
+RECONNECT = (0.1, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
 """Seconds before each new attempt while the gateway cannot be reached; a restart fits in easily."""
+LASTING = 5.0
+"""Seconds after which a connection counts as one that worked."""
 
 
 class Display:
@@ -58,28 +60,69 @@ def follow(client: Client, task: Mapping[str, Any], out: TextIO | None = None) -
     """
     display = Display(out or sys.stdout, datetime.fromisoformat(task["createdAt"]).timestamp())
     known = Progress().after(task)
-    path, cursor, failures = f"api/video/tasks/{task['videoId']}/stream", None, 0
+    path, cursor, patience = f"api/video/tasks/{task['videoId']}/stream", None, _Patience(client)
     try:
         display.show(known)
         while not known.final:
             feed = _Feed(client, path, cursor)
-            try:
+            with patience:
                 while not known.final and (message := feed.next(display, known)) is not None:
-                    failures, cursor = 0, message.cursor or cursor
+                    cursor = message.cursor or cursor
                     known = _learn(known, message.data)
                     display.show(known)
-            except Unreachable as error:
-                failures = _wait_for(client, error, failures)
+            if not known.final:
+                patience.wait()
     finally:
         display.end()
     return known
 
 
-def _wait_for(client: Client, error: Unreachable, failures: int) -> int:
-    if failures == len(RECONNECT):
-        raise StartupError(f"The gateway at {client.base} cannot be reached: {error}.")
-    time.sleep(RECONNECT[failures])
-    return failures + 1
+def follow_all(client: Client) -> int:
+    """Prints a line for whatever happens to any video that the caller may see, until Ctrl-C.
+
+    Raises:
+        Answered: the gateway says no.
+        StartupError: the gateway cannot be reached for a minute.
+    """
+    cursor, patience = None, _Patience(client)
+    while True:
+        with patience:
+            for message in client.messages("api/events/stream", cursor):
+                cursor = message.cursor or cursor
+                for news in [message.data, *message.data.get("tasks", ())]:
+                    if "videoId" in news:
+                        print(f"{news['videoId']}  {printable(Progress().after(news).message)}", flush=True)
+        patience.wait()
+
+
+class _Patience:
+    """``with patience:`` around one connection, ``wait()`` before the next: longer after each that failed at once."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._failures = 0
+        self._reason = "its stream ends at once"
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if time.monotonic() - self._began > LASTING:
+            self._failures = 0
+        if error is None:
+            return False
+        self._reason = str(error)
+        # A gateway that is starting, stopping or overloaded says so; it is as good as not reached.
+        return isinstance(error, Unreachable) or (
+            isinstance(error, Answered) and error.http_status in (429, 503)
+        )
+
+    def wait(self) -> None:
+        """Raises StartupError when it has been enough."""
+        if self._failures == len(RECONNECT):
+            raise StartupError(f"The gateway at {self._client.base} cannot be reached: {self._reason}.")
+        time.sleep(RECONNECT[self._failures])
+        self._failures += 1
 
 
 def _learn(known: Progress, data: Mapping[str, Any]) -> Progress:
@@ -119,23 +162,3 @@ class _Feed:
         except Exception as error:
             # Whatever it is, the thread that waits has to hear of it.
             self._queue.put(error)
-
-
-def follow_all(client: Client) -> int:
-    """Prints a line for whatever happens to any video that the caller may see, until Ctrl-C.
-
-    Raises:
-        Answered: the gateway says no.
-        StartupError: the gateway cannot be reached for a minute.
-    """
-    cursor, failures = None, 0
-    while True:
-        try:
-            for message in client.messages("api/events/stream", cursor):
-                failures, cursor = 0, message.cursor or cursor
-                for news in [message.data, *message.data.get("tasks", ())]:
-                    if "videoId" in news:
-                        known = Progress().after(news)
-                        print(f"{news['videoId']}  {printable(known.message)}", flush=True)
-        except Unreachable as error:
-            failures = _wait_for(client, error, failures)

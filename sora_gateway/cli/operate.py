@@ -5,7 +5,6 @@ Either way there is one writer: whoever holds the data directory's lock.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,6 +25,8 @@ def operate(settings: Settings, operation: str, **arguments: Any) -> Any:
         GatewayError: what the operation says is wrong.
         StartupError: the data directory cannot be used.
     """
+    import asyncio
+
     from sora_gateway.control import NotRunning, call
     from sora_gateway.places import DataDirectory
     from sora_gateway.store.lock import DataDirectoryInUse

@@ -1,4 +1,4 @@
-"""Waiting for Ctrl-C or SIGTERM."""
+"""Ctrl-C and SIGTERM as an event."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ import asyncio
 import signal
 
 
-async def until_told_to_stop() -> None:
-    """Returns at the first SIGINT or SIGTERM; whoever called cleans up in order."""
+def told_to_stop() -> asyncio.Event:
+    """Set at SIGINT or SIGTERM, from now on and for the rest of the running loop's life."""
     told = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
-    try:
-        await told.wait()
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    return told

@@ -37,7 +37,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(arguments: argparse.Namespace) -> int:
-    from sora_gateway.cli.signals import until_told_to_stop
+    from sora_gateway.cli.signals import told_to_stop
     from sora_gateway.clock import SystemClock
     from sora_gateway.entropy import SystemEntropy
     from sora_gateway.http.server import GatewayServer
@@ -53,6 +53,7 @@ async def _serve(arguments: argparse.Namespace) -> int:
         directives=arguments.directives,
         api_key=arguments.api_key,
     )
+    stop = told_to_stop()
     # The journals belong to one process, like a gateway's data.
     with DataLock(arguments.state_dir):
         state = SimulatorState(arguments.state_dir, SystemClock(), SystemEntropy(), options)
@@ -60,7 +61,7 @@ async def _serve(arguments: argparse.Namespace) -> int:
         try:
             port = await server.start(build_simulator(state), arguments.host, arguments.port)
             print(f"The simulated upstream listens on http://{arguments.host}:{port}/v1", flush=True)
-            await until_told_to_stop()
+            await stop.wait()
         finally:
             await server.stop(grace=1.0)
             await state.aclose()

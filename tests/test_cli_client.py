@@ -1,0 +1,158 @@
+"""The command line as a client: against servers whose every byte is scripted."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sora_gateway.cli.client import Answered, Client, Message, Unreachable, parse_stream
+from sora_gateway.cli.follow import follow
+from sora_gateway.errors import StartupError
+from tests.raw_server import Received, Wire, always, answer, serving_raw
+
+EVENT_STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+TASK = {
+    "videoId": "video_1", "status": "queued", "stage": "queued", "progress": 0.0, "progressEstimated": False, "note": "",
+    "error": None, "seq": 1, "createdAt": "2026-11-22T10:00:00.000Z",
+}  # fmt: skip
+
+
+def event(cursor: str, seq: int, **changed: Any) -> bytes:
+    data = TASK | {"type": "update", "step": "progress", "message": f"News {seq}.", "seq": seq} | changed
+    return f"id: {cursor}\nevent: update\ndata: {json.dumps(data)}\n\n".encode()
+
+
+async def test_an_answer_is_decoded_and_the_key_goes_along() -> None:
+    async with serving_raw(always(answer(200, {"fine": True}))) as server:
+        got = await asyncio.to_thread(Client(server.url, "sgw_1").request, "POST", "api/x", {"a": "ü"})
+    assert got == {"fine": True}
+    (request,) = server.requests
+    assert (request.method, request.target) == ("POST", "/api/x")
+    assert request.headers["authorization"] == "Bearer sgw_1"
+    assert request.json == {"a": "ü"}
+
+
+async def test_a_gateway_below_a_path_is_found_there() -> None:
+    async with serving_raw(always(answer(200, {}))) as server:
+        await asyncio.to_thread(Client(f"{server.url}/sora/", "k").request, "GET", "api/x")
+    assert server.requests[0].target == "/sora/api/x"
+
+
+async def test_an_error_comes_with_its_code_and_sentence() -> None:
+    body: dict[str, object] = {"error": {"code": "model_not_found", "message": "No such model."}}
+    async with serving_raw(always(answer(400, body))) as server:
+        with pytest.raises(Answered, match="No such model") as caught:
+            await asyncio.to_thread(Client(server.url, "k").request, "GET", "api/x")
+    assert (caught.value.code, caught.value.http_status) == ("model_not_found", 400)
+
+
+@pytest.mark.parametrize("page", [answer(404, "<html>nginx"), answer(302, b"", {"Location": "/login"})])
+async def test_what_is_no_gateway_is_said_to_be_none(page: bytes) -> None:
+    async with serving_raw(always(page)) as server:
+        with pytest.raises(Answered, match="is no sora-gateway"):
+            await asyncio.to_thread(Client(server.url, "k").request, "GET", "api/x")
+
+
+@pytest.mark.parametrize(
+    "bytes_sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Le", answer(200, b"{}")[:-1], b"garbage\r\n\r\n"]
+)
+async def test_a_broken_answer_leaves_open_what_happened(bytes_sent: bytes) -> None:
+    async with serving_raw(always(bytes_sent)) as server:
+        with pytest.raises(Unreachable):
+            await asyncio.to_thread(Client(server.url, "k").request, "GET", "api/x")
+
+
+@pytest.mark.parametrize("address", ["", "127.0.0.1:8000", "ftp://host", "http://"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(StartupError, match="is not the address of a gateway"):
+        Client(address, "k")
+
+
+# --- downloads ---------------------------------------------------------------------------------------
+
+
+async def test_a_download_replaces_the_file_in_one_step(tmp_path: Path) -> None:
+    target = tmp_path / "video.mp4"
+    target.write_bytes(b"old")
+    async with serving_raw(always(answer(200, b"x" * 100_000))) as server:
+        await asyncio.to_thread(Client(server.url, "k").download, "file", target)
+    assert target.read_bytes() == b"x" * 100_000
+    assert os.listdir(tmp_path) == ["video.mp4"]
+
+
+async def test_a_cut_download_leaves_what_was_there(tmp_path: Path) -> None:
+    target = tmp_path / "video.mp4"
+    target.write_bytes(b"old")
+    async with serving_raw(always(answer(200, b"x" * 100_000)[:-1])) as server:
+        with pytest.raises(Unreachable):
+            await asyncio.to_thread(Client(server.url, "k").download, "file", target)
+    assert target.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["video.mp4"]
+
+
+async def test_another_server_does_not_get_the_key(tmp_path: Path) -> None:
+    async with serving_raw(always(answer(200, b"film"))) as elsewhere:
+        client = Client("http://127.0.0.1:1", "canary")
+        await asyncio.to_thread(client.download, f"{elsewhere.url}/file", tmp_path / "video.mp4")
+    assert "authorization" not in elsewhere.requests[0].headers
+
+
+# --- event streams -----------------------------------------------------------------------------------
+
+
+def test_a_stream_is_read_as_the_standard_says() -> None:
+    lines = [
+        b"retry: 1000\n", b"\n", b": comment\n", b"\n",
+        b"id: e-1\r\n", b"event: update\r\n", b"data: {\"a\":\r\n", b"data:1}\r\n", b"\r\n",
+        b"data: 2\n", b"\n", b"data: cut off",
+    ]  # fmt: skip
+    assert list(parse_stream(lines)) == [Message("e-1", {"a": 1}), Message("e-1", 2)]  # type: ignore[arg-type]
+
+
+async def test_following_goes_on_where_the_stream_broke_off() -> None:
+    async def handle(request: Received, wire: Wire) -> None:
+        await wire.send(EVENT_STREAM)
+        if "last-event-id" not in request.headers:
+            await wire.send(event("e-1", 2, status="processing", progress=40.0))
+        else:
+            await wire.send(event("e-2", 3, status="completed", progress=100.0, message="Ready."))
+
+    out = io.StringIO()
+    async with serving_raw(handle) as server:
+        end = await asyncio.to_thread(follow, Client(server.url, "k"), TASK, out)
+    assert (end.status, end.progress) == ("completed", 100.0)
+    assert [request.headers.get("last-event-id") for request in server.requests] == [None, "e-1"]
+    assert [line.split("  ")[1] for line in out.getvalue().splitlines()] == ["Queued.", "News 2.", "Ready."]
+
+
+async def test_following_outlasts_a_gateway_that_is_starting() -> None:
+    async def handle(request: Received, wire: Wire) -> None:
+        if len(server.requests) == 1:
+            error: dict[str, object] = {"error": {"code": "unavailable", "message": "Starting."}}
+            await wire.send(answer(503, error))
+        else:
+            await wire.send(EVENT_STREAM + event("e-2", 3, status="failed", message="No."))
+
+    async with serving_raw(handle) as server:
+        end = await asyncio.to_thread(follow, Client(server.url, "k"), TASK, io.StringIO())
+    assert end.status == "failed"
+
+
+async def test_following_ends_when_the_gateway_says_no() -> None:
+    gone: dict[str, object] = {"error": {"code": "not_found", "message": "There is no video by that id."}}
+    async with serving_raw(always(answer(404, gone))) as server:
+        with pytest.raises(Answered, match="no video by that id"):
+            await asyncio.to_thread(follow, Client(server.url, "k"), TASK, io.StringIO())
+
+
+async def test_a_job_that_has_ended_is_not_followed() -> None:
+    end = await asyncio.to_thread(
+        follow, Client("http://127.0.0.1:1", "k"), TASK | {"status": "completed"}, io.StringIO()
+    )
+    assert end.final
