@@ -196,12 +196,16 @@ def test_the_openapi_document_is_printed(outcome: Any) -> None:
 # --- doctor ------------------------------------------------------------------------------------------
 
 
+CLOSE = {"Connection": "close"}
+"""The scripted server closes after each answer; it says so, as a client may ask again at once."""
+
+
 def upstream_at(url: str) -> None:
     Path("config.toml").write_text(f'[upstreams.lab]\nbase_url = "{url}/v1"\napi_key = "canary"\n')
 
 
 async def test_doctor_is_content_with_an_upstream_that_answers(outcome: Any) -> None:
-    async with serving_raw(always(answer(200, {"data": []}))) as server:
+    async with serving_raw(always(answer(200, {"data": []}, CLOSE))) as server:
         upstream_at(server.url)
         assert await run("doctor") == 0
     assert "ok    upstream lab: it answers" in outcome().out
@@ -209,7 +213,7 @@ async def test_doctor_is_content_with_an_upstream_that_answers(outcome: Any) -> 
 
 @pytest.mark.parametrize(("status", "says"), [(401, "refuses our key"), (404, "check base_url")])
 async def test_doctor_says_what_is_wrong_with_an_upstream(status: int, says: str, outcome: Any) -> None:
-    async with serving_raw(always(answer(status, {}))) as server:
+    async with serving_raw(always(answer(status, {}, CLOSE))) as server:
         upstream_at(server.url)
         assert await run("doctor") == 1
     told = outcome().out
