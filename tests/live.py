@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from sora_gateway.accounts.authenticator import Authenticator
 from sora_gateway.clock import Clock, SystemClock
@@ -37,6 +38,13 @@ from tests.stores import ADA, EPOCH, open_store
 
 def urls_of(job_id: str, variants: Sequence[str]) -> Mapping[str, str]:
     return {variant: f"/files/{job_id}/{variant}?signature=x" for variant in variants}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for what happens at the other end of a socket."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for sets no event
+            await asyncio.sleep(0.005)
 
 
 @dataclass
@@ -71,7 +79,11 @@ class LiveGateway:
 
     def handshake(self, **headers: str) -> Any:
         return websockets.connect(
-            f"ws://127.0.0.1:{self.port}/ws", additional_headers=headers, proxy=None, ping_interval=None
+            f"ws://127.0.0.1:{self.port}/ws",
+            additional_headers=headers,
+            proxy=None,
+            ping_interval=None,
+            max_queue=None,  # else a client that leaves with unread messages cannot read the farewell
         )
 
 
@@ -106,10 +118,10 @@ class Watcher:
 
     async def close_code(self) -> int | None:
         """Reads to the end and says how it ended."""
-        async with asyncio.timeout(10):
-            async for _ in self.connection:
-                pass
-            await self.connection.wait_closed()
+        with suppress(ConnectionClosed):
+            async with asyncio.timeout(10):
+                while True:
+                    await self.connection.recv()
         return self.connection.close_code
 
 

@@ -115,7 +115,7 @@ class _Speaker:
         if attached.ended:
             return
         beat_at = clock.monotonic() + limits.heartbeat
-        while (left := ends_at - clock.monotonic()) > 0:
+        while clock.monotonic() < ends_at:
             await self._session.check_rights()
             letter = self._mailbox.take()
             if letter is not None:
@@ -124,7 +124,7 @@ class _Speaker:
                     return
                 beat_at = clock.monotonic() + limits.heartbeat
                 continue
-            pause = min(left, beat_at - clock.monotonic(), self._session.until_check)
+            pause = min(min(ends_at, beat_at) - clock.monotonic(), self._session.until_check)
             await clock.sleep(pause, self._mailbox.arrived)
             if clock.monotonic() >= beat_at:
                 await self._say(": still here\n\n")
