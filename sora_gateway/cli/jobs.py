@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sora_gateway.cli.options import Commands, add_command, add_settings, settings_of
 from sora_gateway.errors import StartupError
+
+if TYPE_CHECKING:
+    from sora_gateway.cli.client import Client
 
 URL, API_KEY = "SORA_GATEWAY_URL", "SORA_GATEWAY_API_KEY"
 
@@ -37,7 +41,7 @@ def _add_connection(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
 
 
-def connect(arguments: argparse.Namespace) -> Any:
+def connect(arguments: argparse.Namespace) -> Client:
     """A client of the gateway that the arguments or the environment name, or of the one on this machine.
 
     Raises:
@@ -92,11 +96,11 @@ def _generate(arguments: argparse.Namespace) -> int:
     return make_and_save(client, task, arguments.output or Path(f"{task['videoId']}.mp4"))
 
 
-def make_and_save(client: Any, task: Any, target: Path) -> int:
+def make_and_save(client: Client, task: Mapping[str, Any], target: Path) -> int:
     """Follows *task* to its end and saves its video as *target*, whose absolute path is printed last."""
     from sora_gateway.cli.follow import follow
 
-    print(f"{task['videoId']}", flush=True)
+    print(task["videoId"], flush=True)
     try:
         end = follow(client, task)
     except KeyboardInterrupt:
@@ -109,7 +113,7 @@ def make_and_save(client: Any, task: Any, target: Path) -> int:
     return 0
 
 
-def save(client: Any, video_id: str, target: Path) -> None:
+def save(client: Client, video_id: str, target: Path) -> None:
     """Raises StartupError when the file cannot be had."""
     from sora_gateway.cli.client import Unreachable
 
