@@ -232,9 +232,9 @@ async def _serve(settings: Settings) -> int:
     async with opened(settings, hurry=hurry) as gateway:
         await _greet(gateway)
         probes = asyncio.create_task(_probe(gateway.upstreams), name="probe upstreams")
-        # What was made until here lives as long as the process; the collector need not look at it again.
-        gc.collect()
+        # What was made until here lives as long as the process; the collector need not look at it, now or later.
         gc.freeze()
+        gc.enable()
         await stop.wait()
         log.info("stopping; a second signal cuts it short")
         probes.cancel()
@@ -255,6 +255,8 @@ async def _greet(gateway: Gateway) -> None:
 
 async def _probe(upstreams: Upstreams) -> None:
     """Says at the start which upstreams cannot be used; their jobs wait."""
+    if upstreams.simulated:
+        return  # It is in this process.
     for name, upstream in upstreams.by_name.items():
         answer = await upstream.adapter.probe()
         if not answer.startswith("ok"):

@@ -166,6 +166,8 @@ class Settings(BaseSettings):
         dotenv_filtering="match_prefix",
         extra="forbid",
         frozen=True,
+        # load_settings builds a subclass; this one's own validator is rarely needed.
+        defer_build=True,
         nested_model_default_partial_update=True,
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -290,9 +291,12 @@ class Ping(ClientMessage):
 
 
 AnyClientMessage = Auth | Subscribe | Unsubscribe | Ping
-_CLIENT: TypeAdapter[AnyClientMessage] = TypeAdapter(
-    Annotated[AnyClientMessage, Field(discriminator="type")], config=None
-)
+
+
+@cache
+def _client_messages() -> TypeAdapter[AnyClientMessage]:
+    """Built when the first message comes."""
+    return TypeAdapter(Annotated[AnyClientMessage, Field(discriminator="type")], config=None)
 
 
 class BadMessage(Exception):
@@ -306,7 +310,7 @@ def parse_client_message(text: str) -> AnyClientMessage:
         BadMessage: it is not JSON, has an unknown type or key, or names no topic or several.
     """
     try:
-        message = _CLIENT.validate_json(text)
+        message = _client_messages().validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "message"

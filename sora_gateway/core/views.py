@@ -39,7 +39,14 @@ Orientation = Literal["landscape", "portrait", "square"]
 class View(BaseModel):
     """Base of everything in ``/api``: snake case inside, camelCase on the wire."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+    # Validators are built at a model's first use: one takes half a millisecond, all of them a tenth of the start.
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, defer_build=True)
+
+
+class OpenAIView(BaseModel):
+    """Base of everything in ``/v1``: the names of OpenAI's API on both sides."""
+
+    model_config = ConfigDict(defer_build=True)
 
 
 class TaskError(View):
@@ -79,12 +86,12 @@ class Task(View):
     seq: int
 
 
-class VideoError(BaseModel):
+class VideoError(OpenAIView):
     code: str
     message: str
 
 
-class Video(BaseModel):
+class Video(OpenAIView):
     """The Video object of OpenAI's API. Times are epoch seconds, ``seconds`` is a string."""
 
     id: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 from starlette.responses import Response
 
-from sora_gateway.core.views import Video, video_view
+from sora_gateway.core.views import OpenAIView, Video, video_view
 from sora_gateway.errors import (
     Gone,
     InsufficientCredits,
@@ -24,7 +24,7 @@ from sora_gateway.store.jobs import Filter
 from sora_gateway.upstream.adapter import Variant
 
 
-class CreateVideo(BaseModel):
+class CreateVideo(OpenAIView):
     """JSON, or the same fields as a form."""
 
     model_config = ConfigDict(extra="forbid")
@@ -44,7 +44,7 @@ class CreateVideo(BaseModel):
         raise ValueError('seconds must be a whole number, for example "4"')
 
 
-class ListVideos(BaseModel):
+class ListVideos(OpenAIView):
     model_config = ConfigDict(extra="forbid")
 
     limit: Annotated[int, Field(ge=0, le=100)] = 20
@@ -52,7 +52,7 @@ class ListVideos(BaseModel):
     after: Annotated[str, Field(max_length=512)] | None = None
 
 
-class VideoList(BaseModel):
+class VideoList(OpenAIView):
     object: Literal["list"] = "list"
     data: list[Video]
     first_id: str | None
@@ -60,13 +60,13 @@ class VideoList(BaseModel):
     has_more: bool
 
 
-class VideoDeleted(BaseModel):
+class VideoDeleted(OpenAIView):
     id: str
     object: Literal["video.deleted"] = "video.deleted"
     deleted: Literal[True] = True
 
 
-class VideoContent(BaseModel):
+class VideoContent(OpenAIView):
     model_config = ConfigDict(extra="forbid")
 
     variant: Variant = Variant.VIDEO
