@@ -11,7 +11,7 @@ import pytest
 
 from sora_gateway.upstream.simulator.broken import ConnectionDropped
 from sora_gateway.upstream.simulator.files import SHIPPED
-from tests.fakes import until
+from tests.live import until
 from tests.simulators import CLIP, Lab, in_process, on_a_socket
 
 CLIP_BYTES = SHIPPED["video"].read_bytes()
