@@ -12,8 +12,10 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from sora_gateway.core import job as j
+from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
 from sora_gateway.realtime.session import RealtimeLimits
+from sora_gateway.store.events import Replay, Scope
 from sora_gateway.store.jobs import insert
 from sora_gateway.store.writer import Transaction
 from tests.fakes import ManualClock
@@ -366,6 +368,44 @@ async def test_nothing_is_lost_or_doubled_while_attaching_under_fire(gateway: Li
 
     fired = asyncio.create_task(fire())
     await asyncio.gather(*(watch(fired) for _ in range(4)))
+
+
+async def test_what_is_committed_while_the_log_is_read_is_told_once(
+    gateway: LiveGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await walk(gateway.store, await accepted(gateway.store), *to_processing("ext-1"))
+    read = gateway.store.events_after
+
+    async def read_late(scope: Scope, seq: int, limit: int) -> Replay:
+        await walk(gateway.store, job, *to_completed())
+        return await read(scope, seq, limit)
+
+    monkeypatch.setattr(gateway.store, "events_after", read_late)
+    async with gateway.socket() as watcher:
+        await watcher.ask(type="subscribe", videoId=job.id, since=f"{EPOCH}-0")
+        updates = await watcher.until("done")
+        await watcher.silence()
+    assert [update["seq"] for update in updates] in ([1, 2, 3, 4, 5, 6], [1, 2, 3, 6])
+
+
+async def test_an_awaited_id_that_is_stored_while_it_is_looked_for_is_not_missed(
+    gateway: LiveGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await accepted(gateway.store)
+    find = gateway.store.find
+
+    async def find_too_early(text: str, principal: Principal) -> j.Job:
+        try:
+            return await find(text, principal)
+        finally:
+            if text == "ext-9":
+                await walk(gateway.store, job, *to_processing("ext-9"))
+
+    monkeypatch.setattr(gateway.store, "find", find_too_early)
+    async with gateway.socket() as watcher:
+        answer = await watcher.ask(type="subscribe", externalVideoId="ext-9", pending=True)
+        await watcher.silence()
+    assert [task["stage"] for task in answer["tasks"]] == ["processing"]
 
 
 async def test_a_fresh_reader_never_sees_a_job_go_back(tmp_path: Path) -> None:
