@@ -96,9 +96,9 @@ def always(data: bytes) -> Handler:
 
 @asynccontextmanager
 async def serving_raw(
-    handler: Handler, on_connect: Callable[[Wire], Awaitable[bool]] | None = None
+    handler: Handler, on_connect: Callable[[Wire], Awaitable[bool]] | None = None, port: int = 0
 ) -> AsyncIterator[RawServer]:
-    """Runs *handler* for every request on a free loopback port.
+    """Runs *handler* for every request on *port* of the loopback; 0 is a free one.
 
     *on_connect* sees the connection before a byte is read and says whether to go on.
     """
@@ -123,7 +123,7 @@ async def serving_raw(
         running.add(task)
         task.add_done_callback(running.discard)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", port)
     raw = RawServer(server.sockets[0].getsockname()[1])
     try:
         yield raw

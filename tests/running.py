@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +14,10 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
 from sora_gateway.app import Gateway, opened
+from sora_gateway.clock import Clock
+from sora_gateway.entropy import Entropy
 from sora_gateway.settings import Settings
+from tests.described import as_described
 
 Json = dict[str, Any]
 
@@ -53,6 +57,16 @@ class Person:
         assert response.status_code == 202, response.text
         return dict(response.json())
 
+    async def comes_to(self, video_id: str, stage: str, note: str = "") -> Json:
+        """The task once it is at *stage*, with *note* in its note."""
+        async with asyncio.timeout(20):
+            while (task := await self.task(video_id))["stage"] != stage or note not in task["note"]:
+                assert task["stage"] == stage or task["status"] not in {"completed", "failed", "cancelled"}, (
+                    task
+                )
+                await asyncio.sleep(0.01)
+        return task
+
     async def task(self, video_id: str) -> Json:
         response = await self.http.get(f"/api/video/tasks/{video_id}")
         assert response.status_code == 200, response.text
@@ -88,9 +102,11 @@ class Live:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Gateway]:
+async def running(
+    settings: Settings, clock: Clock | None = None, entropy: Entropy | None = None
+) -> AsyncIterator[Gateway]:
     """The gateway, and at the end a look at its books: no test may leave them unbalanced."""
-    async with opened(settings) as gateway:
+    async with opened(settings, clock, entropy) as gateway:
         yield gateway
         assert await gateway.store.check_books() == []
 
@@ -99,13 +115,15 @@ async def running(settings: Settings) -> AsyncIterator[Gateway]:
 async def person(
     gateway: Gateway, name: str = "ann", role: str = "member", credits: int = 0
 ) -> AsyncIterator[Person]:
-    """Somebody new, or somebody who was here before a restart."""
+    """Somebody new, or somebody who was here before a restart. What they are answered is held against the
+    API's own description."""
     email, now = f"{name}@example.org", 0.0
     if email not in {user.email for user in await gateway.store.users()}:
         await gateway.store.create_user(f"user_{name}", email, role, None, credits, now)  # type: ignore[arg-type]
     key, _ = await gateway.accounts.create_key(f"user_{name}", "test")
     headers = {"Authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(
-        base_url=gateway.address, headers=headers, trust_env=False, timeout=30
-    ) as http:
+        base_url=gateway.address, headers=headers, trust_env=False, timeout=30,
+        event_hooks={"response": [as_described]},
+    ) as http:  # fmt: skip
         yield Person(gateway, f"user_{name}", key, http)

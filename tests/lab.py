@@ -1,0 +1,127 @@
+"""A whole gateway in front of one upstream whose every byte a test decides: ``[upstreams.lab]`` on a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sora_gateway.settings import Settings
+from tests.fakes import CountingEntropy, FastClock
+from tests.raw_server import Handler, Received, Wire, always, answer, serving_raw
+from tests.running import Person, person, running, settings_for
+
+SPEED = 500
+"""Seconds of the gateway in one second of the test."""
+OPPORTUNITY = 0.15
+"""Seconds of the test, more than a minute of the gateway: enough for every wait of one without jitter."""
+PRICE = 7
+WORKING: dict[str, object] = {"status": "in_progress", "progress": 10}
+
+
+@dataclass
+class Lab:
+    """*creates* is used up from the front, its last entry stays; empty, every create gets a new id.
+
+    *looks* is what every job's object says beside its id. *content* and *delete* answer those requests.
+    """
+
+    creates: list[Handler] = field(default_factory=list)
+    looks: dict[str, object] = field(default_factory=lambda: dict(WORKING))
+    content: bytes = answer(404)
+    delete: bytes = answer(405)
+    orders: list[Received] = field(default_factory=list)
+    """Every create that arrived."""
+    deletes: int = 0
+
+    async def handle(self, request: Received, wire: Wire) -> None:
+        method, path = request.method, request.target.partition("?")[0].removeprefix("/v1/videos")
+        if method == "POST" and not path:
+            self.orders.append(request)
+            if self.creates:
+                script = self.creates.pop(0) if len(self.creates) > 1 else self.creates[0]
+                await script(request, wire)
+            else:
+                await wire.send(closing(200, {"id": f"ext-{len(self.orders)}", "status": "queued"}))
+        elif method == "DELETE":
+            self.deletes += 1
+            await wire.send(self.delete)
+        elif path.endswith("/content"):
+            await wire.send(self.content)
+        else:
+            await wire.send(closing(200, {"id": path.strip("/")} | self.looks))
+
+
+def closing(
+    status: int, body: bytes | str | dict[str, object] = b"", headers: Mapping[str, str] | None = None
+) -> bytes:
+    """An answer that says that the connection ends with it, as the raw server's do."""
+    return answer(status, body, {"Connection": "close", **(headers or {})})
+
+
+def says(
+    status: int, body: bytes | str | dict[str, object] = b"", headers: Mapping[str, str] | None = None
+) -> Handler:
+    return always(closing(status, body, headers))
+
+
+def lab_settings(data_dir: Path, url: str, **sections: Any) -> Settings:
+    """*url* without ``/v1``. Polls are rare and creates impatient; keyword ``upstream`` adds to its table."""
+    table = {"base_url": f"{url}/v1", "api_key": "sk-lab", "models": {"sora-2": "wan-2.2"}}
+    jobs = {"create_timeout": 0.5} | sections.pop("jobs", {})
+    return settings_for(
+        data_dir,
+        upstreams={"lab": table | sections.pop("upstream", {})},
+        jobs=jobs,
+        polling={"policy": "fixed", "min_interval": 20},
+        credits={"enabled": True} | sections.pop("credits", {}),
+        pricing={"per_video": PRICE},
+        **sections,
+    )
+
+
+@asynccontextmanager
+async def at_the_lab(
+    data_dir: Path, lab: Lab, *, url: str | None = None, balance: int = 100, **sections: Any
+) -> AsyncIterator[Person]:
+    """Ann, who has *balance* credits, at a gateway that waits without jitter and lives :data:`SPEED` times as fast.
+
+    *lab* gets an address of its own unless another *url* (without ``/v1``) is given.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        if url is None:
+            url = (await stack.enter_async_context(serving_raw(lab.handle))).url
+        settings = lab_settings(data_dir, url, **sections)
+        gateway = await stack.enter_async_context(
+            running(settings, FastClock(SPEED), CountingEntropy(fraction=0.0))
+        )
+        yield await stack.enter_async_context(person(gateway, credits=balance))
+
+
+async def opportunity() -> None:
+    """Time in which a gateway that wanted to send something again would have."""
+    await asyncio.sleep(OPPORTUNITY)
+
+
+async def ledger(ann: Person, task: dict[str, Any]) -> list[str]:
+    """The movements of the task, by name; each has the whole price."""
+    entries = await ann.gateway.store.ledger_entries(task["videoId"])
+    assert all(abs(held) == PRICE for _, _, held in entries)
+    return [kind for kind, _, _ in entries]
+
+
+async def outcomes(ann: Person, task: dict[str, Any]) -> list[str | None]:
+    """What the books say of each create."""
+    return [attempt.outcome for attempt in await ann.gateway.store.attempts(task["videoId"])]
+
+
+def unused_port() -> int:
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    return port
