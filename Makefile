@@ -64,8 +64,8 @@ fmt: $(VENV)/dev.stamp ## format the code
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-docs: config schema ## rewrite config.example.toml, schema.sql and README's diagram
-	$(BIN)/python -m tests.generated README.md
+docs: $(VENV)/dev.stamp ## rewrite what is generated: parts of README and docs, config.example.toml, schema.sql
+	$(BIN)/python -m tests.generated
 
 config: $(VENV)/dev.stamp ## rewrite config.example.toml from the settings
 	$(BIN)/python -m tests.generated config.example.toml

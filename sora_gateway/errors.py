@@ -48,12 +48,6 @@ class UnknownModel(InvalidRequest):
     code = "model_not_found"
 
 
-class UnsupportedByUpstream(InvalidRequest):
-    """The upstream that offers the model cannot do this."""
-
-    code = "unsupported_by_upstream"
-
-
 class NotAuthenticated(GatewayError):
     """No credential, or one that is no longer good."""
 
@@ -85,6 +79,8 @@ class NotFound(GatewayError):
 
 
 class MethodNotAllowed(GatewayError):
+    """The address exists, and does not take that method."""
+
     code, http_status, type = "method_not_allowed", 405, "invalid_request_error"
 
 
@@ -125,14 +121,20 @@ class Gone(GatewayError):
 
 
 class TooLarge(GatewayError):
+    """The request body is larger than ``server.max_body``."""
+
     code, http_status, type = "too_large", 413, "invalid_request_error"
 
 
 class UnsupportedMediaType(GatewayError):
+    """The body is not declared as JSON (or, where it may be one, a form)."""
+
     code, http_status, type = "unsupported_media_type", 415, "invalid_request_error"
 
 
 class RangeNotSatisfiable(GatewayError):
+    """The part of a file that was asked for lies beyond its end."""
+
     code, http_status, type = "range_not_satisfiable", 416, "invalid_request_error"
 
 
@@ -159,17 +161,32 @@ class StartupError(Exception):
 
 
 class CloseCode(IntEnum):
-    """WebSocket close codes. 4000-4399: come back. 4400-4499: do not."""
+    """WebSocket close codes: what each means, and what a client does. 4000-4399: come back. 4400-4499: do not.
+
+    README's table is made of these lines.
+    """
 
     NORMAL = 1000
+    """The client has ended it. Nothing."""
     GOING_AWAY = 1001
+    """A browser's page or a server in between goes away. Reconnect with the cursor."""
     BAD_MESSAGE = 1008
+    """A message was none of the protocol's; the reason says which part. Stop: it would happen again."""
     TOO_BIG = 1009
+    """A message had more than 64 KiB. Stop."""
     RESTARTING = 1012
+    """The gateway restarts. Reconnect after a random second or two, with the cursor."""
     LIMIT_REACHED = 1013
+    """Reserved; today a connection too many is answered with HTTP 503 instead of a handshake. Back off."""
     TOO_SLOW = 4000
+    """The client reads too slowly. Reconnect with the cursor."""
     EXPIRED = 4001
+    """Reserved; today a session that ended by itself is closed with 4403. Sign in again, reconnect with the cursor."""
     RESYNC = 4002
+    """What the connection follows has to be decided anew. Reconnect without a cursor."""
     TOO_MANY_MESSAGES = 4003
+    """More than thirty messages in a second. Back off."""
     NOT_AUTHENTICATED = 4401
+    """No credential within ten seconds, or one that is not good. Stop and sign in."""
     FORBIDDEN = 4403
+    """The credential was revoked or has ended while the connection was open. Stop and sign in."""

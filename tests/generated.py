@@ -1,40 +1,203 @@
-"""Files, and parts of files, that are written from code: ``python -m tests.generated FILE...`` rewrites them."""
+"""Files, and parts of files, that are written from code: ``make docs`` rewrites them, tests/test_readme.py compares.
+
+``python -m tests.generated`` rewrites all, ``python -m tests.generated FILE...`` some. A part stands between
+``<!-- NAME -->`` and ``<!-- /NAME -->``.
+"""
 
 from __future__ import annotations
 
+import argparse
+import ast
+import inspect
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+from pydantic import BaseModel, SecretStr
+
+from sora_gateway import cli, errors
 from sora_gateway.config_example import render
-from sora_gateway.core.job import mermaid
+from sora_gateway.core.job import ENDED, TRANSITIONS, State
+from sora_gateway.errors import CloseCode, GatewayError
+from sora_gateway.settings import Settings, Upstream
 from sora_gateway.store.migrate import schema_script
+from sora_gateway.upstream.simulator.faults import FAULTS, Value
 
 ROOT = Path(__file__).parent.parent
-_DIAGRAM = re.compile(r"(<!-- states -->\n```mermaid\n).*?(\n```\n<!-- /states -->)", re.DOTALL)
 
 
-def readme(text: str) -> str:
-    """README with the state diagram drawn from the table. Raises ValueError when it has no place for it."""
-    made, count = _DIAGRAM.subn(lambda match: match[1] + mermaid() + match[2], text)
-    if count != 1:
-        raise ValueError("README has no mermaid block between <!-- states --> and <!-- /states -->")
-    return made
+def main(names: list[str]) -> None:
+    for name in names or GENERATED:
+        path = ROOT / name
+        path.write_text(GENERATED[name](path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def filled(text: str, **parts: str) -> str:
+    """*text* with each part between its marks. Raises ValueError when it has no place, or two, for one."""
+    for name, part in parts.items():
+        marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        text, count = marks.subn(lambda match, part=part: f"{match[1]}{part}\n{match[2]}", text)  # type: ignore[misc]
+        if count != 1:
+            raise ValueError(f"there are {count} places between <!-- {name} --> and <!-- /{name} -->")
+    return text
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table; a pipe inside a cell would end it."""
+    lines = [list(head), ["---"] * len(list(head)), *map(list, rows)]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+# --- the job machine ---------------------------------------------------------------------------------
+
+
+def state_diagram() -> str:
+    """The table of transitions as a Mermaid diagram; events that keep the state are left out."""
+    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> queued"]
+    for state, row in TRANSITIONS.items():
+        targets: dict[State, list[str]] = {}
+        for event, target in row.items():
+            if target is not state:
+                targets.setdefault(target, []).append(event.__name__)
+        lines += [f"    {state} --> {target}: {', '.join(names)}" for target, names in targets.items()]
+    lines += [f"    {state} --> [*]" for state in State if state in ENDED]
+    return "\n".join([*lines, "```"])
+
+
+# --- what people and programs are told ---------------------------------------------------------------
+
+
+def catalogue() -> list[type[GatewayError]]:
+    """Every error of ``errors.py``, in its order."""
+    return [
+        kind
+        for kind in vars(errors).values()
+        if inspect.isclass(kind) and issubclass(kind, GatewayError) and kind is not GatewayError
+    ]
+
+
+def error_table() -> str:
+    rows = [("`internal_error`", "500", "A bug of ours; the request id finds it in the log.")]
+    rows += [
+        (f"`{kind.code}`", str(kind.http_status), inspect.cleandoc(kind.__doc__ or "").splitlines()[0])
+        for kind in catalogue()
+    ]
+    rows.sort(key=lambda row: row[1])
+    return table(("code", "HTTP", "meaning"), ((a, b, c.replace("``", "`")) for a, b, c in rows))
+
+
+def close_table() -> str:
+    def sentences(code: CloseCode) -> tuple[str, str]:
+        meaning, _, client = comments_of(CloseCode)[code.name].partition(". ")
+        return f"{meaning}.", client
+
+    return table(("code", "meaning", "client"), ((str(code.value), *sentences(code)) for code in CloseCode))
+
+
+def comments_of(kind: type) -> dict[str, str]:
+    """The strings below the members of *kind*, by member."""
+    (made,) = ast.parse(inspect.getsource(kind)).body
+    assert isinstance(made, ast.ClassDef)
+    found = {}
+    for member, comment in zip(made.body, made.body[1:], strict=False):
+        if (
+            isinstance(member, ast.Assign)
+            and isinstance(member.targets[0], ast.Name)
+            and isinstance(comment, ast.Expr)
+            and isinstance(comment.value, ast.Constant)
+        ):
+            found[member.targets[0].id] = str(comment.value.value)
+    return found
+
+
+# --- commands and settings ---------------------------------------------------------------------------
+
+
+def commands(
+    parser: argparse.ArgumentParser | None = None, name: str = "", summary: str = ""
+) -> Iterator[tuple[str, argparse.ArgumentParser, str]]:
+    """Every command and group of commands: its words, its parser and its line of help."""
+    parser = parser or cli._parser()
+    if name:
+        yield name, parser, summary
+    for group in parser._actions:
+        if isinstance(group, argparse._SubParsersAction):
+            helps = {choice.dest: choice.help or "" for choice in group._choices_actions}
+            for word, below in group.choices.items():
+                yield from commands(below, f"{name} {word}".strip(), helps.get(word, ""))
+
+
+def command_table() -> str:
+    def words(name: str, parser: argparse.ArgumentParser) -> str:
+        places = [
+            action.metavar or "|".join(action.choices or [action.dest])
+            for action in parser._actions
+            if not action.option_strings and action.nargs not in (argparse.REMAINDER, argparse.PARSER)
+        ]
+        return f"`{' '.join([name, *map(str, places)])}`"
+
+    rows = ((words(name, parser), summary) for name, parser, summary in commands())
+    return table(("command", "what it does"), rows)
+
+
+def settings() -> Iterator[tuple[str, Any, str]]:
+    """Every setting: its key, its default, and what it is for; an upstream's under the name ``lab``."""
+    for name, field in Settings.model_fields.items():
+        if name == "upstreams":
+            yield from _section("upstreams.lab", Upstream)
+        elif isinstance(field.default, BaseModel):
+            yield from _section(name, type(field.default))
+        else:
+            yield name, field.default, field.description or ""
+
+
+def _section(prefix: str, model: type[BaseModel]) -> Iterator[tuple[str, Any, str]]:
+    for key, field in model.model_fields.items():
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        yield f"{prefix}.{key}", default, field.description or ""
+
+
+def settings_table() -> str:
+    def shown(value: Any) -> str:
+        if value is None:
+            return "(required)"
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
+        if isinstance(value, bool):
+            return f"`{str(value).lower()}`"
+        if isinstance(value, str | Path):
+            return f'`"{value}"`'
+        return f"`{list(value) if isinstance(value, tuple) else value}`"
+
+    rows = ((f"`{key}`", shown(default), text) for key, default, text in settings())
+    return table(("key", "default", "what it is for"), rows)
+
+
+def fault_table() -> str:
+    def spelt(name: str, value: Value) -> str:
+        example = {
+            Value.NONE: "",
+            Value.OPTIONAL: " or `=2`",
+            Value.NUMBER: "",
+            Value.WORD: " or `=word`",
+        }[value]
+        return f"`[[fault:{name}{'=2' if value is Value.NUMBER else ''}]]`{example}"
+
+    rows = ((spelt(name, fault.value), fault.effect) for name, fault in FAULTS.items())
+    return table(("in the prompt", "what happens"), rows)
 
 
 GENERATED: dict[str, Callable[[str], str]] = {
     "config.example.toml": lambda _: render(),
     "migrations/schema.sql": lambda _: schema_script(ROOT / "migrations"),
-    "README.md": readme,
+    "README.md": lambda text: filled(
+        text, states=state_diagram(), closes=close_table(), errors=error_table(), commands=command_table()
+    ),
+    "docs/configuration.md": lambda text: filled(text, settings=settings_table(), faults=fault_table()),
 }
 """File -> its right text, from the text that it has."""
-
-
-def main(names: list[str]) -> None:
-    for name in names:
-        path = ROOT / name
-        path.write_text(GENERATED[name](path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

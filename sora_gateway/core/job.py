@@ -38,7 +38,6 @@ class State(StrEnum):
 
 
 ENDED = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
-UNFINISHED = frozenset(State) - ENDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,16 +392,3 @@ def _observed(job: Job, progress: float | None, estimated: bool, upstream_status
     if bounded < job.progress and not (job.progress_estimated and not estimated):
         return job
     return replace(job, progress=max(job.progress, bounded), progress_estimated=estimated)
-
-
-def mermaid() -> str:
-    """The table as a Mermaid state diagram, for README; events that keep the state are left out."""
-    lines = ["stateDiagram-v2", "    [*] --> queued"]
-    for state, row in TRANSITIONS.items():
-        targets: dict[State, list[str]] = {}
-        for event, target in row.items():
-            if target is not state:
-                targets.setdefault(target, []).append(event.__name__)
-        lines += [f"    {state} --> {target}: {', '.join(names)}" for target, names in targets.items()]
-    lines += [f"    {state} --> [*]" for state in State if state in ENDED]
-    return "\n".join(lines)

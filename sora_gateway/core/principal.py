@@ -28,7 +28,3 @@ class Principal:
     @property
     def sees_all(self) -> bool:
         return self.role == "admin"
-
-    @property
-    def may_create(self) -> bool:
-        return self.role != "viewer"

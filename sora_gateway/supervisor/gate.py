@@ -36,10 +36,6 @@ class Gate:
     def paused(self) -> bool:
         return bool(self.reason) and self._clock.monotonic() < self._paused_until
 
-    @property
-    def in_flight(self) -> int:
-        return len(self._inside)
-
     def ask(self, job_id: JobId) -> asyncio.Future[None]:
         """A future that is done when *job_id* has a place and may send its create; cancel it to step back."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

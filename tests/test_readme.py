@@ -1,0 +1,71 @@
+"""What README and the documentation say of the code is what the code says."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sora_gateway.errors import CloseCode
+from tests.generated import GENERATED, ROOT, catalogue, close_table, comments_of, error_table
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_what_is_generated_is_up_to_date(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert text == GENERATED[name](text), "run `make docs`"
+
+
+def test_a_part_without_its_place_is_noticed() -> None:
+    with pytest.raises(ValueError, match="states"):
+        GENERATED["README.md"]("# sora-gateway")
+
+
+def test_the_table_of_close_codes_is_the_enumeration() -> None:
+    assert close_table() in README
+    written = re.findall(r"^\| (\d{4}) \|", README, re.MULTILINE)
+    assert written == [str(code.value) for code in CloseCode]
+    assert set(comments_of(CloseCode)) == {code.name for code in CloseCode}
+
+
+def test_the_range_of_a_close_code_says_whether_to_come_back() -> None:
+    come_back = ("Reconnect", "reconnect", "Back off")
+    for code in CloseCode:
+        comment = comments_of(CloseCode)[code.name]
+        if code >= 4400:
+            assert "Stop" in comment
+        elif code >= 4000:
+            assert any(word in comment for word in come_back)
+
+
+def test_the_table_of_errors_is_the_catalogue() -> None:
+    assert error_table() in README
+    codes = [kind.code for kind in catalogue()]
+    assert len(codes) == len(set(codes)), "two errors have one code"
+    assert all(kind.__doc__ for kind in catalogue())
+
+
+def test_each_promise_names_a_test_that_exists() -> None:
+    named = re.findall(r"`(tests/test_\w+\.py)::(test_\w+)`", README)
+    assert len(named) == 8
+    for file, test in named:
+        assert re.search(
+            rf"^\s*(async )?def {test}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE
+        ), test
+
+
+def test_the_snippets_reason_for_not_being_run_holds() -> None:
+    """README points to the test that sends what the SDK sends."""
+    assert "async def test_an_openai_client_needs_only_another_base_url" in (
+        ROOT / "tests/test_story.py"
+    ).read_text(encoding="utf-8")
+
+
+def test_the_changelog_knows_this_version_or_has_something_unreleased() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    version = tomllib.loads(Path(ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert "## [Unreleased]" in changelog or f"## [{version}]" in changelog
