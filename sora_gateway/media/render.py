@@ -101,8 +101,8 @@ class Scene:
             disc.paste_on(picture, turn)
         margin = min(width, height) // 14
         bar = max(2, height // 120)
-        lift = height - margin - bar * 4
-        picture.paste(self._caption, (margin - bar, lift - self._caption.height), self._caption)
+        # In the middle, because players lay their controls over the lower edge.
+        picture.paste(self._caption, (margin - bar, (height - self._caption.height) // 2), self._caption)
         picture.paste(self._mark, (width - margin - self._mark.width, margin), self._mark)
         canvas = ImageDraw.Draw(picture)
         end = margin + (width - 2 * margin) * moment
