@@ -204,6 +204,28 @@ async def test_a_file_that_had_arrived_when_we_died_is_not_fetched_again(
     assert len(shelf.asked) == 1
 
 
+async def test_a_file_that_was_in_its_place_when_we_died_is_taken_as_it_is(
+    files: MediaFiles, downloader: Downloader
+) -> None:
+    """By now the upstream may not have it any more."""
+    body = sample_mp4()
+    first = await downloader.fetch(Shelf(body), EXTERNAL, None, JOB)
+    files.part_path(JOB, "video").write_bytes(b"the note and the part may be there still")
+    shelf = Shelf(trouble=ContentTrouble(Kind.EXPIRED, "gone"))
+    assert await Downloader(files, None, SystemClock()).fetch(shelf, EXTERNAL, None, JOB) == first
+    assert shelf.asked == []
+    assert part_of(files) is None
+
+
+async def test_a_file_that_is_in_its_place_and_not_whole_is_fetched_anew(
+    files: MediaFiles, downloader: Downloader
+) -> None:
+    body = sample_mp4()
+    stored = await downloader.fetch(Shelf(body), EXTERNAL, None, JOB)
+    files.resolve(stored.path).write_bytes(body[:-20])
+    assert await fetch(downloader, Shelf(body)) == body
+
+
 async def test_an_upstream_that_ignores_the_range_is_read_from_the_start(downloader: Downloader) -> None:
     shelf = Shelf(sample_mp4(), ranges=False, breaks_after=[2500])
     assert await trouble_of(downloader, shelf) is T.INTERRUPTED

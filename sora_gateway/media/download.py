@@ -11,6 +11,7 @@ import errno
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sora_gateway.clock import Clock
@@ -120,6 +121,9 @@ class Downloader:
     ) -> StoredFile:
         """Tries once to bring a file to its place, going on where the last try ended. Cancelling keeps the part.
 
+        A whole file that is in its place already is taken as it is: an earlier process died between placing it
+        and saying so, and the upstream may not have it any more.
+
         Raises:
             DownloadFailed: not this time, or not at all.
         """
@@ -176,9 +180,12 @@ class Downloader:
     async def _fetch(self, order: _Order) -> StoredFile:
         async with self._transfers:
             try:
-                part = PartFile(
-                    await finish_in_thread(self._files.part_path, order.job_id, order.variant.value)
-                )
+                path = await finish_in_thread(self._files.part_path, order.job_id, order.variant.value)
+                placed = await self._placed(order)
+                if placed is not None:
+                    await finish_in_thread(discard, path)
+                    return placed
+                part = PartFile(path)
                 try:
                     return await self._try(order, part)
                 finally:
@@ -186,12 +193,23 @@ class Downloader:
             except OSError as error:
                 raise _storage(error) from error
 
+    async def _placed(self, order: _Order) -> StoredFile | None:
+        path = await finish_in_thread(self._files.placed, order.job_id, order.variant.value)
+        if path is None:
+            return None
+        try:
+            media_type = await self._verify(order, path)
+        except DownloadFailed as failure:
+            log.warning("%s: the %s in its place is fetched anew: %s", order.job_id, order.variant, failure)
+            return None
+        return await self._files.keep(path, order.variant.value, media_type)
+
     async def _try(self, order: _Order, part: PartFile) -> StoredFile:
         await finish_in_thread(part.open)
         try:
             if part.resumable == 0 or part.length != part.origin.total:
                 await self._transfer(order, part)
-            media_type = await self._verify(order, part)
+            media_type = await self._verify(order, part.path)
         except DownloadFailed as failure:
             if failure.kind in _USELESS:
                 await finish_in_thread(part.drop)
@@ -265,9 +283,9 @@ class Downloader:
             raise
         await finish_in_thread(part.append, buffer)
 
-    async def _verify(self, order: _Order, part: PartFile) -> str:
-        """The media type of the complete *part*."""
-        head = await finish_in_thread(part.head, _EXCERPT)
+    async def _verify(self, order: _Order, path: Path) -> str:
+        """The media type of the complete file at *path*."""
+        head = await finish_in_thread(_head, path)
         media_type = sniff(head)
         wanted = VIDEO_TYPES if order.variant is Variant.VIDEO else IMAGE_TYPES
         if media_type not in wanted:
@@ -275,19 +293,19 @@ class Downloader:
         inspect = {"video/mp4": inspect_mp4, "video/webm": inspect_webm}.get(media_type)
         if inspect is not None:
             try:
-                await finish_in_thread(inspect, part.path)
+                await finish_in_thread(inspect, path)
             except BrokenFile as broken:
                 cut = isinstance(broken, CutFile)
                 kind = DownloadTrouble.TRUNCATED if cut else DownloadTrouble.BROKEN
                 raise DownloadFailed(kind, f"The video is not whole: {broken}.") from broken
-            await self._count_packets(order.job_id, part)
+            await self._count_packets(order.job_id, path)
         return media_type
 
-    async def _count_packets(self, job_id: JobId, part: PartFile) -> None:
+    async def _count_packets(self, job_id: JobId, path: Path) -> None:
         if self._run_child is None:
             return
         try:
-            seen = await self._run_child("probe", {"path": str(part.path)}, self._limits.child_timeout)
+            seen = await self._run_child("probe", {"path": str(path)}, self._limits.child_timeout)
         except ChildFailed as failure:
             # A paid file is not thrown away because our own helper ran out of time or memory.
             log.warning("%s: its packets could not be counted: %s", job_id, failure)
@@ -295,6 +313,11 @@ class Downloader:
         if not seen["whole"]:
             missing = f"{seen['packets']} of {seen['declared_packets']} frames are there"
             raise DownloadFailed(DownloadTrouble.TRUNCATED, f"The video is not whole: {missing}.")
+
+
+def _head(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(_EXCERPT)
 
 
 def _is_another_file(content: Content, part: PartFile) -> bool:

@@ -66,6 +66,24 @@ class MediaFiles:
         """
         return await finish_in_thread(self._place, part, job_id, variant, media_type, sha256)
 
+    def placed(self, job_id: str, variant: str) -> Path | None:
+        """The file that an earlier process placed for a job and died before it could say so; None if it did not.
+
+        Raises:
+            OSError: nobody knows.
+        """
+        directory = self.part_path(job_id, variant).parent
+        found = [directory / f"{variant}{suffix}" for suffix in SUFFIXES.values()]
+        return next((path for path in found if path.is_file() and not path.is_symlink()), None)
+
+    async def keep(self, path: Path, variant: str, media_type: str) -> StoredFile:
+        """The stored file that :meth:`placed` found, its name as durable as :meth:`place` would have made it.
+
+        Raises:
+            OSError: it cannot be read, or the disk is failing.
+        """
+        return await finish_in_thread(self._keep, path, variant, media_type)
+
     def resolve(self, stored: str) -> Path:
         """The absolute path of a stored file from its :attr:`StoredFile.path`.
 
@@ -120,10 +138,20 @@ class MediaFiles:
             size = os.fstat(file.fileno()).st_size
             os.fsync(file.fileno())
         part.rename(target)
-        # The new name, and the directories that may be as new, outlive a power cut only when they are synced too.
-        for directory in (target.parent, target.parent.parent, self._root):
-            _sync_directory(directory)
+        self._sync_name(target)
         return StoredFile(variant, target.relative_to(self._root).as_posix(), media_type, size, sha256)
+
+    def _keep(self, path: Path, variant: str, media_type: str) -> StoredFile:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            size = os.fstat(file.fileno()).st_size
+        self._sync_name(path)
+        return StoredFile(variant, path.relative_to(self._root).as_posix(), media_type, size, sha256)
+
+    def _sync_name(self, path: Path) -> None:
+        """A new name, and the directories that may be as new, outlive a power cut only when they are synced too."""
+        for directory in (path.parent, path.parent.parent, self._root):
+            _sync_directory(directory)
 
     def _sweep(self, known: AbstractSet[str]) -> list[str]:
         orphans = [
