@@ -34,11 +34,14 @@ MIN_SIDE = 64
 def complaint(offer: Offer, seconds: int, size: str) -> tuple[str, str] | None:
     """What is wrong with the wish, as (parameter, sentence); None when *offer* can make it."""
     if offer.seconds and seconds not in offer.seconds:
-        return "seconds", f"This model makes videos of {_either(offer.seconds)} seconds, not {seconds}."
+        return (
+            "seconds",
+            f"This model makes videos of {_either(offer.seconds)} seconds, not {_shown(seconds)}.",
+        )
     if not 1 <= seconds <= MAX_SECONDS:
-        return "seconds", f"A video lasts 1 to {MAX_SECONDS} seconds, not {seconds}."
+        return "seconds", f"A video lasts 1 to {MAX_SECONDS} seconds, not {_shown(seconds)}."
     if offer.sizes and size not in offer.sizes:
-        return "size", f"This model makes videos of {_either(offer.sizes)}, not {size}."
+        return "size", f"This model makes videos of {_either(offer.sizes)}, not {_shown(size)}."
     width, _, height = size.partition("x")
     if not (_is_side(width) and _is_side(height)):
         return (
@@ -50,6 +53,12 @@ def complaint(offer: Offer, seconds: int, size: str) -> tuple[str, str] | None:
 
 def _is_side(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 4 and MIN_SIDE <= int(text) <= MAX_SIDE
+
+
+def _shown(value: object) -> str:
+    """What somebody sent, short enough to be said back."""
+    text = str(value)
+    return text if len(text) <= 20 else f"{text[:20]}…"
 
 
 def _either(values: Sequence[object]) -> str:

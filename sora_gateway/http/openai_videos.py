@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from sora_gateway.core.views import OpenAIView, Video, video_view
@@ -41,7 +42,8 @@ class CreateVideo(OpenAIView):
             return value
         if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 4:
             return int(value)
-        raise ValueError('seconds must be a whole number, for example "4"')
+        # Pydantic's own kind, so that it is told in the words of every whole number.
+        raise PydanticCustomError("int_type", "not a whole number")
 
 
 class ListVideos(OpenAIView):

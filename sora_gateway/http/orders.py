@@ -35,6 +35,8 @@ def order_for(
         raise InvalidRequest(
             f"The prompt has {len(prompt)} characters; at most {limit} are taken.", param="prompt"
         )
+    if "\0" in prompt:
+        raise InvalidRequest("The prompt has a NUL character, which cannot be sent.", param="prompt")
     offer = choose(services.offers, model) if 0 < len(model) <= MAX_MODEL else None
     if offer is None:
         known = sorted({name for each in services.offers for name in each.models})

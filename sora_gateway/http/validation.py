@@ -11,6 +11,24 @@ from sora_gateway.errors import InvalidRequest
 
 Model = TypeVar("Model", bound=BaseModel)
 
+MAX_NAME = 100
+"""Characters of a field's name that are said back."""
+
+_RULES = {
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+}
+"""What pydantic's kinds of errors mean to people who do not know it."""
+
 
 def parse(model: type[Model], values: Any) -> Model:
     """Raises InvalidRequest, with ``param`` naming the first wrong field (``items.0.size``)."""
@@ -27,13 +45,13 @@ def parse_query(model: type[Model], query: QueryParams) -> Model:
     if len(values) != len(items):
         names = [name for name, _ in items]
         twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidRequest(f"The parameter {twice!r} is given twice.", param=twice)
+        raise InvalidRequest(f"The parameter {shortened(twice)!r} is given twice.", param=shortened(twice))
     return parse(model, values)
 
 
 def _invalid(error: ValidationError) -> InvalidRequest:
     problem = error.errors(include_url=False, include_input=False)[0]
-    param = ".".join(str(part) for part in problem["loc"])
+    param = shortened(".".join(str(part) for part in problem["loc"]))
     kind = problem["type"]
     if not param:
         return InvalidRequest("The body must be a JSON object.")
@@ -41,9 +59,17 @@ def _invalid(error: ValidationError) -> InvalidRequest:
         return InvalidRequest(f"The field {param!r} is missing.", param=param)
     if kind == "extra_forbidden":
         return InvalidRequest(f"There is no field {param!r} here.", param=param)
+    if kind in _RULES:
+        rule = _RULES[kind].format_map(problem.get("ctx", {}))
+        return InvalidRequest(f"The field {param!r} {rule}.", param=param)
     # A validator of ours raises ValueError with a sentence; pydantic puts words before it.
     reason = str(problem["ctx"]["error"]) if kind == "value_error" else problem["msg"]
     return InvalidRequest(f"The field {param!r} is not valid: {_clause(reason)}.", param=param)
+
+
+def shortened(name: str) -> str:
+    """A name that somebody sent, short enough to be said back."""
+    return name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
 
 
 def _clause(sentence: str) -> str:

@@ -1,0 +1,384 @@
+"""Bad input gets one clear sentence and costs nothing: no job, no credits, nothing sent to any upstream."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.described import as_described
+from tests.lab import Lab, at_the_lab
+from tests.running import Person
+
+OWN, OPENAI = "/api/video/tasks", "/v1/videos"
+LIMITS = {"sizes": ["1280x720", "720x1280"], "seconds": [4, 8, 12]}
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+BIG = 10**400
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A body that is refused: fields beside a good prompt, or the whole of it as text or bytes."""
+
+    body: dict[str, Any] | str | bytes
+    message: str
+    param: str | None = None
+    code: str = "invalid_request"
+    status: int = 400
+    content_type: str = JSON
+
+    @property
+    def content(self) -> bytes:
+        if isinstance(self.body, dict):
+            return json.dumps({"prompt": "a boat"} | self.body).encode()
+        return self.body.encode() if isinstance(self.body, str) else self.body
+
+
+TEXT = "The field {!r} must be text."
+WHOLE = "The field 'seconds' must be a whole number."
+MODELS = "No upstream offers the model {}. Choose one of: sora-2."
+SECONDS = "This model makes videos of 4, 8 or 12 seconds, not {}."
+SIZES = "This model makes videos of 1280x720 or 720x1280, not {}."
+NOT_JSON = "The body is not valid JSON."
+UNICODE = "The body has text that is not valid Unicode."
+SEND_JSON = "Send the body as JSON, with Content-Type: application/json."
+
+EVERYWHERE: dict[str, Bad] = {
+    # The prompt.
+    "an empty prompt": Bad({"prompt": ""}, "The prompt is empty; say what the video should show.", "prompt"),
+    "a blank prompt": Bad(
+        {"prompt": " \n\t\u3000\u00a0"}, "The prompt is empty; say what the video should show.", "prompt"
+    ),
+    "a prompt that is too long": Bad(
+        {"prompt": "x" * 32_001}, "The prompt has 32001 characters; at most 32000 are taken.", "prompt"
+    ),
+    "no prompt": Bad("{}", "The field 'prompt' is missing.", "prompt"),
+    "NUL in the prompt": Bad(
+        {"prompt": "a\0b"}, "The prompt has a NUL character, which cannot be sent.", "prompt"
+    ),
+    "a prompt of null": Bad({"prompt": None}, TEXT.format("prompt"), "prompt"),
+    "a prompt of 7": Bad({"prompt": 7}, TEXT.format("prompt"), "prompt"),
+    "a prompt of true": Bad({"prompt": True}, TEXT.format("prompt"), "prompt"),
+    "a list of prompts": Bad({"prompt": ["a boat"]}, TEXT.format("prompt"), "prompt"),
+    "an object as prompt": Bad({"prompt": {"text": "a boat"}}, TEXT.format("prompt"), "prompt"),
+    # The model.
+    "an unknown model": Bad({"model": "sora-9"}, MODELS.format("'sora-9'"), "model", "model_not_found"),
+    "an empty model": Bad({"model": ""}, MODELS.format("''"), "model", "model_not_found"),
+    "a very long model": Bad(
+        {"model": "m" * 100_000}, MODELS.format(repr("m" * 128)), "model", "model_not_found"
+    ),
+    "the upstream's own name of it": Bad(
+        {"model": "wan-2.2"}, MODELS.format("'wan-2.2'"), "model", "model_not_found"
+    ),
+    "a model of null": Bad({"model": None}, TEXT.format("model"), "model"),
+    "a model of 2": Bad({"model": 2}, TEXT.format("model"), "model"),
+    # The seconds.
+    "5 seconds": Bad({"seconds": 5}, SECONDS.format(5), "seconds"),
+    "0 seconds": Bad({"seconds": 0}, SECONDS.format(0), "seconds"),
+    "-4 seconds": Bad({"seconds": -4}, SECONDS.format(-4), "seconds"),
+    "very many seconds": Bad({"seconds": BIG}, SECONDS.format("10000000000000000000…"), "seconds"),
+    "6.5 seconds": Bad({"seconds": 6.5}, WHOLE, "seconds"),
+    "4.0 seconds": Bad({"seconds": 4.0}, WHOLE, "seconds"),
+    "4e0 seconds": Bad('{"prompt": "a boat", "seconds": 4e0}', WHOLE, "seconds"),
+    "true seconds": Bad({"seconds": True}, WHOLE, "seconds"),
+    "null seconds": Bad({"seconds": None}, WHOLE, "seconds"),
+    "a list of seconds": Bad({"seconds": [4]}, WHOLE, "seconds"),
+    "seconds in words": Bad({"seconds": "four"}, WHOLE, "seconds"),
+    "6.5 seconds as text": Bad({"seconds": "6.5"}, WHOLE, "seconds"),
+    "seconds with a sign": Bad({"seconds": "+4"}, WHOLE, "seconds"),
+    "seconds in other digits": Bad({"seconds": "٤"}, WHOLE, "seconds"),
+    # The size.
+    "another size": Bad({"size": "1920x1080"}, SIZES.format("1920x1080"), "size"),
+    "an orientation as size": Bad({"size": "portrait"}, SIZES.format("portrait"), "size"),
+    "an empty size": Bad({"size": ""}, SIZES.format(""), "size"),
+    "a very long size": Bad({"size": "9" * 100_000}, SIZES.format("9" * 20 + "…"), "size"),
+    "a size of null": Bad({"size": None}, TEXT.format("size"), "size"),
+    "a size of 720": Bad({"size": 720}, TEXT.format("size"), "size"),
+    # Fields.
+    "an unknown field": Bad({"credits": 0}, "There is no field 'credits' here.", "credits"),
+    "a field in another spelling": Bad({"Prompt": "a"}, "There is no field 'Prompt' here.", "Prompt"),
+    "a field with a very long name": Bad(
+        {"x" * 100_000: 1}, f"There is no field '{'x' * 100}…' here.", "x" * 100 + "…"
+    ),
+    "a field twice": Bad(
+        '{"prompt": "a", "prompt": "b"}', "The field 'prompt' is given twice.", "prompt"
+    ),
+    "half a character as a name, twice": Bad('{"\\ud800": 1, "\\ud800": 2}', UNICODE),
+    # The body.
+    "a list": Bad('["a boat"]', "The body must be a JSON object."),
+    "a text": Bad('"a boat"', "The body must be a JSON object."),
+    "null": Bad("null", "The body must be a JSON object."),
+    "nothing at all": Bad("", NOT_JSON),
+    "not JSON": Bad("prompt=a boat", NOT_JSON),
+    "JSON and more": Bad('{"prompt": "a boat"} {}', NOT_JSON),
+    "JSON with a byte order mark": Bad(b'\xef\xbb\xbf{"prompt": "a boat"}', NOT_JSON),
+    "not UTF-8": Bad(b'{"prompt": "b\xe9b\xe9"}', NOT_JSON),
+    "UTF-16": Bad('{"prompt": "a boat"}'.encode("utf-16"), NOT_JSON),
+    "half a character": Bad('{"prompt": "\\ud83d"}', UNICODE),
+    "NaN": Bad('{"prompt": "a boat", "seconds": NaN}', "NaN is not a JSON value."),
+    "infinity": Bad('{"prompt": "a boat", "seconds": Infinity}', "Infinity is not a JSON value."),
+    "an endless number": Bad('{"prompt": "a boat", "seconds": 1e999}', "The body has a number that is too large."),
+    "5,000 digits": Bad('{"prompt": "a boat", "seconds": ' + "9" * 5000 + "}", NOT_JSON),
+    "deep nesting": Bad(
+        '{"prompt": ' + "[" * 40 + "]" * 40 + "}", "The body is nested deeper than 32 levels."
+    ),
+    "very deep nesting": Bad("[" * 200_000, NOT_JSON),
+    "plain text": Bad("{}", SEND_JSON, None, "unsupported_media_type", 415, "text/plain"),
+    "no content type": Bad("{}", SEND_JSON, None, "unsupported_media_type", 415, ""),
+    "a body that is too large": Bad(
+        {"prompt": "x" * (1 << 20)}, "The request body is larger than 1048576 bytes.", None, "too_large", 413
+    ),
+}  # fmt: skip
+
+ONLY_OWN: dict[str, Bad] = {
+    "seconds as text": Bad({"seconds": "4"}, WHOLE, "seconds"),
+    "a form": Bad("prompt=a", SEND_JSON, None, "unsupported_media_type", 415, FORM),
+}
+
+
+def multipart(content: bytes, charset: str = "", disposition: str = 'form-data; name="prompt"') -> Bad:
+    body = b"--b\r\nContent-Disposition: " + disposition.encode() + b"\r\n\r\n" + content + b"\r\n--b--\r\n"
+    return Bad(body, "", content_type=f"multipart/form-data; boundary=b{charset}")
+
+
+def refused(form: Bad, message: str, param: str | None = None) -> Bad:
+    return Bad(form.body, message, param, content_type=form.content_type)
+
+
+NOT_UTF8 = "The form has text that is not UTF-8."
+ONLY_OPENAI: dict[str, Bad] = {
+    "a form without a prompt": Bad(
+        "model=sora-2", "The field 'prompt' is missing.", "prompt", content_type=FORM
+    ),
+    "a form with a field twice": Bad(
+        "prompt=a&prompt=b", "The field 'prompt' is given twice.", "prompt", content_type=FORM
+    ),
+    "a form that is not UTF-8": Bad("prompt=b%E9b%E9", NOT_UTF8, content_type=FORM),
+    "a form of raw bytes that are not UTF-8": Bad(b"prompt=b\xe9b\xe9", NOT_UTF8, content_type=FORM),
+    "NUL in a form": Bad(
+        "prompt=a%00b", "The prompt has a NUL character, which cannot be sent.", "prompt", content_type=FORM
+    ),
+    "a form of 100 fields": Bad(
+        "&".join(f"f{n}=x" for n in range(100)), "The form has more than 64 fields.", content_type=FORM
+    ),
+    "multipart without a boundary": Bad(
+        "--b", "The Content-Type of the form has no boundary.", content_type="multipart/form-data"
+    ),
+    "multipart that is none": Bad(
+        "hello", "The form cannot be read: Invalid multipart data.", content_type="multipart/form-data; boundary=b"
+    ),
+    "multipart that is cut short": Bad(
+        b'--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\na bo', "The form ends too early.",
+        content_type="multipart/form-data; boundary=b",
+    ),
+    "multipart that is not UTF-8": refused(multipart(b"b\xe9b\xe9"), NOT_UTF8),
+    "multipart in an encoding that decodes nothing": refused(multipart(b"b\xe9", "; charset=undefined"), NOT_UTF8),
+    "multipart in an encoding of host names": refused(multipart(b"b\xe9", "; charset=idna"), NOT_UTF8),
+    "a file as prompt": refused(
+        multipart(b"a boat", disposition='form-data; name="prompt"; filename="p.txt"'),
+        "The field 'prompt' must not be a file here.", "prompt",
+    ),
+}  # fmt: skip
+
+
+async def books(ann: Person) -> tuple[set[str], int, int]:
+    """What would have changed if anything had been taken."""
+    user = await ann.gateway.store.user_by_email("ann@example.org")
+    return await ann.gateway.store.kept_jobs(), user.available, user.held
+
+
+@pytest.mark.parametrize(
+    ("path", "cases"),
+    [(OWN, EVERYWHERE | ONLY_OWN), (OPENAI, EVERYWHERE | ONLY_OPENAI)],
+    ids=["the own API", "OpenAI's API"],
+)
+async def test_what_cannot_be_meant_is_refused_by_name_and_costs_nothing(
+    path: str, cases: dict[str, Bad], tmp_path: Path
+) -> None:
+    lab, wrong = Lab(), {}
+    async with at_the_lab(tmp_path, lab, upstream=LIMITS) as ann:
+        for case, bad in cases.items():
+            response = await ann.http.post(
+                path, content=bad.content, headers={"content-type": bad.content_type}
+            )
+            expected = {"code": bad.code, "param": bad.param, "message": bad.message}
+            error = response.json()["error"] or {}
+            seen = {name: error.get(name) for name in expected}
+            if (response.status_code, seen) != (bad.status, expected):
+                wrong[case] = (response.status_code, seen)
+            assert await books(ann) == (set(), 100, 0), case
+            assert response.headers["x-request-id"] == error.get("requestId"), case
+            assert response.headers.get("x-should-retry") == ("false" if path == OPENAI else None), case
+    assert wrong == {}
+    assert lab.orders == []
+
+
+async def in_pieces(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), 1 << 16):
+        yield data[start : start + (1 << 16)]
+
+
+@pytest.mark.parametrize("path", [OWN, OPENAI])
+async def test_a_body_that_does_not_say_how_long_it_is_is_bounded_too(path: str, tmp_path: Path) -> None:
+    lab = Lab()
+    async with at_the_lab(tmp_path, lab) as ann:
+        for size in (1 << 20, 8 << 20):
+            body = in_pieces(json.dumps({"prompt": "x" * size}).encode())
+            response = await ann.http.post(path, content=body, headers={"content-type": JSON})
+            assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
+        assert await books(ann) == (set(), 100, 0)
+        assert (await ann.http.post(path, json={"prompt": "a boat"})).status_code < 300
+
+
+QUERIES: dict[str, tuple[str, str]] = {
+    f"{OWN}?limit=0": ("limit", "The field 'limit' must be at least 1."),
+    f"{OWN}?limit=101": ("limit", "The field 'limit' must be at most 100."),
+    f"{OWN}?limit=ten": ("limit", "The field 'limit' must be a whole number."),
+    f"{OWN}?limit=": ("limit", "The field 'limit' must be a whole number."),
+    f"{OWN}?limit=1.5": ("limit", "The field 'limit' must be a whole number."),
+    f"{OWN}?limit={'9' * 5000}": ("limit", "The field 'limit' must be a whole number."),
+    f"{OWN}?limit=1&limit=2": ("limit", "The parameter 'limit' is given twice."),
+    f"{OWN}?status=done": (
+        "status",
+        "The field 'status' must be 'queued', 'processing', 'completed', 'failed' or 'cancelled'.",
+    ),
+    f"{OWN}?page=2": ("page", "There is no field 'page' here."),
+    f"{OWN}?after={'x' * 513}": ("after", "The field 'after' must have at most 512 characters."),
+    f"{OPENAI}?limit=-1": ("limit", "The field 'limit' must be at least 0."),
+    f"{OPENAI}?order=random": ("order", "The field 'order' must be 'asc' or 'desc'."),
+    f"{OWN}/x/content?variant=gif": (
+        "variant", "The field 'variant' must be 'video', 'thumbnail' or 'spritesheet'.",
+    ),
+    f"{OWN}/x/content?expires=soon": ("expires", "The field 'expires' must be a whole number."),
+}  # fmt: skip
+
+
+async def test_a_bad_query_is_refused_by_name(tmp_path: Path) -> None:
+    async with at_the_lab(tmp_path, Lab()) as ann:
+        for address, (param, message) in QUERIES.items():
+            response = await ann.get(address)
+            error = response.json()["error"]
+            assert (response.status_code, error["param"], error["message"]) == (400, param, message), address
+
+
+# --- anything at all -----------------------------------------------------------------------------------
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["sora-2", "4", 4, 8, "1280x720", "a boat", "\ud800", "\0", 10**30, -0.0])
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+)
+FIELDS = st.sampled_from(["prompt", "model", "seconds", "size", "input_reference"])
+BODIES = st.dictionaries(FIELDS, SCALARS | VALUES, max_size=5) | VALUES
+TYPES = st.sampled_from(
+    [JSON, FORM, "multipart/form-data; boundary=b", "text/plain", "", "application/json; x=\xff"]
+)
+
+
+def asked(client: httpx.Client, path: str, content: bytes, content_type: str) -> httpx.Response | None:
+    """The answer to a create, which is an error that says so or a job that is what was asked for."""
+    response = client.post(path, content=content, headers={b"content-type": content_type.encode("latin-1")})
+    assert response.status_code in (200, 202, 400, 413, 415), (response.status_code, response.text)
+    if response.status_code >= 400:
+        message = response.json()["error"]["message"]
+        assert message.endswith(".")
+        assert len(message) < 400
+        return None
+    return response
+
+
+async def on_a_thread_of_its_own(ann: Person, check: Any) -> None:
+    """Runs *check*, which hypothesis calls many times, with a client that blocks."""
+    client = httpx.Client(base_url=ann.gateway.address, headers=ann.http.headers, trust_env=False)
+    with client:
+        await asyncio.to_thread(check, client)
+
+
+@pytest.mark.parametrize("path", [OWN, OPENAI])
+async def test_any_json_is_refused_or_makes_what_it_says(path: str, tmp_path: Path) -> None:
+    lab = Lab()
+
+    def check(client: httpx.Client) -> None:
+        taken = []
+
+        @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(BODIES)
+        @example({"prompt": "a boat", "seconds": 4})
+        def any_json(body: Any) -> None:
+            response = asked(client, path, json.dumps(body).encode(), JSON)
+            if response is not None:
+                made = response.json()
+                assert made["prompt"] == body["prompt"]
+                assert made["model"] == body.get("model", "sora-2")
+                assert str(made["seconds"]) == str(body.get("seconds", 4)).lstrip("0")
+                assert made["size"] == body.get("size", "720x1280")
+                taken.append(made.get("videoId") or made["id"])
+
+        any_json()
+        jobs.update(taken)
+
+    jobs: set[str] = set()
+    async with at_the_lab(tmp_path, lab, credits={"enabled": False}) as ann:
+        await on_a_thread_of_its_own(ann, check)
+        assert await ann.gateway.store.kept_jobs() == jobs
+        assert jobs
+
+
+async def test_any_bytes_of_any_kind_are_refused_or_understood(tmp_path: Path) -> None:
+    def check(client: httpx.Client) -> None:
+        pieces = st.sampled_from(
+            [b"--b\r\n", b"\r\n--b--", b'Content-Disposition: form-data; name="prompt"\r\n\r\n', b"prompt=", b"&", b"%ff"]
+        )  # fmt: skip
+        bodies = st.binary(max_size=60) | st.lists(pieces | st.binary(max_size=8), max_size=8).map(b"".join)
+
+        @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(bodies, TYPES)
+        def any_bytes(body: bytes, content_type: str) -> None:
+            asked(client, OPENAI, body, content_type)
+
+        any_bytes()
+
+    async with at_the_lab(tmp_path, Lab(), credits={"enabled": False}) as ann:
+        await on_a_thread_of_its_own(ann, check)
+
+
+async def test_any_address_and_query_get_an_answer_without_a_server_error(tmp_path: Path) -> None:
+    def check(client: httpx.Client) -> None:
+        ids = st.text(max_size=12).map(lambda text: quote(text, safe=""))
+        queries = st.dictionaries(
+            st.sampled_from(["limit", "after", "order", "status", "variant", "expires", "signature", "since", "x"]),
+            st.text(max_size=12) | st.sampled_from(["1", "video", "9" * 30, "-1"]),
+            max_size=4,
+        )  # fmt: skip
+        routes = st.sampled_from(
+            [OWN, f"{OWN}/ID", f"{OWN}/ID/content", f"{OWN}/ID/events", OPENAI, f"{OPENAI}/ID", f"{OPENAI}/ID/content"]
+        )  # fmt: skip
+
+        @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(routes, ids, queries)
+        def any_address(route: str, video_id: str, query: dict[str, str]) -> None:
+            response = client.get(route.replace("ID", video_id or "x"), params=query)
+            assert response.status_code in (200, 400, 404), response.text
+            asyncio.run(as_described(response))
+
+        any_address()
+
+    async with at_the_lab(tmp_path, Lab()) as ann:
+        await on_a_thread_of_its_own(ann, check)
