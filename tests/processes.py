@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 STARTS_WITHIN = 20.0
 BALANCE = 1000
 PRICE = 5
+CREATE_TIMEOUT = 4.0
 
 CONFIG = """
 [server]
@@ -37,6 +38,8 @@ enabled = true
 per_video = {price}
 [media]
 min_free_disk = 0
+[jobs]
+create_timeout = {create_timeout}
 [polling]
 policy = "fixed"
 min_interval = 0.1
@@ -48,6 +51,15 @@ sizes = ["720x1280"]
 seconds = [4]
 max_concurrent = 0
 """
+
+
+class EndedAtStart(Exception):
+    """A process ended before it said where it listens; *code* is its exit code."""
+
+    def __init__(self, code: int, complaints: str) -> None:
+        super().__init__(f"exit code {code}: {complaints}")
+        self.code = code
+        self.complaints = complaints
 
 
 @dataclass
@@ -81,7 +93,7 @@ async def program(errors: Path, *arguments: str) -> AsyncIterator[Program]:
     Its stderr goes to the file *errors*.
 
     Raises:
-        AssertionError: it ended, or said nothing.
+        EndedAtStart: it never came to that.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SORA_GATEWAY_")}
     sink = os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -98,7 +110,8 @@ async def program(errors: Path, *arguments: str) -> AsyncIterator[Program]:
             line = (await process.stdout.readline()).decode()
         running = Program(process, "", errors)
         found = re.search(r"http://127\.0\.0\.1:[0-9]+", line)
-        assert found is not None, f"{arguments} said {line!r} and {running.complaints!r}"
+        if found is None:
+            raise EndedAtStart(await running.ended(), running.complaints)
         running.address = found[0]
         yield running
     finally:
@@ -119,6 +132,12 @@ class LoggingUpstream:
         """Every create whose prompt has *mark* that was ever taken."""
         lines = self.journal.read_text(encoding="utf-8").splitlines() if self.journal.exists() else []
         return [line for line in map(json.loads, lines) if mark in line["prompt"]]
+
+    async def forget(self, mark: str) -> None:
+        """Drops the jobs whose prompt has *mark*, as an upstream does when their time is over."""
+        async with httpx.AsyncClient(base_url=self.address, trust_env=False) as http:
+            for create in self.creates(mark):
+                assert (await http.delete(f"/v1/videos/{create['id']}")).status_code == 200
 
 
 @asynccontextmanager
@@ -212,5 +231,7 @@ def settle_in(root: Path, template: Path, key: str, upstream: LoggingUpstream) -
     """A new place in *root*, furnished like *template*."""
     root.mkdir(parents=True, exist_ok=True)
     shutil.copytree(template, root / "data")
-    (root / "config.toml").write_text(CONFIG.format(price=PRICE, upstream=upstream.address), encoding="utf-8")
+    (root / "config.toml").write_text(
+        CONFIG.format(price=PRICE, create_timeout=CREATE_TIMEOUT, upstream=upstream.address), encoding="utf-8"
+    )
     return Place(root, upstream, key)
