@@ -1,0 +1,325 @@
+"""The documentation is run: its commands and snippets against a real gateway, its names against the code.
+
+A fenced block of ``sh``, ``python`` or ``toml`` says above itself ``<!-- tested: NAME -->``, or
+``<!-- not tested: REASON -->``. The tested ones of a page are run in their order, as a reader would, in one shell.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from sora_gateway.cli.jobs import API_KEY, URL
+from sora_gateway.http.system import System
+from sora_gateway.http.table import table
+from sora_gateway.settings import Settings, load_settings
+from tests.generated import ROOT, commands, settings
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CONFIG = """
+[server]
+port = 0
+[simulator]
+duration = 0.3
+sigma = 0
+render = "clip"
+[media]
+min_free_disk = 0
+"""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block. *tested* is its name, or *reason* why it is not run."""
+
+    language: str
+    text: str
+    tested: str | None
+    reason: str | None
+
+
+@cache
+def blocks(page: Path) -> list[Block]:
+    fence = r"(?:<!-- (tested|not tested): ([^\n]+) -->\n)?^```(\w*)\n(.*?)^```$"
+    found = re.findall(fence, page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return [
+        Block(language, text, note if kind == "tested" else None, note if kind == "not tested" else None)
+        for kind, note, language, text in found
+    ]
+
+
+def block(page: Path, name: str) -> str:
+    return next(block.text for block in blocks(page) if block.tested == name)
+
+
+def page_ids(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+# --- running -----------------------------------------------------------------------------------------
+
+
+def environment() -> dict[str, str]:
+    """Like a reader's, with the gateway's environment activated; nothing of this machine configures it."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith("SORA_GATEWAY_") and name != "CREDENTIALS_DIRECTORY"
+    }
+    return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}", "NO_PROXY": "*"}
+
+
+@contextmanager
+def program(directory: Path, *arguments: str) -> Iterator[str]:
+    """``sora-gateway ARGUMENTS`` in *directory*: the address that it prints first."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sora_gateway", *arguments],
+        cwd=directory, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        address = re.search(r"http://[\d.]+:\d+", line)
+        assert address, f"{line}{process.communicate(timeout=10)[1] if process.poll() is not None else ''}"
+        yield address[0]
+    finally:
+        process.terminate()
+        _, complaints = process.communicate(timeout=30)
+    assert process.returncode == 0, complaints
+
+
+def run(page: Path, directory: Path, address: str) -> Mapping[str, str]:
+    """What each tested block of *page* prints; ``127.0.0.1:8000`` in it is the gateway at *address*."""
+    script = ["set -eu"]
+    for part in blocks(page):
+        if part.tested is None or part.language == "toml":
+            continue
+        text = part.text.replace("127.0.0.1:8000", urlsplit(address).netloc)
+        if part.language == "python":
+            text = f"python3 - <<'PYTHON'\n{text}PYTHON\n"
+        script += [f"printf '\\n@@@ {part.tested}\\n'", text]
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(script)],
+        check=False, cwd=directory, env=environment(), capture_output=True, text=True, timeout=50,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    pieces = re.split(r"^@@@ (\w+)\n", done.stdout, flags=re.MULTILINE)
+    return dict(zip(pieces[1::2], pieces[2::2], strict=True))
+
+
+needs_curl = pytest.mark.skipif(
+    not (shutil.which("curl") and shutil.which("bash")), reason="what readers type needs bash and curl"
+)
+
+
+@needs_curl
+def test_the_first_steps_of_the_readme_lead_to_a_video(tmp_path: Path) -> None:
+    page = ROOT / "README.md"
+    (tmp_path / "config.toml").write_text(CONFIG)
+    with program(tmp_path, "serve") as address:
+        said = run_without(page, "doctor", tmp_path, address)
+    assert '"object":"video"' in said["request"]
+    assert '"status":"queued"' in said["request"]
+    assert '"status":"completed"' in said["events"]
+    assert said["events"].count("event: subscribed") == 1
+    assert said["socket"].split("\n")[0] == "ready"
+    assert "completed 100.0" in said["socket"]
+
+
+def run_without(page: Path, name: str, directory: Path, address: str) -> Mapping[str, str]:
+    """Like :func:`run`, but for the block *name*, which needs something of its own."""
+    text = page.read_text(encoding="utf-8").replace(
+        f"<!-- tested: {name} -->", "<!-- not tested: elsewhere -->"
+    )
+    copy = directory / page.name
+    copy.write_text(text, encoding="utf-8")
+    return run(copy, directory, address)
+
+
+def test_the_readmes_first_upstream_is_one(tmp_path: Path) -> None:
+    page = ROOT / "README.md"
+    with program(tmp_path, "simulate", "--port", "0", "--clip") as upstream:
+        text = block(page, "upstream").replace("127.0.0.1:9000", urlsplit(upstream).netloc)
+        (tmp_path / "config.toml").write_text(text)
+        (command,) = block(page, "doctor").splitlines()
+        done = subprocess.run(
+            [sys.executable, "-m", *shlex.split(command.replace("sora-gateway", "sora_gateway"))],
+            cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    assert "upstream lab: it answers and takes our key" in done.stdout
+
+
+@needs_curl
+def test_the_examples_of_the_api_answer_as_described(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(CONFIG)
+    with program(tmp_path, "serve") as address:
+        said = run(ROOT / "docs/api.md", tmp_path, address)
+    assert '"object":"list"' in said["create"]
+    assert '"videoId":"video_' in said["task"]
+    assert '"code":"model_not_found"' in said["wrong"]
+    assert '"param":"model"' in said["wrong"]
+    assert said["socket"].splitlines()[0] == "ready"
+    assert said["socket"].split()[-1] == "pong"
+    assert '"status":"completed"' in said["events"]
+    assert '"reason":"epoch"' in said["events"]
+
+
+@needs_curl
+def test_the_operators_commands_do_what_the_page_says(tmp_path: Path) -> None:
+    page = ROOT / "docs/operating.md"
+    (tmp_path / "config.toml").write_text(CONFIG)
+    with program(tmp_path, "serve") as address:
+        said = run(page, tmp_path, address)
+        rows = re.findall(r"^\| (`[^|]+`) \| .+ \|$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        files = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+        assert len(files) == 9
+        missing = [name for name in files if not (tmp_path / "data" / name).exists()]
+    assert missing == ["backups/"], "there was no migration"
+    assert f"running on {address}" in said["look"]
+    assert "FAIL" not in said["look"]
+    assert "The books balance." in said["look"]
+    assert re.search(rf"{re.escape(address)}/#login=\S+", said["people"])
+    assert re.search(r"^sgw_", said["people"], re.MULTILINE)
+    assert "render farm" in said["people"]
+    assert (tmp_path / "media-backup").is_dir()
+
+
+def test_a_restored_backup_is_a_gateway_with_a_new_epoch(tmp_path: Path) -> None:
+    import sqlite3
+
+    page = ROOT / "docs/operating.md"
+    (tmp_path / "config.toml").write_text(CONFIG)
+    with program(tmp_path, "serve"):
+        pass
+    epochs = []
+    for name in ("backup", "epoch"):
+        line = next(line for line in block(page, name).splitlines() if line.startswith("python3 "))
+        subprocess.run([sys.executable, *shlex.split(line)[1:]], cwd=tmp_path, check=True)
+        with sqlite3.connect(tmp_path / "gateway-backup.db") as database:
+            epochs += database.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
+        database.close()
+    assert epochs[0] != epochs[1]
+    assert re.fullmatch(r"[0-9a-f]{16}", epochs[1])
+    for leftover in (tmp_path / "data").glob("gateway.db*"):
+        leftover.unlink()
+    (tmp_path / "gateway-backup.db").rename(tmp_path / "data" / "gateway.db")
+    with program(tmp_path, "serve"):
+        pass
+
+
+def test_the_examples_of_the_configuration_are_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = run(ROOT / "docs/configuration.md", tmp_path, "http://127.0.0.1:8000")["environment"]
+    assert "port = 8080" in said
+    assert 'data_dir = "/var/lib/sora-gateway"' in said
+    assert "[upstreams.lab]" in said
+    assert "sk-example" not in said
+    Path("config.toml").write_text(block(ROOT / "docs/configuration.md", "upstreams"))
+    assert list(load_settings().upstreams) == ["lab", "hosted"]
+
+
+# --- names -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_ids)
+def test_every_block_is_run_or_says_why_not(page: Path) -> None:
+    unsaid = [
+        block.text
+        for block in blocks(page)
+        if block.language in {"sh", "python", "toml", "bash", "console"}
+        and not (block.tested or block.reason)
+    ]
+    assert not unsaid
+    for part in blocks(page):
+        if part.language == "python":
+            compile(part.text, page.name, "exec")
+        elif part.language == "toml":
+            tomllib.loads(part.text)
+
+
+def commands_in(page: Path) -> Iterator[list[str]]:
+    """The words after each ``sora-gateway`` that a reader could type."""
+    text = page.read_text(encoding="utf-8")
+    shell = "\n".join(part.text for part in blocks(page) if part.language == "sh").replace("\\\n", " ")
+    for line in [*shell.splitlines(), *re.findall(r"(?<!`)`(sora-gateway [^`]+)`", text)]:
+        for command in re.findall(r"(?<![\w/.-])sora-gateway ([^|)\n]+)", line):
+            yield shlex.split(command, comments=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_ids)
+def test_every_command_exists_with_its_options(page: Path) -> None:
+    known = {name: parser for name, parser, _ in commands()}
+    for words in commands_in(page):
+        if words[0].isupper():
+            continue  # COMMAND --help
+        name = next((name for name in (" ".join(words[:2]), words[0]) if name in known), None)
+        assert name is not None, f"sora-gateway {' '.join(words)}"
+        options = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert options <= set(known[name]._option_string_actions), f"sora-gateway {' '.join(words)}"
+
+
+def routes() -> set[str]:
+    return {f"{endpoint.method} {endpoint.path}" for endpoint in table(System(0.0, "0", list))}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_ids)
+def test_every_route_exists(page: Path) -> None:
+    named = re.findall(r"\b((?:GET|POST|PUT|PATCH|DELETE) /[\w/{}.-]*)", page.read_text(encoding="utf-8"))
+    assert set(named) <= routes()
+
+
+def test_every_route_is_described() -> None:
+    text = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    assert not [route for route in routes() if f"`{route}`" not in text]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_ids)
+def test_every_setting_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    keys = {key for key, _, _ in settings()}
+    tables = "|".join(sorted(set(Settings.model_fields) - {"data_dir"}))
+    named = re.findall(rf"`((?:{tables})\.[\w.]+)(?: = [^`]*)?`", text)
+    assert set(named) <= keys
+    variables = set(re.findall(r"\bSORA_GATEWAY_[A-Z_]+[A-Z]\b", text)) - {URL, API_KEY}
+    assert variables <= {f"SORA_GATEWAY_{key.upper().replace('.', '__')}" for key in keys}
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=page_ids)
+def test_every_link_and_every_file_named_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
+    assert not [link for link in links if not (page.parent / link).exists()]
+    files = re.findall(r"`((?:sora_gateway|tests|docs|migrations|static)/[\w./-]+)`", text)
+    assert not [file for file in files if not (ROOT / file).exists()]
+
+
+def test_every_target_of_make_exists() -> None:
+    made = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        named = set(re.findall(r"`make ([a-z-]+)`", text)) | set(
+            re.findall(r"^make ([a-z-]+)$", text, re.MULTILINE)
+        )
+        assert named <= made, page.name
+
+
+def test_the_codes_of_a_failed_video_are_the_ones_in_the_code() -> None:
+    text = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    part = text.partition("The codes of a failed task")[2].partition("Cancelling")[0]
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "sora_gateway").rglob("*.py"))
+    codes = re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
+    assert len(codes) == 6
+    assert not [code for code in codes if f'"{code}"' not in source]
