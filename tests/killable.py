@@ -289,10 +289,11 @@ def main() -> int:
 def _hurry() -> None:
     """A test has no two seconds for every look or retry, and needs no packets counted in a child process."""
     from sora_gateway.media import download, video
-    from sora_gateway.supervisor import creating
+    from sora_gateway.supervisor import creating, recorder
     from sora_gateway.upstream.profiles import PROFILES
 
     creating.FIRST_BACKOFF = 0.1
+    recorder.RETRY_STORAGE = 0.2
     PROFILES["simulator"] = replace(PROFILES["simulator"], min_poll_interval=0.05)
     download._BATCH = BATCH
     instead(video, "available", lambda: False)

@@ -130,8 +130,8 @@ class LoggingUpstream:
 
     def creates(self, mark: str) -> list[dict[str, Any]]:
         """Every create whose prompt has *mark* that was ever taken."""
-        lines = self.journal.read_text(encoding="utf-8").splitlines() if self.journal.exists() else []
-        return [line for line in map(json.loads, lines) if mark in line["prompt"]]
+        whole, _, _ = self.journal.read_text(encoding="utf-8").rpartition("\n")
+        return [line for line in map(json.loads, whole.splitlines()) if mark in line["prompt"]]
 
     async def forget(self, mark: str) -> None:
         """Drops the jobs whose prompt has *mark*, as an upstream does when their time is over."""
