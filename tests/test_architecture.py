@@ -292,6 +292,31 @@ def test_nobody_asks_the_system_for_the_date_or_for_random_bytes() -> None:
     assert not [name for name in drawn if not name.startswith("bench")], "entropy.py is where bytes come from"
 
 
+# --- one place for what must not happen twice --------------------------------------------------------
+
+CALLED_ONLY_IN = {
+    "advance": {"supervisor/recorder.py"},
+    "movement": {"supervisor/recorder.py"},
+    "classify": {"supervisor/creating.py"},
+    "_store.save": {"supervisor/recorder.py"},
+    "_store.accept": {"supervisor/supervisor.py"},
+    "adapter.create": {"supervisor/creating.py"},
+    "_on_commit": {"store/writer.py"},
+}
+"""Ends of calls -> the one module that makes them: a job changes, is paid for and is told of in one place."""
+
+
+@pytest.mark.parametrize("call", CALLED_ONLY_IN)
+def test_what_must_not_happen_twice_is_called_in_one_place(call: str) -> None:
+    callers = {
+        name_of(path)
+        for path in MODULES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and f".{ast.unparse(node.func)}".endswith(f".{call}")
+    }
+    assert {caller for caller in callers if not caller.startswith("bench")} == CALLED_ONLY_IN[call]
+
+
 # --- form --------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sora_gateway.accounts.authenticator import LINK_LIFETIME
 from sora_gateway.errors import CloseCode
 from tests.generated import GENERATED, ROOT, catalogue, close_table, comments_of, error_table
 
@@ -49,13 +50,25 @@ def test_the_table_of_errors_is_the_catalogue() -> None:
     assert all(kind.__doc__ for kind in catalogue())
 
 
-def test_each_promise_names_a_test_that_exists() -> None:
-    named = re.findall(r"`(tests/test_\w+\.py)::(test_\w+)`", README)
-    assert len(named) == 8
-    for file, test in named:
-        assert re.search(
-            rf"^\s*(async )?def {test}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE
-        ), test
+def test_each_promise_names_tests_that_exist() -> None:
+    part = README.partition("## What is promised")[2].partition("\n## ")[0]
+    promises = re.split(r"^\d\. ", part, flags=re.MULTILINE)[1:]
+    assert len(promises) == 8
+    for promise in promises:
+        named = re.findall(r"`(tests/test_\w+\.py)::(test_\w+)`", promise)
+        assert named, promise
+        for file, test in named:
+            text = (ROOT / file).read_text(encoding="utf-8")
+            assert re.search(rf"^\s*(async )?def {test}\(", text, re.MULTILINE), test
+
+
+def test_what_a_start_prints_is_what_the_quick_start_shows() -> None:
+    (shown,) = re.findall(r"^```\n(sora-gateway is ready.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    source = (ROOT / "sora_gateway/app.py").read_text(encoding="utf-8")
+    for line in shown.splitlines():
+        assert line.partition("http://")[0] in source
+    assert "(once, within an hour)" in shown
+    assert LINK_LIFETIME == 3600
 
 
 def test_the_snippets_reason_for_not_being_run_holds() -> None:
