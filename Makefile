@@ -48,8 +48,8 @@ types: $(VENV)/dev.stamp ## check the types, strictly
 
 check: lint types vendor-check test ## everything but the wheel
 
-kill-test: $(VENV)/dev.stamp ## kill the gateway 30 times and count what was promised
-	$(BIN)/python -m tests.kill_test
+kill-test: $(VENV)/dev.stamp ## kill the gateway everywhere, with faults and again in recovery; 10,000 updates over 30 kills
+	$(BIN)/python -m pytest --kills=full tests/test_kills.py tests/test_kills_full.py tests/test_acknowledged.py
 
 bench: $(VENV)/dev.stamp ## measure start-up and store against references
 	$(BIN)/sora-gateway bench startup

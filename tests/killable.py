@@ -292,7 +292,7 @@ def _hurry() -> None:
     from sora_gateway.supervisor import creating, recorder
     from sora_gateway.upstream.profiles import PROFILES
 
-    creating.FIRST_BACKOFF = 0.1
+    creating.FIRST_BACKOFF, creating.STORAGE_PAUSE = 0.1, 0.2
     recorder.RETRY_STORAGE = 0.2
     PROFILES["simulator"] = replace(PROFILES["simulator"], min_poll_interval=0.05)
     download._BATCH = BATCH

@@ -92,6 +92,10 @@ async def test_killed_while_the_upstream_is_told_to_stop_it_is_told_again(house:
     await all_keep_their_promises(house, cases)
 
 
+async def test_killed_at_a_delete_the_files_are_there_or_gone_with_the_job(house: House) -> None:
+    await all_keep_their_promises(house, commit("deleted", ("completed", 1), then="delete"))
+
+
 # --- would these tests notice? -----------------------------------------------------------------------
 
 

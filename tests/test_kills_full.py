@@ -124,17 +124,18 @@ _NOT_PAID = {"accept:after", "intent:before", "intent:during"}
 
 
 def ends_of(first: str, second: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """How a job can end that was interrupted at both."""
-    for point in (second,) if first in _NOT_PAID else (first,):
-        if point in ("intent:after", "create:before"):
+    """How a job can end that was interrupted at both: what matters is the kill after which it may have been paid."""
+    match second if first in _NOT_PAID else first:
+        case "intent:after" | "create:before":
             return ("unknown",), (0,)
-        if point in ("create:answered", "receipt:before", "receipt:during"):
+        case "create:answered" | "receipt:before" | "receipt:during":
             return ("unknown",), (1,)
-        if point == "intent:committing":
+        case "intent:committing":
             return ("completed", "unknown"), (0, 1)
-        if point == "receipt:committing":
+        case "receipt:committing":
             return ("completed", "unknown"), (1,)
-    return ("completed",), (1,)
+        case _:
+            return ("completed",), (1,)
 
 
 @pytest.mark.parametrize("first", RECOVERIES)

@@ -83,6 +83,9 @@ def _money(connection: sqlite3.Connection, row: sqlite3.Row) -> list[str]:
 
 def _files(connection: sqlite3.Connection, row: sqlite3.Row, media: Path) -> list[str]:
     assets = connection.execute("SELECT * FROM assets WHERE job_id = ?", (row["id"],)).fetchall()
+    if row["deleted_at"] is not None:
+        left = [*assets, *media.glob(f"*/{row['id']}/*")]
+        return [f"{row['id']} is deleted and left something behind"] if left else []
     if row["state"] != "completed":
         return [f"{row['id']} is {row['state']} and has files"] if assets else []
     if "video" not in [asset["variant"] for asset in assets]:
