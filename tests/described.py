@@ -26,7 +26,8 @@ async def as_described(response: httpx.Response) -> None:
     """An httpx hook. Fails on an answer whose status, media type, shape or fields the description does not have."""
     operation = _operation(response.request.method, response.request.url.path)
     if operation is None:
-        assert response.status_code in (404, 405), f"{response.request.url.path} is not described"
+        ours = response.request.url.path.startswith(("/api/", "/v1/"))
+        assert response.status_code in (404, 405) or not ours, f"{response.request.url} is not described"
         return
     declared = operation["responses"]
     status = str(response.status_code)

@@ -71,13 +71,13 @@ def says(
 
 
 def lab_settings(data_dir: Path, url: str, **sections: Any) -> Settings:
-    """*url* without ``/v1``. Polls are rare and creates impatient; keyword ``upstream`` adds to its table."""
+    """*url* without ``/v1``. Polls are rare and addresses last; keyword ``upstream`` adds to its table."""
     table = {"base_url": f"{url}/v1", "api_key": "sk-lab", "models": {"sora-2": "wan-2.2"}}
-    jobs = {"create_timeout": 0.5} | sections.pop("jobs", {})
+    media = {"url_lifetime": 1e6} | sections.pop("media", {})
     return settings_for(
         data_dir,
         upstreams={"lab": table | sections.pop("upstream", {})},
-        jobs=jobs,
+        media=media,
         polling={"policy": "fixed", "min_interval": 20},
         credits={"enabled": True} | sections.pop("credits", {}),
         pricing={"per_video": PRICE},

@@ -35,7 +35,7 @@ async def test_an_upstream_that_cannot_be_reached_gets_the_job_once_it_is_there(
 
 
 async def test_a_name_that_does_not_resolve_is_tried_again(tmp_path: Path) -> None:
-    async with at_the_lab(tmp_path, Lab(), url="http://nowhere.invalid", jobs={"create_timeout": 20}) as ann:
+    async with at_the_lab(tmp_path, Lab(), url="http://nowhere.invalid") as ann:
         task = await ann.comes_to((await ann.make())["videoId"], "queued", note="lab cannot be reached")
         assert "nowhere" not in task["note"]
         assert set(await outcomes(ann, task)) <= {"not_sent", None}
@@ -228,7 +228,6 @@ RECEIPT = closing(200, {"id": "ext-1", "status": "queued"})
 DOUBTS: dict[str, Handler] = {
     "closed after the request": close_at_once,
     "reset after the request": reset,
-    "silence until the timeout": hang,
     "half a head": always(b"HTTP/1.1 200 OK\r\nContent-Ty"),
     "half a body": always(RECEIPT[:-10]),
     "2xx without an id": says(200, {"status": "queued"}),
@@ -267,6 +266,16 @@ async def test_a_doubt_is_held_and_never_paid_again(tmp_path: Path) -> None:
         await ann.comes_to((await ann.make())["videoId"], "processing")
 
 
+async def test_silence_until_the_timeout_is_a_doubt(tmp_path: Path) -> None:
+    lab = Lab(creates=[hang])
+    async with at_the_lab(tmp_path, lab, jobs={"create_timeout": 0.3}) as ann:
+        task = await ann.comes_to((await ann.make())["videoId"], "unknown")
+        await opportunity()
+        assert len(lab.orders) == 1
+        assert await outcomes(ann, task) == ["unknown"]
+        assert await ledger(ann, task) == ["hold"]
+
+
 async def test_an_id_that_another_job_has_proves_nothing(tmp_path: Path) -> None:
     lab = Lab(creates=[says(200, {"id": "ext-1", "status": "queued"})])
     async with at_the_lab(tmp_path, lab) as ann:
@@ -283,15 +292,14 @@ async def test_an_id_that_another_job_has_proves_nothing(tmp_path: Path) -> None
 async def test_our_own_end_in_between_is_a_doubt(tmp_path: Path) -> None:
     """The gateway stops while a create is on the wire, and starts again."""
     lab = Lab(creates=[hang])
-    patient = {"create_timeout": 30.0}
     async with serving_raw(lab.handle) as server:
-        async with at_the_lab(tmp_path, lab, url=server.url, jobs=patient) as ann:
+        async with at_the_lab(tmp_path, lab, url=server.url) as ann:
             task = await ann.make()
             while not lab.orders:  # noqa: ASYNC110 - what is waited for sets no event
                 await asyncio.sleep(0.01)
             # As if the process were killed: nobody waits for the answer.
             await ann.gateway.supervisor.stop(grace=0)
-        async with at_the_lab(tmp_path, lab, url=server.url, jobs=patient) as ann:
+        async with at_the_lab(tmp_path, lab, url=server.url) as ann:
             again = await ann.comes_to(task["videoId"], "unknown")
             await opportunity()
             assert len(lab.orders) == 1

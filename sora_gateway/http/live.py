@@ -52,10 +52,12 @@ async def all_stream(call: Call) -> Response:
     return stream(call.request, call.caller, None, live_of(call.services))
 
 
+_OVER = {204: "The video has ended and its last event was seen: there is nothing to come back for."}
+
 ENDPOINTS = [
     Endpoint(
         method="GET", path="/api/video/tasks/{id}/stream", handler=task_stream, summary="Follow it",
-        access=Access.VIEWER, tag="live", query=Since, produces=("text/event-stream",), errors=(NotFound,),
+        access=Access.VIEWER, tag="live", query=Since, produces=("text/event-stream",), also=_OVER, errors=(NotFound,),
     ),
     Endpoint(
         method="GET", path="/api/events/stream", handler=all_stream, summary="Follow all my videos",

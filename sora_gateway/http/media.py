@@ -15,6 +15,11 @@ from sora_gateway.errors import Gone, RangeNotSatisfiable
 from sora_gateway.http.middleware import REQUEST_ID
 from sora_gateway.http.problems import problem
 
+MEDIA_TYPES = ("video/mp4", "video/webm", "image/webp", "image/jpeg", "image/png")
+"""What a stored file can be."""
+CONDITIONAL = {206: "The parts that were asked for.", 304: "The file is the one that is known already."}
+"""How :func:`file_response` may answer beside 200."""
+
 # Opened on its own, a stored file is a page without scripts and without an origin that can show itself.
 _SANDBOX = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
 _RANGE = re.compile(r"(\d{1,18})-(\d{1,18})?|-(\d{1,18})")

@@ -15,9 +15,11 @@ from sora_gateway.errors import (
     NotFinished,
     NotFound,
     NotReady,
+    RangeNotSatisfiable,
     StorageFull,
     UnknownModel,
 )
+from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES
 from sora_gateway.http.orders import order_for
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.tasks import content, find
@@ -134,7 +136,6 @@ ENDPOINTS = [
     Endpoint(
         method="GET", path="/v1/videos/{id}/content", handler=video_content, summary="Download a video",
         access=Access.VIEWER, tag="openai", query=VideoContent,
-        produces=("video/mp4", "video/webm", "image/webp", "image/jpeg", "image/png"),
-        errors=(NotFound, NotReady, Gone),
+        produces=MEDIA_TYPES, also=CONDITIONAL, errors=(NotFound, NotReady, Gone, RangeNotSatisfiable),
     ),
 ]  # fmt: skip

@@ -131,9 +131,11 @@ def _responses(endpoint: Endpoint, references: _References) -> Schema:
     if endpoint.response is not None:
         schema = references[endpoint.response, "serialization"]
         success["content"] = {media_type: {"schema": schema} for media_type in endpoint.produces}
-    elif endpoint.produces != ("application/json",):
+    elif endpoint.status != 204:
         success["content"] = {media_type: {} for media_type in endpoint.produces}
     responses: Schema = {str(endpoint.status): success}
+    for status, description in endpoint.also.items():
+        responses[str(status)] = (success if status == 206 else {}) | {"description": description}
     by_status: dict[int, list[type[GatewayError]]] = {}
     for error in _possible_errors(endpoint):
         by_status.setdefault(error.http_status, []).append(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -73,6 +73,8 @@ class Endpoint:
     response: type[BaseModel] | None = None
     status: int = 200
     produces: tuple[str, ...] = ("application/json",)
+    also: Mapping[int, str] = field(default_factory=dict)
+    """Other statuses that are no errors, and when they come; 206 has the media types of the file."""
     errors: tuple[type[GatewayError], ...] = ()
     """What it can answer beyond what follows from the rest of the row."""
 

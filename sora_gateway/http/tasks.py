@@ -17,10 +17,11 @@ from sora_gateway.errors import (
     NotFinished,
     NotFound,
     NotReady,
+    RangeNotSatisfiable,
     StorageFull,
     UnknownModel,
 )
-from sora_gateway.http.media import file_response
+from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES, file_response
 from sora_gateway.http.orders import order_again, order_for
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
@@ -246,8 +247,7 @@ ENDPOINTS = [
     Endpoint(
         method="GET", path="/api/video/tasks/{id}/content", handler=task_content, summary="Its file",
         access=Access.OPTIONAL, tag="videos", query=ContentQuery,
-        produces=("video/mp4", "video/webm", "image/webp", "image/jpeg", "image/png"),
-        errors=(NotFound, NotReady, Gone),
+        produces=MEDIA_TYPES, also=CONDITIONAL, errors=(NotFound, NotReady, Gone, RangeNotSatisfiable),
     ),
     Endpoint(
         method="POST", path="/api/video/tasks/{id}/cancel", handler=cancel_task, summary="Stop it",
