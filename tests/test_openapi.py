@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import httpx
 import pytest
+from jsonschema import ValidationError
 from openapi_spec_validator import validate
 from starlette.routing import Match, Route
 
@@ -14,6 +16,13 @@ from sora_gateway.http.openapi import document
 from sora_gateway.http.routing import Endpoint
 from sora_gateway.http.system import System
 from sora_gateway.http.table import table
+from tests.described import as_described
+
+VIDEO = {
+    "id": "video_1", "object": "video", "model": "sora-2", "status": "queued", "progress": 0, "created_at": 1,
+    "completed_at": None, "expires_at": None, "prompt": "a boat", "size": "720x1280", "seconds": "4",
+    "remixed_from_video_id": None, "error": None,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -28,6 +37,34 @@ def description(endpoints: list[Endpoint]) -> dict[str, Any]:
 
 def test_the_description_of_the_whole_table_is_valid(description: dict[str, Any]) -> None:
     validate(description)
+
+
+def test_every_route_is_described(description: dict[str, Any], endpoints: list[Endpoint]) -> None:
+    described = {
+        f"{method.upper()} {path}" for path, methods in description["paths"].items() for method in methods
+    }
+    assert described == {f"{endpoint.method} {endpoint.path}" for endpoint in endpoints}
+
+
+NOT_AS_DESCRIBED: dict[str, httpx.Response] = {
+    "a field is missing": httpx.Response(200, json={"id": "video_1"}),
+    "a field is of another type": httpx.Response(200, json=VIDEO | {"progress": "10"}),
+    "a field is not described": httpx.Response(200, json=VIDEO | {"owner": "user_1"}),
+    "a status is not described": httpx.Response(201, json=VIDEO),
+    "a media type is not described": httpx.Response(200, text="hello"),
+    "an error of another shape": httpx.Response(404, json={"detail": "Not Found"}),
+}
+
+
+@pytest.mark.parametrize("case", NOT_AS_DESCRIBED)
+async def test_an_answer_that_is_not_as_described_is_noticed(case: str) -> None:
+    """Every test over a real gateway looks at every answer in this way (``tests/running.py``)."""
+    request = httpx.Request("GET", "http://gateway.test/v1/videos/video_1")
+    good, bad = httpx.Response(200, json=VIDEO), NOT_AS_DESCRIBED[case]
+    good.request = bad.request = request
+    await as_described(good)
+    with pytest.raises((AssertionError, ValidationError)):
+        await as_described(bad)
 
 
 def test_every_operation_has_a_name_of_its_own(endpoints: list[Endpoint]) -> None:
