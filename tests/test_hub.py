@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sora_gateway.core import job as j
 from sora_gateway.core.job import Event, ExternalId, Job, advance
-from sora_gateway.core.messages import StoredEvent, public_state
+from sora_gateway.core.messages import StoredEvent, stored_state
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
 from sora_gateway.realtime.hub import Hub
@@ -39,9 +39,8 @@ class Log:
 
     def _event(self, job: Job, event: Event | None, variants: Sequence[str] = ()) -> StoredEvent:
         self.seq += 1
-        state = public_state(job, event, NOW, variants)
-        payload = state.model_dump_json(by_alias=True)
-        return StoredEvent(self.seq, job.id, job.owner, job.version, state.step, payload, NOW, job.ended)
+        step, payload = stored_state(job, event, NOW, variants)
+        return StoredEvent(self.seq, job.id, job.owner, job.version, step, payload, NOW, job.ended)
 
 
 def letters(mailbox: Mailbox) -> list[dict[str, Any]]:

@@ -16,10 +16,11 @@ from sora_gateway.core.messages import (
     Cursor,
     Ping,
     StoredEvent,
+    StoredState,
     Subscribe,
     parse_client_message,
-    public_state,
     step_of,
+    stored_state,
     update_of,
 )
 from sora_gateway.core.views import task_view, video_view
@@ -89,15 +90,17 @@ def test_every_transition_is_told_with_a_step_and_a_sentence() -> None:
         for kind in EVENTS:
             if kind in TRANSITIONS[state]:
                 after = advance(a_job(state), EXAMPLES[kind])
-                told = public_state(after, EXAMPLES[kind], 1.0)
+                step, payload = stored_state(after, EXAMPLES[kind], 1.0, ["video"])
+                told = StoredState.model_validate_json(payload, strict=False, extra="forbid", by_name=False)
+                assert told.model_dump_json(by_alias=True) == payload
                 assert told.message
-                assert told.step == step_of(EXAMPLES[kind], after)
+                assert told.step == step == step_of(EXAMPLES[kind], after)
                 assert told.error is None or after.ended
 
 
 def test_an_update_is_the_stored_state_with_a_cursor_and_addresses_made_for_the_reader() -> None:
     job = advance(a_job(State.STORING), j.Stored(2.0))
-    payload = public_state(job, j.Stored(2.0), 2.0, ["video"]).model_dump_json(by_alias=True)
+    _, payload = stored_state(job, j.Stored(2.0), 2.0, ["video"])
     event = StoredEvent(7, job.id, job.owner, job.version, "done", payload, 2.0, True)
     update = json.loads(
         update_of(

@@ -89,6 +89,18 @@ class TestTheWriter:
             assert [user.available for user in await store.users()] == [80, 100, 100]
             assert await store.check_books() == []
 
+    async def test_what_a_batch_with_a_failure_did_is_told_once(self, tmp_path: Path) -> None:
+        def broken(tx: Transaction) -> None:
+            raise ZeroDivisionError
+
+        told: list[StoredEvent] = []
+        async with a_store(tmp_path, told) as store:
+            accepted = [store.accept(a_job(number, credits=0)) for number in range(20)]
+            await asyncio.gather(*accepted[:10], store.run(broken), *accepted[10:], return_exceptions=True)
+            assert [event.seq for event in told] == list(range(1, 21))
+            assert len({event.job_id for event in told}) == 20
+            assert len(await store.unfinished()) == 20
+
     async def test_a_caller_that_is_cancelled_never_reaches_the_connection(self, tmp_path: Path) -> None:
         """Whether a cancelled unit counts is open; that the writer goes on and the books balance is not."""
         async with a_store(tmp_path) as store:

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from sora_gateway.core import job as j
 from sora_gateway.core.job import Event, Job, State
@@ -145,25 +146,32 @@ class StoredState(PublicState):
     variants: list[str] = Field(default_factory=list)
 
 
-def public_state(job: Job, event: Event | None, at: float, variants: Sequence[str] = ()) -> StoredState:
-    """The payload stored with the change that *event* made; *variants* are the files of a completed job."""
-    step = step_of(event, job)
-    return StoredState(
-        video_id=job.id,
-        external_video_id=job.external_id,
-        status=status_of(job.state),
-        stage=job.state,
-        progress=round(job.progress, 1),
-        progress_estimated=job.progress_estimated,
-        overdue=job.overdue,
-        cancel_requested=job.cancel_requested,
-        step=step,
-        message=sentence_of(step, job),
-        error=error_of(job),
-        seq=job.version,
-        timestamp=iso(at) or "",
-        variants=list(variants),
+def stored_state(job: Job, event: Event | None, at: float, variants: Sequence[str] = ()) -> tuple[Step, str]:
+    """The step, and the JSON of :class:`StoredState`, that are stored with the change that *event* made.
+
+    *variants* are the files of a completed job. Written out by name, because making and checking the model takes
+    as long as storing the change; a test reads every payload back through it.
+    """
+    step, error = step_of(event, job), error_of(job)
+    payload = to_json(
+        {
+            "videoId": job.id,
+            "externalVideoId": job.external_id,
+            "status": status_of(job.state),
+            "stage": job.state,
+            "progress": round(job.progress, 1),
+            "progressEstimated": job.progress_estimated,
+            "overdue": job.overdue,
+            "cancelRequested": job.cancel_requested,
+            "step": step,
+            "message": sentence_of(step, job),
+            "error": error and {"code": error.code, "message": error.message},
+            "seq": job.version,
+            "timestamp": iso(at),
+            "variants": variants,
+        }
     )
+    return step, payload.decode()
 
 
 # --- server to client --------------------------------------------------------------------------------

@@ -123,7 +123,7 @@ def iso(moment: float | None) -> str | None:
     """Epoch seconds as ISO 8601 in UTC with milliseconds."""
     if moment is None:
         return None
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def error_of(job: Job) -> TaskError | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sora_gateway.core.job import Event, Job, State
-from sora_gateway.core.messages import StoredEvent, public_state
+from sora_gateway.core.messages import StoredEvent, stored_state
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.writer import Transaction
 
@@ -18,15 +18,14 @@ _COLUMNS = "seq, job_id, owner, job_seq, step, payload, at, final"
 
 def append(tx: Transaction, job: Job, event: Event | None, at: float) -> None:
     """Writes what *event* changed and puts it up for telling; None is the accept itself."""
-    state = public_state(job, event, at, _variants(tx, job))
-    payload = state.model_dump_json(by_alias=True)
+    step, payload = stored_state(job, event, at, _variants(tx, job))
     cursor = tx.execute(
         "INSERT INTO events (job_id, owner, job_seq, step, payload, at, final) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (job.id, job.owner, job.version, state.step, payload, at, job.ended),
+        (job.id, job.owner, job.version, step, payload, at, job.ended),
     )
     assert cursor.lastrowid is not None
     tx.events.append(
-        StoredEvent(cursor.lastrowid, job.id, job.owner, job.version, state.step, payload, at, job.ended)
+        StoredEvent(cursor.lastrowid, job.id, job.owner, job.version, step, payload, at, job.ended)
     )
 
 
