@@ -11,9 +11,7 @@ from collections.abc import Sequence
 def main(name: str, args: Sequence[str]) -> int:
     """Runs the benchmark *name* (``startup`` or ``store``) with its own options; 0 when every goal is met, else 1."""
     if name == "startup":
-        from sora_gateway.bench import startup
-
-        return startup.main(args)
-    from sora_gateway.bench import store
-
-    return store.main(args)
+        from sora_gateway.bench.startup import main as run
+    else:
+        from sora_gateway.bench.store import main as run
+    return run(args)

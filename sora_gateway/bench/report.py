@@ -83,13 +83,17 @@ def machine() -> str:
 
 def parser(name: str, summary: str, rounds: int) -> argparse.ArgumentParser:
     """The options that every benchmark has."""
-    made = argparse.ArgumentParser(
-        prog=f"sora-gateway bench {name}", description=summary, allow_abbrev=False
-    )
+    made = argparse.ArgumentParser(prog=f"sora-gateway bench {name}", description=summary, allow_abbrev=False)
     made.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to a file, too")
-    made.add_argument("--rounds", type=positive, default=rounds, metavar="N", help=f"rounds (default {rounds})")
     made.add_argument(
-        "--dir", type=Path, default=Path(), metavar="DIR", help="where to measure (default: the working directory)"
+        "--rounds", type=positive, default=rounds, metavar="N", help=f"rounds (default {rounds})"
+    )
+    made.add_argument(
+        "--dir",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="where to measure (default: the working directory)",
     )
     return made
 

@@ -5,33 +5,34 @@ Both sides have the same schema, pragmas (``synchronous=FULL``), rows and disk, 
 * *saves*: what the supervisor does at every look at an upstream. Ours is :meth:`Store.save` of an observed progress,
   everything included: the changed columns, the public state as JSON, the event row, and being told on the loop. The
   reference updates the job's row and inserts an event row in one commit; its texts are made beforehand.
-* *rows*: one UPDATE of one row, as a unit of work of the writer, and as a statement that commits by itself.
+* *rows*: one UPDATE of one row, as a unit of work (:meth:`Store.run`), and as a statement that commits by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import random
 import shutil
 import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sora_gateway.bench.report import Goal, Report, machine, median_ratio, parser, positive, spread
 from sora_gateway.core.job import Accepted, Claimed, Event, ExternalId, Job, JobId, Observed, advance
-from sora_gateway.core.messages import StoredEvent, public_state
+from sora_gateway.core.messages import StoredEvent, stored_state
 from sora_gateway.core.money import Movement
+from sora_gateway.entropy import SystemEntropy
 from sora_gateway.places import shipped
 from sora_gateway.store import Store
 from sora_gateway.store.jobs import Answered, Intent
 from sora_gateway.store.schema import prepare
-from sora_gateway.store.writer import PRAGMAS, Transaction, Writer
+from sora_gateway.store.writer import PRAGMAS, Transaction
 
 CALLERS = 100
 NOW = 1_800_000_000.0
@@ -44,6 +45,7 @@ _INSERT_EVENT = (
 _UPDATE_ROW = "UPDATE jobs SET progress = ? WHERE id = ?"
 
 Change = tuple[Job, Job, Event]
+_CHANCE = SystemEntropy()
 
 
 @dataclass(slots=True)
@@ -78,27 +80,22 @@ class Series:
 
 
 def main(args: Sequence[str]) -> int:
-    made = parser("store", "Measure durable updates through the store.", rounds=7)
-    made.add_argument("--updates", type=positive, default=5000, metavar="N",
-                      help=f"updates per round by {CALLERS} callers; a fifth of it for the others (default 5000)")  # fmt: skip
+    made = parser("store", "Measure durable updates through the store.", rounds=15)
+    made.add_argument("--updates", type=positive, default=2000, metavar="N",
+                      help=f"updates per round by {CALLERS} callers; a fifth of it for the others (default 2000)")  # fmt: skip
     options = made.parse_args(args)
     with tempfile.TemporaryDirectory(dir=options.dir, prefix="bench-store-") as name:
         report = _run(measure(Path(name), options.rounds, options.updates))
     return report.finish(options.json)
 
 
-def _run(work: Awaitable[Report]) -> Report:
+def _run(work: Coroutine[Any, Any, Report]) -> Report:
     """On the loop that the product has."""
     try:
-        from uvloop import new_event_loop
+        import uvloop
     except ImportError:
-        from asyncio import new_event_loop
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(_awaited(work))
-
-
-async def _awaited(work: Awaitable[Report]) -> Report:
-    return await work
+        return asyncio.run(work)
+    return uvloop.run(work)
 
 
 async def measure(directory: Path, rounds: int, updates: int) -> Report:
@@ -110,10 +107,10 @@ async def measure(directory: Path, rounds: int, updates: int) -> Report:
     saves, rows, syncs = Series(), Series(), list[float]()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(directory / "saves.db", _told))
-        writer = await stack.enter_async_context(Writer(directory / "rows.db", _told))
+        second = await stack.enter_async_context(Store(directory / "rows.db", _told))
         bench = _Saves(store, jobs, 98.0 / (rounds * (each + fewer) + 1))
         raw = _Raw(directory / "raw-saves.db", jobs)
-        plain = _Rows(writer, jobs)
+        plain = _Rows(second, jobs)
         raw_plain = _Raw(directory / "raw-rows.db", jobs)
         stack.callback(raw.close)
         stack.callback(raw_plain.close)
@@ -126,14 +123,16 @@ async def measure(directory: Path, rounds: int, updates: int) -> Report:
             lambda: raw_plain.rows(rows, fewer),
         ]
         for _ in range(rounds):
-            random.shuffle(order)
+            order.sort(key=lambda _: _CHANCE.fraction())
             for side in order:
                 await side()
             syncs.append(_sync(directory / "sync", 50))
     return _report(directory, rounds, updates, saves, rows, syncs)
 
 
-def _report(directory: Path, rounds: int, updates: int, saves: Series, rows: Series, syncs: list[float]) -> Report:
+def _report(
+    directory: Path, rounds: int, updates: int, saves: Series, rows: Series, syncs: list[float]
+) -> Report:
     kind = filesystem(directory)
     warning = [f"WARNING: {kind} has no disk behind it; nothing here says anything about durable updates"]
     return Report(
@@ -164,7 +163,7 @@ async def _populate(database: Path) -> list[Job]:
         await store.create_user(OWNER, "bench@example.test", "member", None, 0, NOW)
         for number in range(CALLERS):
             job = Job(
-                JobId(f"video_{random.getrandbits(128):032x}"), OWNER, "A lighthouse at dusk, waves in slow motion. " * 5,
+                JobId(_CHANCE.new_id("video")), OWNER, "A lighthouse at dusk, waves in slow motion. " * 5,
                 "sora-2", "lab", "wan-2.2", 8, "1280x720", NOW,
             )  # fmt: skip
             await store.accept(job)
@@ -172,7 +171,9 @@ async def _populate(database: Path) -> list[Job]:
             sent = advance(job, claimed)
             await store.save(job, sent, claimed, Movement.KEEP, Intent(f"attempt_{job.id}"))
             working = advance(sent, accepted)
-            await store.save(sent, working, accepted, Movement.KEEP, Answered("receipt", accepted.external_id))
+            await store.save(
+                sent, working, accepted, Movement.KEEP, Answered("receipt", accepted.external_id)
+            )
             jobs.append(working)
     return jobs
 
@@ -203,7 +204,8 @@ class _Saves:
 
     def _changes(self, number: int, count: int) -> list[Change]:
         """The next *count* changes of one job; its progress moves on by a step each time."""
-        changes, job = [], self._jobs[number]
+        changes: list[Change] = []
+        job = self._jobs[number]
         for _ in range(count):
             event = Observed(NOW, job.progress + self._step, upstream_status="in_progress")
             after = advance(job, event)
@@ -215,8 +217,8 @@ class _Saves:
 
 
 class _Rows:
-    def __init__(self, writer: Writer, jobs: list[Job]) -> None:
-        self._writer = writer
+    def __init__(self, store: Store, jobs: list[Job]) -> None:
+        self._store = store
         self._ids = [job.id for job in jobs]
 
     async def shared(self, series: Series, each: int) -> None:
@@ -226,20 +228,20 @@ class _Rows:
 
     async def _caller(self, job_id: JobId, each: int) -> None:
         for _ in range(each):
-            await self._writer.run(_row_update(job_id))
+            await self._store.run(_row_update(job_id))
 
     async def alone(self, series: Series, count: int) -> None:
         took = []
         for _ in range(count):
             began = time.perf_counter()
-            await self._writer.run(_row_update(self._ids[0]))
+            await self._store.run(_row_update(self._ids[0]))
             took.append(time.perf_counter() - began)
         series.alone.append(statistics.median(took))
 
 
 def _row_update(job_id: JobId) -> Callable[[Transaction], object]:
     # SQLite leaves a page alone when nothing in it changes, so every update brings a number of its own.
-    parameters = (random.random() * 98, job_id)
+    parameters = (_CHANCE.fraction() * 98, job_id)
     return lambda tx: tx.execute(_UPDATE_ROW, parameters)
 
 
@@ -263,13 +265,14 @@ class _Raw:
     async def rows(self, series: Series, count: int) -> None:
         ids = [job.id for job in self._jobs]
         self._measure(
-            series, [((_UPDATE_ROW, (random.random() * 98, ids[number % CALLERS])),) for number in range(count)]
+            series,
+            [((_UPDATE_ROW, (_CHANCE.fraction() * 98, ids[number % CALLERS])),) for number in range(count)],
         )
 
     def _save(self, number: int) -> tuple[tuple[str, tuple[object, ...]], ...]:
-        job, version, progress = self._jobs[number], self._versions[number], random.random() * 98
+        job, version, progress = self._jobs[number], self._versions[number], _CHANCE.fraction() * 98
         self._versions[number] += 1
-        payload = public_state(job, Observed(NOW, progress), NOW).model_dump_json(by_alias=True)
+        _, payload = stored_state(job, Observed(NOW, progress), NOW)
         return (
             ("BEGIN IMMEDIATE", ()),
             (_UPDATE_JOB, (version + 1, progress, job.id, version)),
