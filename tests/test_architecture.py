@@ -259,7 +259,7 @@ WAITING = (ast.AsyncFunctionDef, ast.Await, ast.AsyncWith, ast.AsyncFor)
 CORE_MAY_IMPORT = frozenset(
     {
         "__future__", "collections", "dataclasses", "datetime", "enum", "functools", "re", "typing",
-        "pydantic", "sora_gateway",
+        "pydantic", "pydantic_core", "sora_gateway",
     }
 )  # fmt: skip
 
