@@ -71,7 +71,7 @@ async def killed(house: House, case: Case) -> Verdict:
     """Runs *case* to its end; says what it came to."""
     mark = next(_marks)
     place = house.place(mark)
-    faults = case.faults or ("[[fault:duration=1.2]]" if case.then == "cancel" else "")
+    faults = case.faults or ("[[fault:duration=2.5]]" if case.then == "cancel" else "")
     acknowledged = None
     for number, point in enumerate((case.point, *case.again)):
         try:
@@ -115,7 +115,10 @@ async def all_keep_their_promises(house: House, cases: Sequence[Case]) -> None:
 
     async def run(case: Case) -> str | None:
         async with places:
-            seen = await killed(house, case)
+            try:
+                seen = await killed(house, case)
+            except AssertionError as error:
+                return str(error)
         end = seen.ends[0] if seen.ends else "absent"
         if seen.broken or end not in case.ends or seen.creates not in case.creates:
             return f"{case}: {seen}"

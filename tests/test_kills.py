@@ -54,8 +54,9 @@ async def test_killed_when_a_busy_upstream_is_to_be_asked_again_it_is_paid_once(
 
 
 async def test_killed_at_a_poll_the_watching_goes_on(house: House) -> None:
-    cases = [Case("look:before"), Case("look:answered"), *commit("poll", ("completed", 1))]
-    await all_keep_their_promises(house, cases)
+    # It lasts, so that even a busy machine looks while the upstream is at work.
+    polls = commit("poll", ("completed", 1), faults="[[fault:duration=2]]")
+    await all_keep_their_promises(house, [Case("look:before"), Case("look:answered"), *polls])
 
 
 async def test_killed_when_the_upstream_has_finished_the_file_is_still_fetched(house: House) -> None:

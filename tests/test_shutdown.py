@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -53,6 +54,12 @@ async def ends_within(gateway: Program, seconds: float) -> int:
     return code
 
 
+def cpu_of_ended_children() -> float:
+    """Seconds of processor time."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 async def test_told_to_stop_it_sends_everybody_home_and_exits_0(house: House) -> None:
     place = house.place("everybody")
     async with place.gateway() as (gateway, client):
@@ -77,7 +84,7 @@ async def test_told_to_stop_it_sends_everybody_home_and_exits_0(house: House) ->
 async def test_a_create_in_flight_is_waited_for_and_its_receipt_stored(house: House) -> None:
     place = house.place("inflight")
     async with place.gateway() as (gateway, client):
-        made = await client.make("inflight [[fault:create_hang=1.5]]")
+        made = await client.make("inflight [[fault:create_hang=2.5]]")
         await taken(place, "inflight")
         gateway.process.send_signal(signal.SIGTERM)
         await stopping(client.http)
@@ -112,22 +119,20 @@ async def test_told_twice_it_waits_for_nobody_and_the_create_is_a_doubt(house: H
 
 async def test_a_second_process_on_the_same_data_is_refused_at_once(house: House) -> None:
     place = house.place("twice")
-    took = []
     async with place.gateway() as (gateway, client):
-        for _ in range(3):
-            before = time.monotonic()
-            with pytest.raises(EndedAtStart) as refused:
-                async with place.gateway():
-                    pass
-            took.append(time.monotonic() - before)
-            assert refused.value.code == 1
-            told = f"Another sora-gateway (process {gateway.process.pid}) is using {place.data}"
-            assert told in refused.value.complaints
-            assert "Traceback" not in refused.value.complaints
+        before, used = time.monotonic(), cpu_of_ended_children()
+        with pytest.raises(EndedAtStart) as refused:
+            async with place.gateway():
+                pass
+        assert refused.value.code == 1
+        told = f"Another sora-gateway (process {gateway.process.pid}) is using {place.data}"
+        assert told in refused.value.complaints
+        assert "Traceback" not in refused.value.complaints
+        # It works for less than a second and waits for nothing; how long that takes is up to a busy machine.
+        assert cpu_of_ended_children() - used < 1.0
+        assert time.monotonic() - before < 3.0
         # The first one has noticed nothing.
         assert await client.tasks() == []
-    # The fastest, because the machine may be busy; a wait would be in all of them.
-    assert min(took) < 1.0
 
 
 async def test_what_the_last_process_left_of_its_lock_and_socket_stops_nobody(
