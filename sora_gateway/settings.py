@@ -168,7 +168,6 @@ class Settings(BaseSettings):
         frozen=True,
         # load_settings builds a subclass; this one's own validator is rarely needed.
         defer_build=True,
-        nested_model_default_partial_update=True,
     )
 
     data_dir: Path = Field(

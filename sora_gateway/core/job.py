@@ -96,14 +96,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that was learned about a job, and when."""
+    """One thing that was learned about a job, and when. Kinds that say no more are plain subclasses of it."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
 class Claimed(Event):
     """The watcher is about to send the create: the intent, committed before anything leaves."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +155,10 @@ class Waiting(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
 class BecameOverdue(Event):
     """It takes longer than it should. A flag, never an end."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +183,10 @@ class LostUpstream(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
 class Stored(Event):
     """The file is in its place, checked and hashed."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,19 +197,22 @@ class FileLost(Event):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
 class CancelRequested(Event):
     """A person wants it stopped."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class CancelConfirmed(Event):
     """The upstream says that it stopped."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class CancelUnconfirmed(Event):
     """The upstream cannot be stopped, or did not say so; we stop watching."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,24 +222,28 @@ class Adopted(Event):
     external_id: ExternalId
 
 
-@dataclass(frozen=True, slots=True)
 class PayAgain(Event):
     """A person, or a policy that a person chose, takes the risk of a second create."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class GivenUp(Event):
     """A person closes a doubtful job and gives the credits back."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class FinalLimit(Event):
     """The configured last moment has passed."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class Deleted(Event):
     """A person removed an ended job; its row stays for the books."""
+
+    __slots__ = ()
 
 
 EVENTS: tuple[type[Event], ...] = (

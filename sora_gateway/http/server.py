@@ -13,11 +13,11 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from sora_gateway.errors import StartupError
 from sora_gateway.http.guarded_h11 import GuardedH11
@@ -40,10 +40,10 @@ class GatewayServer:
         self,
         *,
         http: type[asyncio.Protocol] = GuardedH11,
-        ws: type[asyncio.Protocol] = WebSocketsSansIOProtocol,
+        ws: Callable[..., asyncio.Protocol] | None = None,
     ) -> None:
         self._http = http
-        self._ws = ws
+        self._ws = ws or _websocket
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
@@ -58,7 +58,7 @@ class GatewayServer:
         config = uvicorn.Config(
             app,
             http=self._http,
-            ws=self._ws,
+            ws=self._ws,  # type: ignore[arg-type]  # uvicorn calls it and asks for no more
             ws_per_message_deflate=False,
             ws_max_size=65536,
             ws_ping_interval=20,
@@ -104,6 +104,13 @@ class GatewayServer:
                     task.cancel()
                 server.force_exit = True
         await serving
+
+
+def _websocket(*args: Any, **kwargs: Any) -> asyncio.Protocol:
+    """uvicorn's protocol for one WebSocket; imported with the first, because a start has none."""
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+    return WebSocketsSansIOProtocol(*args, **kwargs)
 
 
 class _Server(uvicorn.Server):
