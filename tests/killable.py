@@ -178,6 +178,19 @@ def in_download(moment: str) -> None:
             instead(Downloader, "_verify", verifying)
 
 
+def while_packets_are_counted() -> None:
+    """Dies beside a child process that reads the file."""
+    from sora_gateway import app
+
+    run = app.run_in_child
+
+    async def running(*arguments: Any) -> Any:
+        die_in(0.1)
+        return await run(*arguments)
+
+    instead(app, "run_in_child", running)
+
+
 def around_rename(variant: str, moment: str) -> None:
     rename = os.rename
 
@@ -209,6 +222,7 @@ CALLS: dict[str, Callable[[], None]] = {
     "download:begun": lambda: in_download("begun"),
     "download:middle": lambda: in_download("middle"),
     "download:whole": lambda: in_download("whole"),
+    "download:counted": while_packets_are_counted,
     "download:verified": lambda: in_download("verified"),
     "rename:before": lambda: around_rename("video", "before"),
     "rename:after": lambda: around_rename("video", "after"),
@@ -261,7 +275,7 @@ def main() -> int:
     parser.add_argument("--journal", type=Path, help="where the upstream writes down what it creates")
     parser.add_argument("--mutant", choices=MUTANTS)
     options, command = parser.parse_known_args()
-    _hurry()
+    _hurry(counting=options.point == "download:counted")
     if options.mutant:
         MUTANTS[options.mutant]()
     step, _, moment = options.point.partition(":")
@@ -279,7 +293,7 @@ def main() -> int:
     return command_line(command)
 
 
-def _hurry() -> None:
+def _hurry(counting: bool) -> None:
     """A test has no two seconds for every look or retry, and needs no packets counted in a child process."""
     from sora_gateway.media import video
     from sora_gateway.supervisor import creating, recorder
@@ -288,7 +302,7 @@ def _hurry() -> None:
     creating.FIRST_BACKOFF, creating.STORAGE_PAUSE = 0.1, 0.2
     recorder.RETRY_STORAGE = 0.2
     PROFILES["simulator"] = replace(PROFILES["simulator"], min_poll_interval=0.05)
-    instead(video, "available", lambda: False)
+    instead(video, "available", lambda: counting)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ async def test_killed_when_the_upstream_has_finished_the_file_is_still_fetched(h
 
 
 async def test_killed_in_the_middle_of_the_download_it_goes_on(house: House) -> None:
-    moments = ("begun", "middle", "whole", "verified")
+    moments = ("begun", "middle", "whole", "counted", "verified")
     await all_keep_their_promises(house, [Case(f"download:{moment}") for moment in moments])
 
 
