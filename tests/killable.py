@@ -180,15 +180,15 @@ def in_download(moment: str) -> None:
 
 def while_packets_are_counted() -> None:
     """Dies beside a child process that reads the file."""
-    from sora_gateway import app
+    from sora_gateway.media.download import Downloader
 
-    run = app.run_in_child
+    count = Downloader._count_packets
 
-    async def running(*arguments: Any) -> Any:
+    async def counting(self: Downloader, *arguments: Any) -> None:
         die_in(0.1)
-        return await run(*arguments)
+        await count(self, *arguments)
 
-    instead(app, "run_in_child", running)
+    instead(Downloader, "_count_packets", counting)
 
 
 def around_rename(variant: str, moment: str) -> None:
