@@ -346,12 +346,8 @@ def _apply(job: Job, event: Event) -> Job:
         case Claimed(at):
             return replace(job, attempt=job.attempt + 1, submitted_at=at, note="")
         case Postponed(_, not_before, reason, refused):
-            return replace(
-                job,
-                not_before=not_before,
-                note=reason,
-                refusals=job.refusals + 1 if refused else job.refusals,
-            )
+            refusals = job.refusals + 1 if refused else job.refusals
+            return replace(job, not_before=not_before, note=reason, refusals=refusals)
         case Refused(_, code, message) | UpstreamFailed(_, code, message) | FileLost(_, code, message):
             return replace(job, error_code=code, error_message=message)
         case Accepted(at, external_id) | Adopted(at, external_id):
