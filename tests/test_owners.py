@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from sora_gateway.app import Gateway
 from sora_gateway.http.system import System
 from sora_gateway.http.table import table
+from tests.described import as_described
 from tests.lab import Lab, at_the_lab, closing, lab_settings, says
 from tests.raw_server import serving_raw
 from tests.running import Json, Person, person, running
@@ -137,7 +138,9 @@ async def ask(http: httpx.AsyncClient, route: str, id: str = "") -> httpx.Respon
 
 def client(gateway: Gateway, key: str | None = None) -> httpx.AsyncClient:
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    return httpx.AsyncClient(base_url=gateway.address, headers=headers, trust_env=False)
+    return httpx.AsyncClient(
+        base_url=gateway.address, headers=headers, trust_env=False, event_hooks={"response": [as_described]}
+    )
 
 
 # --- the matrix --------------------------------------------------------------------------------------

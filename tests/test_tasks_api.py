@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from sora_gateway.core.job import CancelRequested, Refused
+from tests.described import as_described
 from tests.jobs import NOW, accepted, to_completed, to_processing, walk
 from tests.lab import PRICE, Lab, at_the_lab, closing, ledger
 from tests.running import Json, Person
@@ -32,7 +33,9 @@ async def a_finished_video(data_dir: Path, **sections: object) -> AsyncIterator[
 @asynccontextmanager
 async def anybody(ann: Person) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody without any credential."""
-    async with httpx.AsyncClient(base_url=ann.gateway.address, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=ann.gateway.address, trust_env=False, event_hooks={"response": [as_described]}
+    ) as client:
         yield client
 
 
