@@ -23,6 +23,8 @@ def register(commands: Commands) -> None:
 def _serve(arguments: argparse.Namespace) -> int:
     # What a start makes, it keeps; looking for garbage in it takes a tenth of the start.
     gc.disable()
+    # Pydantic would read the metadata of every installed package to look for plugins, and there are none.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         from sora_gateway.app import run
 
