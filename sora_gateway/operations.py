@@ -23,6 +23,7 @@ from sora_gateway.entropy import Entropy
 from sora_gateway.errors import InvalidRequest
 from sora_gateway.store import Store
 from sora_gateway.store.accounts import KeyRecord, UserRecord
+from sora_gateway.store.jobs import AttemptRecord
 from sora_gateway.supervisor.decisions import Adopt, Decision, GiveUp, PayAgain
 
 LOCAL_SESSION = 12 * 3600.0
@@ -135,7 +136,7 @@ async def unknown_list(services: Services) -> Result:
     """Jobs that wait for a person, oldest first, with what is known of the doubtful create."""
     owners = {user.id: user.email for user in await services.store.users()}
     doubtful = [job for job in await services.store.unfinished() if job.state is State.UNKNOWN]
-    return [_doubt(job, owners[job.owner]) for job in doubtful]
+    return [_doubt(job, owners[job.owner], (await services.store.attempts(job.id))[-1]) for job in doubtful]
 
 
 async def unknown_adopt(services: Services, job_id: str, external_id: str) -> Result:
@@ -223,9 +224,11 @@ def _key(key: KeyRecord, email: str) -> Mapping[str, Any]:
     }
 
 
-def _doubt(job: Job, email: str) -> Mapping[str, Any]:
+def _doubt(job: Job, email: str, attempt: AttemptRecord) -> Mapping[str, Any]:
     return {
         "id": job.id,
+        # The create went out with it as X-Client-Request-Id: an upstream's own log may know it.
+        "attempt_id": attempt.id,
         "email": email,
         "upstream": job.upstream,
         "model": job.upstream_model,

@@ -11,7 +11,7 @@ from sora_gateway.cli.terminal import print_table
 
 def register(commands: Commands) -> None:
     doubts = add_group(commands, "unknown", "videos of which nobody knows whether the upstream accepted them")
-    add_settings(add_command(doubts, "list", "show them", _list))
+    add_settings(add_command(doubts, "list", "show the videos that wait for a decision", _list))
     adopt = _with_job(doubts, "adopt", "go on with the id that the upstream gave it", _adopt)
     adopt.add_argument("external_id", metavar="EXTERNAL_ID", help="its id at the upstream")
     _with_job(doubts, "pay-again", "send it again, although the first may have been paid for", _pay_again)
@@ -32,8 +32,8 @@ def _list(arguments: argparse.Namespace) -> int:
     doubts = operate(settings_of(arguments), "unknown.list")
     print_table(
         (
-            doubt["id"], doubt["email"], doubt["upstream"], f"sent {doubt['submitted_at']}", doubt["reason"],
-            doubt["prompt"],
+            doubt["id"], doubt["email"], doubt["upstream"], f"sent {doubt['submitted_at']}", doubt["attempt_id"],
+            doubt["reason"], doubt["prompt"],
         )
         for doubt in doubts
     )  # fmt: skip
