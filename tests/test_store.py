@@ -257,6 +257,18 @@ class TestJobs:
                 assert len(seen) == len(set(seen)) == 25
             assert await store.page(OTHER, Filter()) == ([], False)
 
+    async def test_deleting_while_paging_loses_no_page(self, tmp_path: Path) -> None:
+        async with a_store(tmp_path) as store:
+            for number in range(3):
+                await store.accept(a_job(number, created_at=float(number), credits=0))
+            (newest,), _ = await store.page(OWNER, Filter(limit=1))
+            ended = await take(store, newest, j.CancelRequested(9.0), Movement.RELEASE)
+            await take(store, ended, j.Deleted(9.0))
+            rest, _ = await store.page(OWNER, Filter(after=newest.id))
+            assert [int(job.id[6:], 16) for job in rest] == [1, 0]
+            with pytest.raises(NotFound):
+                await store.page(OTHER, Filter(after=newest.id))
+
 
 class TestTheBooks:
     async def test_an_entry_can_be_neither_changed_nor_removed(self, tmp_path: Path) -> None:
