@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sora_gateway.core import job as j
+from sora_gateway.core.observation import LookKind
 from sora_gateway.core.polling import backoff
 from sora_gateway.supervisor.polling import record_end
 from sora_gateway.supervisor.watcher import Watcher
@@ -25,5 +26,9 @@ async def cancelling(watcher: Watcher) -> None:
         if answer is not CancelAnswer.TROUBLE:
             break
         await watcher.sleep(backoff(attempt, base=1.0, cap=15.0, fraction=watcher.around.entropy.fraction()))
-    if not await record_end(watcher, await upstream.adapter.look(external_id)):
+    look = await upstream.adapter.look(external_id)
+    if look.kind is LookKind.CANCELLED:
+        # It had stopped before we asked: an answer to an earlier process of ours that died before it was stored.
+        await watcher.insist(j.CancelConfirmed(watcher.now()))
+    elif not await record_end(watcher, look):
         await watcher.insist(j.CancelUnconfirmed(watcher.now()))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from sora_gateway.core import job as j
 from sora_gateway.core.job import Event, ExternalId
+from sora_gateway.core.outcome import valid_external_id
+from sora_gateway.errors import InvalidRequest
 from sora_gateway.store.jobs import Answered
 
 
@@ -30,9 +32,15 @@ Decision = Adopt | PayAgain | GiveUp
 
 
 def consequence(decision: Decision, now: float) -> tuple[Event, Answered]:
-    """The event that carries out *decision*, and what the books say of the doubtful attempt."""
+    """The event that carries out *decision*, and what the books say of the doubtful attempt.
+
+    Raises:
+        InvalidRequest: what is to be adopted cannot be an upstream's id.
+    """
     match decision:
         case Adopt(external_id):
+            if valid_external_id(external_id) is None:
+                raise InvalidRequest("No upstream gives such an id; copy it from the upstream's own list.")
             return j.Adopted(now, external_id), Answered("adopted", external_id)
         case PayAgain():
             return j.PayAgain(now), Answered("pay_again")

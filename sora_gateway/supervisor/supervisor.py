@@ -19,7 +19,7 @@ from sora_gateway.core.job import Job, JobId, State
 from sora_gateway.core.money import OnCancel
 from sora_gateway.core.polling import backoff
 from sora_gateway.entropy import Entropy
-from sora_gateway.errors import AlreadyEnded, NotFinished, NotFound, StorageFull, Unavailable
+from sora_gateway.errors import AlreadyEnded, GatewayError, NotFinished, NotFound, StorageFull, Unavailable
 from sora_gateway.media.download import Downloader
 from sora_gateway.media.files import MediaFiles
 from sora_gateway.store import Store
@@ -190,10 +190,11 @@ class Supervisor:
 
         Raises:
             AlreadyEnded: there is nothing to stop.
+            Unavailable: the gateway is stopping.
         """
         watcher = self._watchers.get(job.id)
         if watcher is None:
-            raise AlreadyEnded(f"The video is already {(await self._stored(job.id)).state}.")
+            raise _nobody_watches(await self._stored(job.id))
         return await watcher.request(Cancel())
 
     async def decide(self, job_id: JobId, decision: Decision) -> Job:
@@ -202,6 +203,7 @@ class Supervisor:
         Raises:
             NotFound: there is no such job.
             Conflict: it is not in doubt, or the adopted id is taken.
+            InvalidRequest: what is to be adopted cannot be an id.
         """
         watcher = self._watchers.get(job_id)
         if watcher is not None:
@@ -215,8 +217,11 @@ class Supervisor:
             NotFinished: it has not ended.
             NotFound: somebody else has just deleted it.
         """
-        if not job.ended or job.id in self._watchers:
+        if not job.ended:
             raise NotFinished("The video is not finished; cancel it first.")
+        if job.id in self._tasks:
+            # It has been told that it ended, and is about to leave.
+            await asyncio.wait({self._tasks[job.id]})
         try:
             await self._recorder.record(job, j.Deleted(self._clock.now()))
         except Stale:
@@ -282,9 +287,11 @@ class Supervisor:
     def _forget(self, watcher: Watcher) -> None:
         self._watchers.pop(watcher.job.id, None)
         self._tasks.pop(watcher.job.id, None)
-        error = (
-            AlreadyEnded(f"The video is already {watcher.job.state}.")
-            if watcher.job.ended
-            else Unavailable("The gateway is restarting; try again in a moment.", retry_after=10)
-        )
-        watcher.refuse_requests(error)
+        watcher.refuse_requests(_nobody_watches(watcher.job))
+
+
+def _nobody_watches(job: Job) -> GatewayError:
+    """Why a wish cannot be served: only ended jobs are not watched, except while the gateway stops."""
+    if job.ended:
+        return AlreadyEnded(f"The video is already {job.state}.")
+    return Unavailable("The gateway is restarting; try again in a moment.", retry_after=10)

@@ -22,7 +22,7 @@ from sora_gateway.core.asset import StoredFile
 from sora_gateway.core.job import Event, Job, State
 from sora_gateway.core.polling import PollPolicy
 from sora_gateway.entropy import Entropy
-from sora_gateway.errors import AlreadyEnded, Conflict, GatewayError
+from sora_gateway.errors import AlreadyEnded, Conflict, GatewayError, Unavailable
 from sora_gateway.media.download import Downloader
 from sora_gateway.store.jobs import Answered, ExternalIdTaken, Intent
 from sora_gateway.supervisor.decisions import Decision, consequence
@@ -75,6 +75,10 @@ class Request:
     wish: Cancel | Decision
     answer: asyncio.Future[Job] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
+    def refuse(self, error: GatewayError) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
 
 class Watcher:
     """Follows one unfinished job to its end."""
@@ -102,14 +106,11 @@ class Watcher:
     def refuse_requests(self, error: GatewayError) -> None:
         """Answers whatever is still in the inbox when the watcher ends."""
         while self._inbox:
-            answer = self._inbox.popleft().answer
-            if not answer.done():
-                answer.set_exception(error)
+            self._inbox.popleft().refuse(error)
 
     async def _serve(self) -> bool:
         """Serves the inbox; says whether the job's state changed."""
         state = self.job.state
-        self._wake.clear()
         while self._inbox:
             request = self._inbox.popleft()
             try:
@@ -118,11 +119,18 @@ class Watcher:
                 else:
                     self.job = await decide(self.around.recorder, self.job, request.wish, self.now())
             except GatewayError as error:
-                if not request.answer.done():
-                    request.answer.set_exception(error)
+                request.refuse(error)
+            except BaseException:
+                # Cancelled or broken: whoever waits must not wait for ever.
+                request.refuse(
+                    Unavailable("It is not known whether this was done; look at the video.", retry_after=10)
+                )
+                raise
             else:
                 if not request.answer.done():
                     request.answer.set_result(self.job)
+        # Not before: what came meanwhile is served as well, and would keep every later wait awake.
+        self._wake.clear()
         return self.job.state is not state
 
     async def _cancel(self) -> None:
@@ -157,7 +165,7 @@ class Watcher:
         clock = self.around.clock
         until = clock.monotonic() + seconds
         while True:
-            if self._inbox and await self._serve():
+            if self._wake.is_set() and await self._serve():
                 return True
             rest = until - clock.monotonic()
             if rest <= 0:
@@ -183,7 +191,7 @@ class Watcher:
                     await asyncio.wait({task, woken}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     woken.cancel()
-                if self._inbox and await self._serve() and not keep:
+                if self._wake.is_set() and await self._serve() and not keep:
                     return None
             return task.result()
         finally:
@@ -197,6 +205,7 @@ async def decide(recorder: Recorder, job: Job, decision: Decision, now: float) -
 
     Raises:
         Conflict: the job is not in doubt, or the adopted id belongs to another job.
+        InvalidRequest: what is to be adopted cannot be an id.
     """
     if job.state is not State.UNKNOWN:
         raise Conflict(f"The video is {job.state}; only a video whose outcome is unknown can be decided on.")
