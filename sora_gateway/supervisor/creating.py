@@ -6,14 +6,17 @@ else happens with the answer. Whatever lies between the two is a doubt, and a do
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
+from sora_gateway.clock import Clock
 from sora_gateway.core import job as j
 from sora_gateway.core.job import State
 from sora_gateway.core.outcome import CreateAnswer, Outcome, OutcomeClass, classify
 from sora_gateway.core.polling import backoff
 from sora_gateway.errors import StorageFailed, StorageFull
 from sora_gateway.store.jobs import Answered, ExternalIdTaken, Intent
+from sora_gateway.supervisor.gate import LONGEST_PAUSE
 from sora_gateway.supervisor.watcher import Upstream, Watcher
 from sora_gateway.upstream.adapter import CreateOrder
 
@@ -29,23 +32,24 @@ async def queued(watcher: Watcher) -> None:
     if watcher.job.cancel_requested:
         await watcher.insist(j.CancelRequested(watcher.now()))
         return
-    upstream = watcher.upstream
-    if upstream is None:
-        await watcher.wait(f"The upstream {watcher.job.upstream} is not in the configuration any more.")
-        await watcher.sleep_for_ever()
-        return
-    limits = watcher.around.limits
-    left = watcher.job.created_at + limits.final_limit - watcher.now()
+    left = watcher.job.created_at + watcher.around.limits.final_limit - watcher.now()
     if left <= 0:
         await watcher.insist(j.FinalLimit(watcher.now()))
         return
-    if await watcher.sleep(min(left, max(0.0, watcher.job.not_before - watcher.now()))):
+    upstream = watcher.upstream
+    if upstream is None:
+        await watcher.wait(f"The upstream {watcher.job.upstream} is not in the configuration any more.")
+        await watcher.sleep(left)
+        return
+    # Nothing postpones for longer than a pause; a clock that was set back would.
+    wait = min(LONGEST_PAUSE, max(0.0, watcher.job.not_before - watcher.now()))
+    if await watcher.sleep(min(left, wait)) or left <= wait:
         return
     if upstream.gate.paused:
         await watcher.wait(f"{watcher.job.upstream} is paused: {upstream.gate.reason}.")
     turn = upstream.gate.ask(watcher.job.id)
     try:
-        granted = await watcher.meanwhile(_granted(turn))
+        granted = await watcher.meanwhile(_granted(turn, watcher.around.clock, left - wait))
         if granted and not watcher.around.stopping.is_set():
             await _pay(watcher, upstream)
     finally:
@@ -54,9 +58,14 @@ async def queued(watcher: Watcher) -> None:
             upstream.gate.leave(watcher.job.id)
 
 
-async def _granted(turn: object) -> bool:
-    await turn  # type: ignore[misc]  # a future without a result; its own type says nothing
-    return True
+async def _granted(turn: asyncio.Future[None], clock: Clock, seconds: float) -> bool:
+    """Whether *turn* comes within *seconds*."""
+    limit = asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        await asyncio.wait((turn, limit), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        limit.cancel()
+    return turn.done()
 
 
 async def _pay(watcher: Watcher, upstream: Upstream) -> None:

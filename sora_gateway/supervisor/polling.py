@@ -40,14 +40,11 @@ async def processing(watcher: Watcher) -> None:
         return
     upstream = watcher.upstream
     if upstream is None:
-        await watcher.wait(f"The upstream {watcher.job.upstream} is not in the configuration any more.")
-        await watcher.sleep_for_ever()
+        await without_upstream(watcher)
         return
     memory = _Memory()
     while watcher.job.state is State.PROCESSING:
         if await watcher.sleep(_delay(watcher, upstream.polling, memory)):
-            return
-        if await limit_passed(watcher):
             return
         external_id = watcher.job.external_id
         assert external_id is not None
@@ -56,6 +53,16 @@ async def processing(watcher: Watcher) -> None:
             return
         memory.retry_after = look.retry_after
         await _take_in(watcher, upstream, look, memory)
+        if watcher.job.state is State.PROCESSING:
+            # Only now: the gateway may have been switched off for all of the time, and the video be ready.
+            await limit_passed(watcher)
+
+
+async def without_upstream(watcher: Watcher) -> None:
+    """Waits for a person or the final limit; with its upstream back in the configuration the job goes on."""
+    await watcher.wait(f"The upstream {watcher.job.upstream} is not in the configuration any more.")
+    if not await limit_passed(watcher):
+        await watcher.sleep(watcher.around.limits.final_limit - _age(watcher))
 
 
 def _delay(watcher: Watcher, policy: PollPolicy, memory: _Memory) -> float:

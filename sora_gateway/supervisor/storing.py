@@ -11,7 +11,7 @@ from sora_gateway.core.job import State
 from sora_gateway.core.observation import LookKind
 from sora_gateway.core.retries import DownloadTrouble, next_download
 from sora_gateway.media.download import DownloadFailed
-from sora_gateway.supervisor.polling import limit_passed
+from sora_gateway.supervisor.polling import limit_passed, without_upstream
 from sora_gateway.supervisor.watcher import Upstream, Watcher
 from sora_gateway.upstream.adapter import Variant
 
@@ -22,16 +22,13 @@ async def storing(watcher: Watcher) -> None:
     """Fetches until the file is here or is known to be lost."""
     upstream = watcher.upstream
     if upstream is None:
-        await watcher.wait(f"The upstream {watcher.job.upstream} is not in the configuration any more.")
-        await watcher.sleep_for_ever()
+        await without_upstream(watcher)
         return
     failures: Counter[DownloadTrouble] = Counter()
     since: dict[DownloadTrouble, float] = {}
     if watcher.result_url is None:
         await _look_again(watcher, upstream)
     while watcher.job.state is State.STORING:
-        if await limit_passed(watcher):
-            return
         try:
             assets = await watcher.meanwhile(_fetch(watcher, upstream))
         except DownloadFailed as trouble:
@@ -45,6 +42,8 @@ async def storing(watcher: Watcher) -> None:
                 await watcher.insist(
                     j.FileLost(watcher.now(), "file_lost", f"The finished video cannot be had: {trouble}.")
                 )
+                return
+            if await limit_passed(watcher):
                 return
             if await watcher.sleep(max(delay, trouble.retry_after or 0.0)):
                 return
