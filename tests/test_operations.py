@@ -13,13 +13,13 @@ from sora_gateway.accounts.tokens import digest
 from sora_gateway.cli.operate import offline, operate
 from sora_gateway.control import ControlServer, call
 from sora_gateway.core import job as j
-from sora_gateway.core.job import Event, ExternalId, Job, JobId, advance
-from sora_gateway.core.money import movement
+from sora_gateway.core.job import Event, ExternalId, Job
 from sora_gateway.errors import Conflict, GatewayError, InvalidRequest, NotFound
 from sora_gateway.operations import LOCAL_USER, OPERATIONS, Services, commands
 from sora_gateway.places import DataDirectory
 from sora_gateway.settings import Settings
 from sora_gateway.store.lock import DataDirectoryInUse
+from tests.jobs import accepted, walk
 
 
 @pytest.fixture
@@ -41,16 +41,7 @@ async def stored_job(services: Services, *events: Event) -> Job:
     """A job of the local person's, after *events*."""
     await run(services, "session.local")
     owner = (await services.store.users())[0].id
-    job = Job(
-        id=JobId(services.entropy.new_id("video")), owner=owner, prompt="a red ball", model="sora-2", upstream="lab",
-        upstream_model="wan", seconds=4, size="720x1280", created_at=services.clock.now(),
-    )  # fmt: skip
-    await services.store.accept(job)
-    for event in events:
-        after = advance(job, event)
-        await services.store.save(job, after, event, movement(job, event, after))
-        job = after
-    return job
+    return await walk(services.store, await accepted(services.store, owner=owner), *events)
 
 
 async def test_a_person_is_added_listed_and_disabled(services: Services) -> None:
@@ -136,6 +127,7 @@ async def test_a_doubtful_job_is_listed_and_can_be_adopted(services: Services) -
     job = await stored_job(services, j.Claimed(1.0), j.AnswerLost(2.0, "the connection broke"))
     (doubt,) = await run(services, "unknown.list")
     assert (doubt["id"], doubt["email"], doubt["reason"]) == (job.id, LOCAL_USER, "the connection broke")
+    assert doubt["attempt_id"] == (await services.store.attempts(job.id))[0].id
     adopted = await run(services, "unknown.adopt", job_id=job.id, external_id="vid_7")
     assert adopted == {"id": job.id, "state": "processing"}
     stored = await services.store.get(job.id)
@@ -153,6 +145,17 @@ async def test_a_doubtful_job_can_be_paid_again_or_given_up(
     job = await stored_job(services, j.Claimed(1.0), j.AnswerLost(2.0, "the connection broke"))
     assert await run(services, operation, job_id=job.id) == {"id": job.id, "state": state}
     assert await run(services, "credits.check") == {"complaints": []}
+
+
+async def test_what_a_dead_gateway_was_sending_is_a_doubt_without_a_new_start(settings: Settings) -> None:
+    async with offline(settings) as services:
+        job = await stored_job(services, j.Claimed(1.0))
+    async with offline(settings) as services:
+        (doubt,) = await run(services, "unknown.list")
+        assert doubt["id"] == job.id
+        assert "stopped before the answer came" in doubt["reason"]
+        assert (await run(services, "unknown.give_up", job_id=job.id))["state"] == "failed"
+        assert await services.store.check_books() == []
 
 
 async def test_a_job_that_is_not_in_doubt_is_left_alone(services: Services) -> None:
