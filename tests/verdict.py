@@ -51,6 +51,8 @@ async def verdict(place: Place, mark: str, acknowledged: str | None) -> Verdict:
                 broken.append(f"{row['id']} is {row['state']}, but the upstream never took it")
     if acknowledged is not None and acknowledged not in [row["id"] for row in rows]:
         broken.append(f"{acknowledged} was acknowledged and is gone")
+    if creates and not rows:
+        broken.append("the upstream was paid for a job that is not there")
     if len(rows) > 1:
         broken.append(f"one request became {len(rows)} jobs")
     if len(creates) > 1:
