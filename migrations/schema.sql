@@ -134,6 +134,7 @@ CREATE TABLE attempts (
     CONSTRAINT fk_attempts_job_id FOREIGN KEY(job_id) REFERENCES jobs (id)
 );
 CREATE INDEX ix_attempts_job_id ON attempts (job_id);
+CREATE INDEX ix_attempts_upstream_external_id ON attempts (upstream, external_id) WHERE external_id IS NOT NULL;
 CREATE TABLE ledger (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
     user_id TEXT NOT NULL, 

@@ -32,6 +32,7 @@ EPOCH = "0123456789abcdef"
 OWNER = Principal("user_1", "one@example.org", "member", "session", "x")
 OTHER = Principal("user_2", "two@example.org", "member", "session", "y")
 ADMIN = Principal("user_3", "admin@example.org", "admin", "session", "z")
+CLAIMED = j.Claimed(2.0)
 
 
 @asynccontextmanager
@@ -192,6 +193,34 @@ class TestJobs:
                 else:
                     with pytest.raises(ExternalIdTaken):
                         await take(store, claimed, receipt)
+
+    async def test_an_id_stays_its_jobs_when_the_job_is_paid_for_again(self, tmp_path: Path) -> None:
+        async with a_store(tmp_path) as store:
+            job, other = a_job(1), a_job(2)
+            for one in (job, other):
+                await store.accept(one)
+                await store.save(
+                    one, advance(one, CLAIMED), CLAIMED, Movement.KEEP, Intent(f"attempt of {one.id}")
+                )
+            job, other = advance(job, CLAIMED), advance(other, CLAIMED)
+            receipt = j.Accepted(3.0, ExternalId("ext-1"))
+            accepted = advance(job, receipt)
+            await store.save(job, accepted, receipt, Movement.KEEP, Answered("receipt", "ext-1", 200))
+            lost = await take(store, accepted, j.LostUpstream(4.0, "no such video"))
+            await take(store, lost, j.PayAgain(5.0))
+            with pytest.raises(ExternalIdTaken):
+                await take(store, other, receipt)
+
+    async def test_files_of_jobs_that_have_none_are_not_kept(self, tmp_path: Path) -> None:
+        """What a job that failed had fetched is removed with its end; a crash in between leaves it to the sweep."""
+        async with a_store(tmp_path) as store:
+            waiting, failed, cancelled = a_job(1), a_job(2), a_job(3)
+            for job in (waiting, failed, cancelled):
+                await store.accept(job)
+            refused = await take(store, failed, CLAIMED)
+            await take(store, refused, j.Refused(3.0, "no", "No."), Movement.RELEASE)
+            await take(store, cancelled, j.CancelRequested(3.0), Movement.RELEASE)
+            assert await store.kept_jobs() == {waiting.id}
 
     async def test_an_attempt_is_written_before_the_create_and_completed_after_it(
         self, tmp_path: Path
@@ -388,6 +417,36 @@ class TestTheSchema:
         connection.close()
         with pytest.raises(StartupError, match="not of sora-gateway"):
             schema.prepare(tmp_path / "other.db", MIGRATIONS, 0.0, EPOCH)
+
+    def test_a_creation_that_was_killed_is_taken_up_again(self, tmp_path: Path) -> None:
+        database = tmp_path / "gateway.db"
+        with sqlite3.connect(database, isolation_level=None) as connection:
+            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+            connection.executescript(f"BEGIN IMMEDIATE;\n{(MIGRATIONS / 'schema.sql').read_text()}")
+            for left in tmp_path.glob("gateway.db*"):
+                (tmp_path / f"copy-{left.name}").write_bytes(left.read_bytes())
+            connection.execute("ROLLBACK")
+        connection.close()
+        schema.prepare(tmp_path / "copy-gateway.db", MIGRATIONS, 0.0, EPOCH)
+        assert schema.current_revision(tmp_path / "copy-gateway.db") == schema.HEAD
+
+    def test_a_database_that_cannot_be_made_is_one_sentence(self, tmp_path: Path) -> None:
+        (tmp_path / "gateway.db").symlink_to(tmp_path / "nowhere" / "gateway.db")
+        with pytest.raises(StartupError, match="cannot be made"):
+            schema.prepare(tmp_path / "gateway.db", MIGRATIONS, 0.0, EPOCH)
+
+    def test_a_copy_that_cannot_be_made_stops_the_migration_with_one_sentence(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        migrations = a_chain(tmp_path)
+        database = tmp_path / "gateway.db"
+        schema.prepare(database, MIGRATIONS, 0.0, EPOCH)
+        monkeypatch.setattr(schema, "HEAD", "0002")
+        (tmp_path / "backups").mkdir()
+        (tmp_path / "backups" / "before-migration-0001-19700101T000000.db").mkdir()
+        with pytest.raises(StartupError, match="could not be copied"):
+            schema.prepare(database, migrations, 0.0, EPOCH)
+        assert schema.current_revision(database) == "0001"
 
     def test_an_older_database_is_copied_then_migrated_with_its_rows(self, tmp_path: Path) -> None:
         """A chain of two migrations, the second of which rebuilds a table that others point to."""

@@ -188,6 +188,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
     )
     op.create_index(op.f("ix_attempts_job_id"), "attempts", ["job_id"], unique=False)
+    op.create_index(
+        "ix_attempts_upstream_external_id",
+        "attempts",
+        ["upstream", "external_id"],
+        unique=False,
+        sqlite_where=sa.text("external_id IS NOT NULL"),
+    )
     op.create_table(
         "ledger",
         sa.Column("id", sa.Integer(), nullable=False),

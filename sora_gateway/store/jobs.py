@@ -97,6 +97,8 @@ def save(
     """
     changed = [name for name in COLUMNS if getattr(before, name) != getattr(after, name)]
     assignments = ", ".join(f"{name} = ?" for name in changed)
+    if "external_id" in changed and _was_anothers(tx, after):
+        raise ExternalIdTaken(after.external_id)
     try:
         cursor = tx.execute(
             f"UPDATE jobs SET {assignments} WHERE id = ? AND version = ?",  # noqa: S608 - our own column names
@@ -133,6 +135,15 @@ def save(
     events.append(tx, after, event, event.at)
 
 
+def _was_anothers(tx: Transaction, job: Job) -> bool:
+    """Whether an attempt of another job was answered with this id, also one that has been paid for again since."""
+    row = tx.one(
+        "SELECT 1 FROM attempts WHERE upstream = ? AND external_id = ? AND job_id <> ?",
+        (job.upstream, job.external_id, job.id),
+    )
+    return row is not None
+
+
 # --- reading -----------------------------------------------------------------------------------------
 
 
@@ -144,8 +155,11 @@ async def unfinished(readers: Readers) -> list[Job]:
 
 
 async def kept(readers: Readers) -> set[str]:
-    """The ids of all jobs that are not deleted: those whose files stay."""
-    return {row["id"] for row in await readers.all("SELECT id FROM jobs WHERE deleted_at IS NULL")}
+    """The ids of all jobs whose files stay: those that have a video, or may still get one."""
+    rows = await readers.all(
+        "SELECT id FROM jobs WHERE deleted_at IS NULL AND state NOT IN ('failed', 'cancelled')"
+    )
+    return {row["id"] for row in rows}
 
 
 async def get(readers: Readers, job_id: JobId) -> Job | None:

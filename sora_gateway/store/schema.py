@@ -54,7 +54,10 @@ def prepare(database: Path, migrations: Path, now: float, epoch: str) -> Path | 
     if revision == HEAD:
         return None
     if revision is None:
-        _create(database, migrations, epoch)
+        try:
+            _create(database, migrations, epoch)
+        except sqlite3.Error as error:
+            raise StartupError(f"The database {database} cannot be made ({error}); is there room?") from None
         return None
     return _migrate(database, migrations, revision, now)
 
@@ -82,7 +85,12 @@ def _migrate(database: Path, migrations: Path, revision: str, now: float) -> Pat
             f"{database} was written by a newer sora-gateway (schema {revision}, this program knows {HEAD}); "
             "install that version again or restore a backup."
         )
-    backup = _backup(database, revision, now)
+    try:
+        backup = _backup(database, revision, now)
+    except (sqlite3.Error, OSError) as error:
+        raise StartupError(
+            f"{database} must be migrated, and could not be copied before ({error}); nothing was changed."
+        ) from None
     try:
         migrate.upgrade(database, migrations)
     except Exception as error:
@@ -100,6 +108,8 @@ def _backup(database: Path, revision: str, now: float) -> Path:
     directory.mkdir(mode=0o700, exist_ok=True)
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S")
     target = directory / f"before-migration-{revision}-{stamp}.db"
+    # Of a start in the same second, or one that was killed meanwhile.
+    target.unlink(missing_ok=True)
     connection = sqlite3.connect(database, isolation_level=None)
     try:
         connection.execute("VACUUM INTO ?", (str(target),))

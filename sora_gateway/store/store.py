@@ -75,7 +75,7 @@ class Store:
         return await jobs.unfinished(self._readers)
 
     async def kept_jobs(self) -> set[str]:
-        """Ids of all jobs that are not deleted."""
+        """Ids of all jobs that have files, or may still get them."""
         return await jobs.kept(self._readers)
 
     async def get(self, job_id: JobId) -> Job | None:

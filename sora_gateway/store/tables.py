@@ -156,7 +156,11 @@ class Attempt(SQLModel, table=True):
             "'known', 'unknown', 'adopted', 'pay_again', 'given_up')",
             name="outcome",
         ),
-    )
+        Index(
+            "ix_attempts_upstream_external_id", "upstream", "external_id",
+            sqlite_where=text("external_id IS NOT NULL"),
+        ),
+    )  # fmt: skip
 
     id: str = Field(primary_key=True, sa_type=Text)
     job_id: str = Field(foreign_key="jobs.id", index=True, sa_type=Text)
