@@ -64,7 +64,7 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
     from sora_gateway.accounts.authenticator import Authenticator
     from sora_gateway.accounts.passwords import Passwords
     from sora_gateway.clock import SystemClock
-    from sora_gateway.core.job import Job, JobId
+    from sora_gateway.core.job import Job, JobId, State
     from sora_gateway.core.money import OnCancel
     from sora_gateway.entropy import SystemEntropy
     from sora_gateway.errors import NotFound
@@ -73,7 +73,7 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
     from sora_gateway.store import Store
     from sora_gateway.store.lock import DataLock
     from sora_gateway.store.schema import prepare
-    from sora_gateway.supervisor.decisions import Decision
+    from sora_gateway.supervisor.decisions import Decision, answer_dropped
     from sora_gateway.supervisor.recorder import Recorder
     from sora_gateway.supervisor.watcher import decide
 
@@ -85,6 +85,10 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
         prepare(directory.database, shipped("migrations"), clock.now(), entropy.new_id("epoch")[-16:])
         async with Store(directory.database, lambda _: None) as store:
             recorder = Recorder(store, clock, OnCancel(settings.credits.on_cancel))
+            # The lock is ours, so whoever was sending these is dead.
+            for job in await store.unfinished():
+                if job.state is State.SUBMITTING:
+                    await recorder.record(job, *answer_dropped(clock.now()))
 
             async def decide_stored(job_id: JobId, decision: Decision) -> Job:
                 job = await store.get(job_id)

@@ -28,6 +28,12 @@ class GiveUp:
     """Close the job and give the credits back."""
 
 
+def answer_dropped(now: float) -> tuple[Event, Answered]:
+    """What is said of a create that a dead process was sending, or whose answer was dropped: nobody knows."""
+    reason = "the gateway stopped before the answer came"
+    return j.AnswerLost(now, reason), Answered("unknown", detail=reason)
+
+
 Decision = Adopt | PayAgain | GiveUp
 
 

@@ -23,10 +23,10 @@ from sora_gateway.errors import AlreadyEnded, GatewayError, NotFinished, NotFoun
 from sora_gateway.media.download import Downloader
 from sora_gateway.media.files import MediaFiles
 from sora_gateway.store import Store
-from sora_gateway.store.jobs import Answered, Stale
+from sora_gateway.store.jobs import Stale
 from sora_gateway.supervisor.cancelling import cancelling
 from sora_gateway.supervisor.creating import queued
-from sora_gateway.supervisor.decisions import Decision
+from sora_gateway.supervisor.decisions import Decision, answer_dropped
 from sora_gateway.supervisor.polling import processing
 from sora_gateway.supervisor.recorder import Recorder
 from sora_gateway.supervisor.storing import storing
@@ -68,8 +68,7 @@ async def unknown(watcher: Watcher) -> None:
 
 async def submitting(watcher: Watcher) -> None:
     """A create that this process did not send, or whose answer it dropped: nobody knows."""
-    reason = "the gateway stopped before the answer came"
-    await watcher.insist(j.AnswerLost(watcher.now(), reason), Answered("unknown", detail=reason))
+    await watcher.insist(*answer_dropped(watcher.now()))
 
 
 _STEPS: Mapping[State, Callable[[Watcher], Awaitable[None]]] = {
