@@ -208,7 +208,16 @@ def test_a_profile_may_say_that_progress_is_a_fraction() -> None:
 
 @pytest.mark.parametrize(
     ("value", "moment"),
-    [(1760714196, 1760714196.0), (1760714196000, 1760714196.0), (None, None), (0, None), ("x", None)],
+    [
+        (1760714196, 1760714196.0),
+        (1760714196000, 1760714196.0),
+        (None, None),
+        (0, None),
+        ("x", None),
+        # Nanoseconds, or nonsense: no calendar has such a day.
+        (1760714196000000000, None),
+        (1e300, None),
+    ],
 )
 def test_expiry_is_in_epoch_seconds(value: object, moment: float | None) -> None:
     assert look({"id": "v1", "status": "completed", "expires_at": value}).expires_at == moment

@@ -50,6 +50,8 @@ _STATUS_FIELDS = ("status", "task_status", "state")
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _PERCENT = re.compile(r"\s*(-?[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*%?\s*")
 _MAX_URL = 4096
+_LAST_MOMENT = 1e11
+"""Epoch seconds in the year 5138: what is later are other units, or nothing that a calendar can show."""
 
 _URL_PATHS = (
     "video_url", "url", "result_url", "urls.0", "unsigned_urls.0", "output.videos.0.url", "video.url",
@@ -341,9 +343,9 @@ def _progress(value: object, scale: float) -> float | None:
 def _moment(value: object) -> float | None:
     """Epoch seconds from seconds or milliseconds."""
     number = _number(value)
-    if number is None or number <= 0:
+    if number is None or not 0 < number <= _LAST_MOMENT * 1000:
         return None
-    return number / 1000 if number > 1e11 else number
+    return number / 1000 if number > _LAST_MOMENT else number
 
 
 def _number(value: object) -> float | None:
