@@ -140,7 +140,7 @@ async def unknown_list(services: Services) -> Result:
 
 
 async def unknown_adopt(services: Services, job_id: str, external_id: str) -> Result:
-    """Raises NotFound, or Conflict if the job is not in doubt or the id is another job's."""
+    """Raises NotFound, Conflict if the job is not in doubt or the id is another job's, InvalidRequest if it is no id."""
     return await _decide(services, job_id, Adopt(ExternalId(external_id)))
 
 

@@ -16,7 +16,7 @@ from sora_gateway.core.outcome import CreateAnswer
 from sora_gateway.errors import InvalidRequest, Unavailable
 from sora_gateway.supervisor.decisions import Adopt
 from sora_gateway.upstream.adapter import CancelAnswer
-from tests.fakes import ManualClock, ScriptedUpstream, settle
+from tests.fakes import CountingEntropy, ManualClock, ScriptedUpstream, settle
 from tests.gateways import Workshop, workshop
 
 
@@ -162,3 +162,13 @@ async def test_a_failed_video_can_be_deleted_the_moment_it_is_told(tmp_path: Pat
         tidying.set()
         await deleting
         assert (await shop.job(job.id)).deleted_at is not None
+
+
+async def test_a_watcher_that_is_ended_before_it_began_leaves_nobody_waiting(tmp_path: Path) -> None:
+    entropy, clock = CountingEntropy(), ManualClock()
+    async with workshop(tmp_path, ScriptedUpstream(), clock=clock, entropy=entropy) as shop:
+        job = await shop.reaches((await shop.accept()).id, State.PROCESSING)
+    async with workshop(tmp_path, ScriptedUpstream(), clock=clock, entropy=entropy) as shop:
+        await shop.supervisor.stop()
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(shop.supervisor.cancel(job), 5)

@@ -252,26 +252,25 @@ class Supervisor:
         task = asyncio.create_task(self._follow(watcher), name=f"watch {job.id}")
         self._watchers[job.id] = watcher
         self._tasks[job.id] = task
+        # Here and not in the task: one that is cancelled before it began has no "finally".
+        task.add_done_callback(lambda _: self._forget(watcher))
 
     async def _follow(self, watcher: Watcher) -> None:
         """Runs *watcher* to the job's end, and again from what is stored if it breaks."""
         broken, stale = 0, False
-        try:
-            while not watcher.job.ended and not self._stopping.is_set():
-                try:
-                    if stale:
-                        watcher.job, stale = await self._stored(watcher.job.id), False
-                    else:
-                        await self._step(watcher)
-                except Exception:
-                    # The one place: whatever is wrong with this job must not end the others, and what it
-                    # had not stored it learns again.
-                    broken, stale = broken + 1, True
-                    log.exception("the watcher of %s broke; taking the job up again", watcher.job.id)
-                    pause = backoff(broken, base=1.0, cap=300.0, fraction=self._entropy.fraction())
-                    await self._clock.sleep(max(1.0, pause))
-        finally:
-            self._forget(watcher)
+        while not watcher.job.ended and not self._stopping.is_set():
+            try:
+                if stale:
+                    watcher.job, stale = await self._stored(watcher.job.id), False
+                else:
+                    await self._step(watcher)
+            except Exception:
+                # The one place: whatever is wrong with this job must not end the others, and what it
+                # had not stored it learns again.
+                broken, stale = broken + 1, True
+                log.exception("the watcher of %s broke; taking the job up again", watcher.job.id)
+                pause = backoff(broken, base=1.0, cap=300.0, fraction=self._entropy.fraction())
+                await self._clock.sleep(max(1.0, pause))
 
     async def _step(self, watcher: Watcher) -> None:
         await _STEPS[watcher.job.state](watcher)
