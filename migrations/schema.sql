@@ -63,6 +63,7 @@ CREATE TABLE jobs (
     attempt INTEGER NOT NULL, 
     refusals INTEGER NOT NULL, 
     not_before FLOAT NOT NULL, 
+    queued_again_at FLOAT, 
     external_id TEXT, 
     progress FLOAT NOT NULL, 
     progress_estimated BOOLEAN NOT NULL, 

@@ -8,6 +8,7 @@ from sora_gateway.core.job import JobId, State
 from sora_gateway.core.observation import Look, LookKind
 from sora_gateway.core.outcome import CreateAnswer
 from sora_gateway.core.polling import PollPolicy
+from sora_gateway.supervisor.decisions import PayAgain
 from sora_gateway.supervisor.gate import Gate
 from sora_gateway.supervisor.watcher import Limits, Upstream
 from sora_gateway.upstream.adapter import ContentTrouble
@@ -118,3 +119,16 @@ class TestAfterALongTimeSwitchedOff:
         upstream.content_trouble = []
         async with workshop(tmp_path, upstream, clock=clock, entropy=entropy) as shop:
             await shop.reaches(job.id, State.COMPLETED)
+
+
+async def test_a_doubt_that_is_paid_again_after_the_limit_has_all_of_its_time_again(tmp_path: Path) -> None:
+    """A doubt waits for a person for as long as it takes; what the person says then must happen."""
+    upstream = ScriptedUpstream(creates=[CreateAnswer(lost="the connection broke")])
+    async with workshop(tmp_path, upstream) as shop:
+        job = await shop.reaches((await shop.accept()).id, State.UNKNOWN)
+        await shop.clock.advance(3 * DAY)
+        upstream.creates = [CreateAnswer(not_sent="no route")]
+        await shop.supervisor.decide(job.id, PayAgain())
+        await shop.clock.advance(DAY)
+        upstream.creates, upstream.looks, upstream.file = [], [COMPLETED], sample_mp4()
+        await shop.reaches(job.id, State.COMPLETED)

@@ -79,6 +79,7 @@ def upgrade() -> None:
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("refusals", sa.Integer(), nullable=False),
         sa.Column("not_before", sa.Float(), nullable=False),
+        sa.Column("queued_again_at", sa.Float(), nullable=True),
         sa.Column("external_id", sa.Text(), nullable=True),
         sa.Column("progress", sa.Float(), nullable=False),
         sa.Column("progress_estimated", sa.Boolean(), nullable=False),

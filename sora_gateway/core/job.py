@@ -62,6 +62,8 @@ class Job:
     """Creates in a row that the upstream refused for now."""
     not_before: float = 0.0
     """A queued job is not claimed before this moment."""
+    queued_again_at: float | None = None
+    """When a person had it paid again: from here its last moment counts anew."""
     external_id: ExternalId | None = None
     progress: float = 0.0
     progress_estimated: bool = False
@@ -367,22 +369,18 @@ def _apply(job: Job, event: Event) -> Job:
             return replace(job, progress=100.0, progress_estimated=False, overdue=False)
         case CancelRequested():
             return job if job.state in ENDED else replace(job, cancel_requested=True)
-        case PayAgain():
+        case PayAgain(at):
             # The old id, if there was one, belongs to the attempt; the next one starts from nothing.
             return replace(
                 job, external_id=None, accepted_at=None, progress=0.0, progress_estimated=False,
-                not_before=0.0, refusals=0, note="", overdue=False,
+                not_before=0.0, queued_again_at=at, refusals=0, note="", overdue=False,
             )  # fmt: skip
         case GivenUp():
-            return replace(
-                job, error_code="given_up",
-                error_message="The upstream's answer was lost and an administrator closed the job.",
-            )  # fmt: skip
+            reason = "The upstream's answer was lost and an administrator closed the job."
+            return replace(job, error_code="given_up", error_message=reason)
         case FinalLimit():
-            return replace(
-                job, error_code="final_limit",
-                error_message="The video was not ready before the gateway's final limit.",
-            )  # fmt: skip
+            reason = "The video was not ready before the gateway's final limit."
+            return replace(job, error_code="final_limit", error_message=reason)
         case Deleted(at):
             return replace(job, deleted_at=at)
     return job

@@ -128,6 +128,7 @@ class JobRow(SQLModel, table=True):
     attempt: int
     refusals: int
     not_before: float
+    queued_again_at: float | None = None
     external_id: str | None = Field(default=None, sa_type=Text)
     progress: float
     progress_estimated: bool

@@ -32,7 +32,8 @@ async def queued(watcher: Watcher) -> None:
     if watcher.job.cancel_requested:
         await watcher.insist(j.CancelRequested(watcher.now()))
         return
-    left = watcher.job.created_at + watcher.around.limits.final_limit - watcher.now()
+    since = watcher.job.queued_again_at or watcher.job.created_at
+    left = since + watcher.around.limits.final_limit - watcher.now()
     if left <= 0:
         await watcher.insist(j.FinalLimit(watcher.now()))
         return
