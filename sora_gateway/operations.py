@@ -20,7 +20,7 @@ from sora_gateway.core.job import ExternalId, Job, JobId, State
 from sora_gateway.core.principal import Role
 from sora_gateway.core.views import iso
 from sora_gateway.entropy import Entropy
-from sora_gateway.errors import InvalidRequest
+from sora_gateway.errors import Conflict, InvalidRequest
 from sora_gateway.store import Store
 from sora_gateway.store.accounts import KeyRecord, UserRecord
 from sora_gateway.store.jobs import AttemptRecord
@@ -80,7 +80,11 @@ async def user_disable(services: Services, email: str) -> Result:
 
 
 async def user_link(services: Services, email: str) -> Result:
-    """A one-time sign-in link: ``token``, ``expires_at`` and the running gateway's ``address``. Raises NotFound."""
+    """A one-time sign-in link: ``token``, ``expires_at`` and the running gateway's ``address``.
+
+    Raises NotFound, or Conflict for a disabled person.
+    """
+    await _enabled(services, email)
     expires_at = services.clock.now() + LINK_LIFETIME
     token = await services.authenticator.new_login_link(email)
     return {"token": token, "address": services.address, "expires_at": iso(expires_at)}
@@ -110,8 +114,11 @@ async def session_local(services: Services) -> Result:
 
 
 async def key_create(services: Services, email: str, name: str) -> Result:
-    """A new API key, shown this once. Raises NotFound for an unknown address, InvalidRequest for a bad name."""
-    user = await services.store.user_by_email(email)
+    """A new API key, shown this once.
+
+    Raises NotFound for an unknown address, Conflict for a disabled person, InvalidRequest for a bad name.
+    """
+    user = await _enabled(services, email)
     text, record = await services.authenticator.create_key(user.id, name)
     return {"key": text, "id": record.id}
 
@@ -192,6 +199,13 @@ def commands(services: Services) -> dict[str, Operation]:
 async def _decide(services: Services, job_id: str, decision: Decision) -> Result:
     job = await services.decide(JobId(job_id), decision)
     return {"id": job.id, "state": job.state.value}
+
+
+async def _enabled(services: Services, email: str) -> UserRecord:
+    user = await services.store.user_by_email(email)
+    if user.disabled_at is not None:
+        raise Conflict(f"{email} is disabled: neither links nor keys work.")
+    return user
 
 
 def _address(email: str) -> str:

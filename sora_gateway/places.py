@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,10 @@ class DataDirectory:
             raise StartupError(
                 f"The data directory {self.root} cannot be made ({error.strerror}); choose another --data-dir."
             ) from None
+        if not os.access(self.root, os.W_OK | os.X_OK):
+            raise StartupError(
+                f"The data directory {self.root} cannot be written to; choose another --data-dir, or its owner's account."
+            )
 
 
 def shipped(name: str) -> Path:

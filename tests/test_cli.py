@@ -77,6 +77,10 @@ def outcome(capsys: pytest.CaptureFixture[str]) -> Any:
         ["watch"],
         ["watch", "video_1", "--all"],
         ["serve", "--port", "many"],
+        ["serve", "--port", "65536"],
+        ["simulate", "--port", "99999"],
+        ["simulate", "--failure-rate", "7"],
+        ["simulate", "--duration", "nan"],
         ["serve", "--po", "1"],
     ],
 )
@@ -93,6 +97,37 @@ def test_help_and_version_need_nothing(outcome: Any) -> None:
             main([option])
         assert caught.value.code == 0
     assert re.search(r"^sora-gateway \d+\.\d+", outcome().out, re.MULTILINE)
+
+
+def test_a_command_whose_output_was_closed_does_its_work_and_prints_into_no_file_of_ours() -> None:
+    closed = ["sh", "-c", 'exec "$0" -m sora_gateway "$@" <&- >&-', sys.executable]
+    done = subprocess.run(
+        [*closed, "user", "create", "ada@example.org"], stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    with program("user", "list") as process:
+        out, _ = process.communicate(timeout=30)
+    assert out.startswith("ada@example.org")
+
+
+def test_what_the_terminal_cannot_show_is_escaped() -> None:
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
+    with program("user", "create", "zoë@example.org", env=ascii_only) as process:
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "Added zo\\xeb@example.org as member.\n", "")
+
+
+def test_output_that_cannot_be_written_is_one_sentence() -> None:
+    for command in (["--version"], ["config", "show"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "sora_gateway", *command],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        assert (done.returncode, done.stderr) == (1, "sora-gateway: No space left on device.\n")
 
 
 def test_a_wrong_configuration_is_one_sentence_and_no_traceback() -> None:
@@ -172,6 +207,9 @@ def test_people_and_keys_need_no_running_gateway(monkeypatch: pytest.MonkeyPatch
     assert main(["user", "disable", "ada@example.org"]) == 0
     assert main(["user", "list"]) == 0
     assert "disabled 20" in outcome().out
+    for useless in (["user", "link", "ada@example.org"], ["key", "create", "--user", "ada@example.org"]):
+        assert main(useless) == 1
+        assert "ada@example.org is disabled" in outcome().err
 
 
 def test_an_empty_password_is_refused(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> None:
@@ -184,7 +222,9 @@ def test_the_books_and_the_schema_can_be_checked(outcome: Any) -> None:
     assert main(["migrate"]) == 0
     assert main(["credits", "check"]) == 0
     assert main(["unknown", "list"]) == 0
-    assert outcome().out == "data/gateway.db is at schema 0001.\nThe books balance.\n"
+    told = outcome()
+    assert told.out == "data/gateway.db is at schema 0001.\nThe books balance.\n"
+    assert told.err == "Nothing waits for a decision.\n"
     assert main(["unknown", "give-up", "video_0"]) == 1
 
 
@@ -307,6 +347,17 @@ async def test_ctrl_c_while_waiting_says_how_to_go_on(gateway: Gateway) -> None:
     out, err = await asyncio.to_thread(process.communicate)
     assert (process.returncode, err) == (130, "")
     assert out.endswith(f"follow it with: sora-gateway watch {video_id}\n")
+
+
+def test_ctrl_c_in_a_demo_ends_its_gateway_and_promises_nothing() -> None:
+    with program("demo", env=os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
+        assert process.stdout is not None
+        assert "A gateway of its own" in process.stdout.readline()
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "")
+    assert "follow it" not in out
 
 
 def test_the_demo_never_finds_a_configured_upstream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

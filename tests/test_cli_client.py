@@ -151,6 +151,33 @@ async def test_following_ends_when_the_gateway_says_no() -> None:
             await asyncio.to_thread(follow, Client(server.url, "k"), TASK, io.StringIO())
 
 
+class Terminal(io.StringIO):
+    """What is written to a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+REASON = "It shows somebody who exists, and whose consent the upstream would want to see first."
+
+
+@pytest.mark.parametrize("columns", ["40", "200"])
+def test_on_a_narrow_terminal_the_reason_of_a_failure_is_still_told_whole(
+    columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("TERM", "xterm")
+    failed = TASK | {"status": "failed", "error": {"code": "refused", "message": REASON}}
+    follow(Client("http://127.0.0.1:1", "k"), failed, out := Terminal())
+    assert out.getvalue().count(REASON) == 1
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    follow(Client("http://127.0.0.1:1", "k"), TASK | {"status": "completed"}, out := Terminal())
+    assert not {"\r", "\x1b"} & set(out.getvalue())
+
+
 async def test_a_job_that_has_ended_is_not_followed() -> None:
     end = await asyncio.to_thread(
         follow, Client("http://127.0.0.1:1", "k"), TASK | {"status": "completed"}, io.StringIO()

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sora_gateway.cli import demo, doctor, inspection, jobs, people, serve, simulate, unknown
+from sora_gateway.cli.terminal import prepare_streams
 from sora_gateway.errors import GatewayError, StartupError
 
 COMMANDS = {
@@ -30,8 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: 2 for wrong usage; 0 after ``--help`` and ``--version``.
     """
     given = sys.argv[1:] if argv is None else argv
-    arguments = _parser(given[0] if given else "").parse_args(given)
+    prepare_streams()
     try:
+        arguments = _parser(given[0] if given else "").parse_args(given)
         code: int = arguments.run(arguments)
         sys.stdout.flush()
         return code

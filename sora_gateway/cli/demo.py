@@ -29,10 +29,12 @@ def register(commands: Commands) -> None:
 
 def _demo(arguments: argparse.Namespace) -> int:
     from sora_gateway.cli.client import Client
-    from sora_gateway.cli.jobs import make_and_save
+    from sora_gateway.cli.jobs import check_target, make_and_save
     from sora_gateway.control import call
     from sora_gateway.places import DataDirectory
 
+    target = _unused_name()
+    check_target(target)
     with tempfile.TemporaryDirectory(prefix="sora-gateway-demo-", ignore_cleanup_errors=True) as name:
         directory = DataDirectory(Path(name))
         with _gateway(demo_settings(directory.root)):
@@ -40,7 +42,7 @@ def _demo(arguments: argparse.Namespace) -> int:
             print(f"A gateway of its own runs on {local['address']}; its videos are simulated.", flush=True)
             client = Client(local["address"], local["token"])
             task = client.request("POST", "api/video/tasks", {"prompt": arguments.prompt})
-            return make_and_save(client, task, _unused_name())
+            return make_and_save(client, task, target)
 
 
 def demo_settings(data_dir: Path) -> Settings:

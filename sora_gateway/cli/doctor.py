@@ -100,7 +100,7 @@ async def _probe(name: str, upstream: Upstream, settings: Settings) -> Finding:
             name, upstream.base_url, key, profile, HttpClient(), max_file=settings.media.max_file
         )
     except ValueError as error:
-        return False, f"upstream {name}: {error}"
+        return False, f"upstream {name}: its configuration cannot work: {error}"
     try:
         found = await adapter.probe()
     finally:

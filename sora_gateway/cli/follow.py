@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import shutil
 import sys
@@ -30,24 +31,29 @@ class Display:
     def __init__(self, out: TextIO, started: float) -> None:
         """*started* in seconds since the epoch."""
         self._out = out
-        self._live = out.isatty()
+        self._live = out.isatty() and os.environ.get("TERM") != "dumb"
         self._blocks = "utf" in (out.encoding or "").lower()
         self._started = started
         self._last = ""
+        """What was shown last: the line, or the message."""
 
     def show(self, known: Progress) -> None:
         elapsed = max(0.0, time.time() - self._started)
         if self._live:
             text = line(known, elapsed, shutil.get_terminal_size().columns - 1, self._blocks)
+            self._last = text
             self._out.write(f"\r{text}\x1b[K")
             self._out.flush()
         elif known.message != self._last:
             self._last = known.message
             print(f"{minutes(elapsed)}  {printable(known.message)}", file=self._out, flush=True)
 
-    def end(self) -> None:
+    def end(self, known: Progress) -> None:
+        """*known* is how it ended: a line may have had no room for the reason."""
         if self._live:
-            self._out.write("\n")
+            reason = printable(known.message)
+            cut = known.final and reason not in self._last
+            self._out.write(f"\n{reason}\n" if cut else "\n")
             self._out.flush()
 
 
@@ -73,7 +79,7 @@ def follow(client: Client, task: Mapping[str, Any], out: TextIO | None = None) -
             if not known.final:
                 patience.wait()
     finally:
-        display.end()
+        display.end(known)
     return known
 
 

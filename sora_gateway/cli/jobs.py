@@ -21,7 +21,7 @@ URL, API_KEY = "SORA_GATEWAY_URL", "SORA_GATEWAY_API_KEY"
 def register(commands: Commands) -> None:
     generate = add_command(commands, "generate", "make a video", _generate)
     generate.add_argument("prompt", metavar="PROMPT", help="what to show")
-    generate.add_argument("--model", help="the model, or the gateway's name for it")
+    generate.add_argument("--model", help="the model (sora-2)")
     generate.add_argument("--seconds", type=int, help="how long it is")
     generate.add_argument("--size", metavar="WIDTHxHEIGHT", help="how large it is, in pixels")
     generate.add_argument("--wait", action="store_true", help="show the progress and save the file")
@@ -69,7 +69,7 @@ def _local(arguments: argparse.Namespace, operation: str) -> Any:
         return call(directory.control, operation, {})
     except NotRunning:
         raise StartupError(
-            f"No gateway is running on {directory.root}; start it with `sora-gateway serve`, or name another one "
+            f"No gateway is running on the data directory {directory.root}; start it with `sora-gateway serve`, or name another one "
             f"with --url or {URL}."
         ) from None
 
@@ -77,8 +77,9 @@ def _local(arguments: argparse.Namespace, operation: str) -> Any:
 def _generate(arguments: argparse.Namespace) -> int:
     from sora_gateway.cli.client import Unreachable
 
-    if arguments.output is not None:
-        _check_target(arguments.output)
+    waits = arguments.wait or arguments.output is not None
+    if waits:
+        check_target(arguments.output or Path("video.mp4"))
     client = connect(arguments)
     wish = {name: getattr(arguments, name) for name in ("prompt", "model", "seconds", "size")}
     try:
@@ -90,10 +91,14 @@ def _generate(arguments: argparse.Namespace) -> int:
             f"The gateway at {client.base} cannot be reached ({error}); before trying again, see with "
             "`sora-gateway watch --all` or in the page whether it took the video."
         ) from None
-    if not arguments.wait and arguments.output is None:
+    if not waits:
         print(task["videoId"])
         return 0
-    return make_and_save(client, task, arguments.output or Path(f"{task['videoId']}.mp4"))
+    try:
+        return make_and_save(client, task, arguments.output or Path(f"{task['videoId']}.mp4"))
+    except KeyboardInterrupt:
+        print(f"The video is still being made; follow it with: sora-gateway watch {task['videoId']}")
+        raise
 
 
 def make_and_save(client: Client, task: Mapping[str, Any], target: Path) -> int:
@@ -101,11 +106,7 @@ def make_and_save(client: Client, task: Mapping[str, Any], target: Path) -> int:
     from sora_gateway.cli.follow import follow
 
     print(task["videoId"], flush=True)
-    try:
-        end = follow(client, task)
-    except KeyboardInterrupt:
-        print(f"The video is still being made; follow it with: sora-gateway watch {task['videoId']}")
-        raise
+    end = follow(client, task)
     if end.status != "completed":
         return 1
     save(client, task["videoId"], target)
@@ -124,8 +125,8 @@ def save(client: Client, video_id: str, target: Path) -> None:
         raise StartupError(f"The file of {video_id} could not be fetched: {error}.") from None
 
 
-def _check_target(target: Path) -> None:
-    """Before anything is paid for."""
+def check_target(target: Path) -> None:
+    """Before anything is paid for. Raises StartupError when *target* cannot be written."""
     directory = target.resolve().parent
     if target.is_dir() or not directory.is_dir() or not os.access(directory, os.W_OK):
         raise StartupError(f"{target} cannot be written.")

@@ -7,14 +7,14 @@ import gc
 import os
 from pathlib import Path
 
-from sora_gateway.cli.options import Commands, add_command, add_settings, settings_of
+from sora_gateway.cli.options import PORT, Commands, add_command, add_settings, settings_of
 from sora_gateway.errors import StartupError
 
 
 def register(commands: Commands) -> None:
     parser = add_command(commands, "serve", "run the gateway", _serve)
     parser.add_argument("--host", help="address to listen on")
-    parser.add_argument("--port", type=int, help="port to listen on; 0 takes a free one")
+    parser.add_argument("--port", type=PORT, help="port to listen on; 0 takes a free one")
     add_settings(parser)
     parser = add_command(commands, "init", "write config.toml and make the data directory", _init)
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="database, files and secrets live here")

@@ -5,22 +5,30 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sora_gateway.cli.options import Commands, add_command
+from sora_gateway.cli.options import PORT, Commands, add_command, number
 
 
 def register(commands: Commands) -> None:
     parser = add_command(commands, "simulate", "serve a simulated upstream that costs nothing", _simulate)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=int, default=9000, help="port to listen on; 0 takes a free one (9000)")
+    parser.add_argument(
+        "--port", type=PORT, default=9000, help="port to listen on; 0 takes a free one (9000)"
+    )
     parser.add_argument(
         "--state-dir", "--data-dir", type=Path, default=Path("simulator"), metavar="DIR",
         help="its jobs outlive it here (simulator)",
     )  # fmt: skip
-    parser.add_argument("--duration", type=float, default=8.0, help="median seconds that a video takes (8)")
     parser.add_argument(
-        "--sigma", type=float, default=0.25, help="spread of the durations, log-normal (0.25)"
+        "--duration", type=number(float, 0.001, 86400), default=8.0, metavar="SECONDS",
+        help="median seconds that a video takes (8)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--sigma", type=number(float, 0, 3), default=0.25, help="spread of the durations, log-normal (0.25)"
     )
-    parser.add_argument("--failure-rate", type=float, default=0.0, help="share of jobs that fail, 0 to 1 (0)")
+    parser.add_argument(
+        "--failure-rate", type=number(float, 0, 1), default=0.0, metavar="SHARE",
+        help="share of jobs that fail, 0 to 1 (0)",
+    )  # fmt: skip
     parser.add_argument("--directives", action="store_true", help="obey [[fault:...]] in prompts")
     parser.add_argument(
         "--clip", action="store_true", help="serve one shipped clip instead of drawing the prompt"

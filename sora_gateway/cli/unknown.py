@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from sora_gateway.cli.operate import operate
 from sora_gateway.cli.options import Commands, Run, add_command, add_group, add_settings, settings_of
@@ -37,6 +38,9 @@ def _list(arguments: argparse.Namespace) -> int:
         )
         for doubt in doubts
     )  # fmt: skip
+    if not doubts:
+        # Not on standard output: what reads that counts lines.
+        print("Nothing waits for a decision.", file=sys.stderr)
     return 0
 
 
