@@ -10,6 +10,7 @@ import pytest
 
 from sora_gateway.accounts.authenticator import LINK_LIFETIME
 from sora_gateway.errors import CloseCode
+from sora_gateway.upstream.simulator.orders import MODELS
 from tests.generated import GENERATED, ROOT, catalogue, close_table, comments_of, error_table
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -82,3 +83,9 @@ def test_the_changelog_knows_this_version_or_has_something_unreleased() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     version = tomllib.loads(Path(ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert "## [Unreleased]" in changelog or f"## [{version}]" in changelog
+
+
+def test_the_upstream_of_the_example_can_be_tried_with_the_simulator() -> None:
+    (block,) = re.findall(r"<!-- tested: upstream -->\n```toml\n(.*?)```", README, re.DOTALL)
+    (upstream,) = tomllib.loads(block)["upstreams"].values()
+    assert set(upstream["models"].values()) <= set(MODELS)
