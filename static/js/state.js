@@ -61,7 +61,8 @@ export function putTasks(tasks) {
   });
 }
 
-/** Makes the list what a fresh snapshot says. Older jobs than its last stay when it was cut off at `limit`. */
+/** Makes the list what a fresh snapshot says, which may be earlier than what is known: the database may be a
+ *  restored one. Older jobs than its last stay when it was cut off at `limit`. */
 export function putSnapshot(tasks, limit) {
   batch(() => {
     const whole = tasks.length < limit;
@@ -70,7 +71,11 @@ export function putSnapshot(tasks, limit) {
     for (const [id, known] of jobs) {
       if (!named.has(id) && (whole || known.peek().createdAt > oldest)) jobs.delete(id);
     }
-    putTasks(tasks);
+    for (const task of tasks) {
+      const known = jobs.get(task.videoId);
+      if (known) known.value = task;
+      else jobs.set(task.videoId, signal(task));
+    }
     sort();
     if (whole) older.value = null;
     else if (older.peek() === undefined || named.has(older.peek())) older.value = tasks.at(-1).videoId;

@@ -18,7 +18,7 @@ export function Card({ id }) {
     <article class="card" data-status=${task.status} aria-labelledby=${`prompt-${id}`}>
       <${Screen} task=${task} />
       <div class="body">
-        <p class="prompt" id=${`prompt-${id}`} title=${task.prompt}>${task.prompt}</p>
+        <p class="prompt" dir="auto" id=${`prompt-${id}`} title=${task.prompt}>${task.prompt}</p>
         <p class="facts quiet"><${Facts} task=${task} /></p>
         <${Ids} task=${task} />
         <${Actions} task=${task} />
@@ -36,7 +36,7 @@ function Screen({ task }) {
       <div class="screen ended">
         <${Icon} name=${task.status === "failed" ? "warning" : "cancelled"} />
         <p class="stage">${t(`stage.${task.stage}`)}</p>
-        ${task.status === "failed" && task.error && html`<p class="reason">${errorText(task.error)}</p>`}
+        ${task.status === "failed" && task.error && html`<p class="reason">${task.error.message}</p>`}
       </div>
     `;
   }

@@ -61,7 +61,7 @@ export function Composer() {
     <form class="composer" onSubmit=${send} aria-busy=${busy}>
       <label>
         <span class="visually-hidden">${t("composer.prompt")}</span>
-        <textarea rows="3" value=${prompt} placeholder=${t("composer.placeholder")} readonly=${busy}
+        <textarea rows="3" dir="auto" value=${prompt} placeholder=${t("composer.placeholder")} readonly=${busy}
           onInput=${(event) => change({ prompt: event.target.value })} onKeyDown=${onKey}></textarea>
       </label>
       <div class="choices">

@@ -38,7 +38,7 @@ function Events({ task }) {
   if (problem) return html`<p class="problem" role="alert">${errorText(problem)}</p>`;
   if (events === null) return html`<p class="quiet">${t("app.loading")}</p>`;
   return html`
-    <p class="whole">${task.prompt}</p>
+    <p class="whole" dir="auto">${task.prompt}</p>
     <ol>
       ${withoutRuns(events).map(
         (event) => html`
