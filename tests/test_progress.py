@@ -74,5 +74,12 @@ def test_the_line_always_fits(progress: float, elapsed: float, width: int, messa
     assert len(text) <= width
 
 
+def test_a_message_in_chinese_takes_two_columns_a_character() -> None:
+    known = Progress("failed", message="提示词被审核拒绝", step="failed")
+    start = line(Progress("failed", step="failed"), 0.0, 200)
+    assert line(known, 0.0, len(start) + 16).endswith("提示词被审核拒绝")
+    assert line(known, 0.0, len(start) + 15).endswith("提示词被审核拒")
+
+
 def test_times_are_minutes_and_seconds() -> None:
     assert [minutes(seconds) for seconds in (0, 59.6, 61, 3600)] == ["0:00", "1:00", "1:01", "60:00"]

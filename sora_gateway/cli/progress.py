@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -53,7 +54,7 @@ def _message_of(task: Mapping[str, Any]) -> str:
 
 
 def line(known: Progress, elapsed: float, width: int, blocks: bool = True) -> str:
-    """At most *width* characters: bar, percent, time since the start in seconds, time left, and the message.
+    """At most *width* columns: bar, percent, time since the start in seconds, time left, and the message.
 
     *blocks* says whether the terminal can show block characters.
     """
@@ -69,7 +70,17 @@ def line(known: Progress, elapsed: float, width: int, blocks: bool = True) -> st
         parts.append(f"about {minutes(left)} left")
     if known.step != "progress":  # whose message only repeats the percent
         parts.append(printable(known.message))
-    return "  ".join(parts)[:width]
+    return _fitting("  ".join(parts), width)
+
+
+def _fitting(text: str, width: int) -> str:
+    """As much of *text* as *width* columns take; a Chinese character takes two. A line that wraps is not redrawn."""
+    used = 0
+    for at, character in enumerate(text):
+        used += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        if used > width:
+            return text[:at]
+    return text
 
 
 def remaining(known: Progress, elapsed: float) -> float | None:
