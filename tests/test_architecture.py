@@ -64,7 +64,7 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
     "sqlalchemy": ("store/",),
     "sqlmodel": ("store/",),
     "alembic": ("store/",),
-    "uvicorn": ("http/server.py", "http/guarded_h11.py"),
+    "uvicorn": ("http/server.py", "http/guarded_h11.py", "http/websocket_protocol.py"),
     "uvloop": ("app.py",),
     "starlette": ("http/", "realtime/", "upstream/simulator/"),
     "argparse": ("cli/",),

@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from sora_gateway.errors import StartupError
 from sora_gateway.http.guarded_h11 import MAX_HEAD, GuardedH11
@@ -161,6 +161,23 @@ async def test_a_websocket_message_beyond_64_kib_is_refused_as_too_big(port: int
             await socket.recv()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
+
+
+async def test_a_handshake_that_is_refused_over_http_is_no_error_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.http.response.start", "status": 401, "headers": []})
+        await send({"type": "websocket.http.response.body", "body": b"no"})
+
+    server = GatewayServer()
+    port = await server.start(refuse, "127.0.0.1", 0)
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(f"ws://127.0.0.1:{port}/ws", proxy=None):
+            pass
+    await server.stop(grace=1.0)
+    assert (refused.value.response.status_code, refused.value.response.body) == (401, b"no")
+    assert [record.message for record in caplog.records] == []
 
 
 # --- too large -----------------------------------------------------------------------------------------

@@ -107,10 +107,10 @@ class GatewayServer:
 
 
 def _websocket(*args: Any, **kwargs: Any) -> asyncio.Protocol:
-    """uvicorn's protocol for one WebSocket; imported with the first, because a start has none."""
-    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+    """The protocol for one WebSocket; imported with the first, because a start has none."""
+    from sora_gateway.http.websocket_protocol import WebSocketProtocol
 
-    return WebSocketsSansIOProtocol(*args, **kwargs)
+    return WebSocketProtocol(*args, **kwargs)
 
 
 class _Server(uvicorn.Server):
