@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     NestedSecretsSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -26,6 +27,9 @@ from sora_gateway.errors import StartupError
 Seconds = Annotated[float, Field(gt=0)]
 UpstreamName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 Size = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")]
+
+CLIENT_VARIABLES = frozenset({"sora_gateway_url", "sora_gateway_api_key"})
+"""What ``generate`` and ``watch`` read from the environment, as an ``.env`` shows it."""
 
 
 class Section(BaseModel):
@@ -193,6 +197,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
+        if isinstance(dotenv_settings, DotEnvSettingsSource):
+            # The command line's own: where a gateway is and with which key, no part of its configuration.
+            dotenv_settings.env_vars = {
+                name: value
+                for name, value in dotenv_settings.env_vars.items()
+                if name not in CLIENT_VARIABLES
+            }
         toml = TomlConfigSettingsSource(settings_cls, toml_file=settings_cls.model_config.get("toml_file"))
         # Files named like the variables (SORA_GATEWAY_UPSTREAMS__LAB__API_KEY); the plain source reads only whole tables.
         secrets = NestedSecretsSettingsSource(file_secret_settings, secrets_dir_missing="ok")

@@ -335,7 +335,7 @@ async def test_while_the_gateway_runs_commands_go_through_it(gateway: Gateway, o
     assert await run("doctor") == 0
     assert f"running on {gateway.address}" in outcome().out
     assert await run("migrate") == 1
-    assert "is using data" in outcome().err
+    assert "is using the data directory data" in outcome().err
 
 
 async def test_ctrl_c_while_waiting_says_how_to_go_on(gateway: Gateway) -> None:

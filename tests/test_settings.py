@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sora_gateway.cli.jobs import API_KEY, URL
 from sora_gateway.errors import StartupError
-from sora_gateway.settings import Settings, load_settings
+from sora_gateway.settings import CLIENT_VARIABLES, Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +96,14 @@ def test_an_unknown_key_in_the_environment_of_a_table_is_named(monkeypatch: pyte
     monkeypatch.setenv("SORA_GATEWAY_SERVER__PROT", "1")
     with pytest.raises(StartupError, match=r"server\.prot: unknown key"):
         load_settings()
+
+
+def test_an_env_file_may_hold_what_the_command_line_is_told() -> None:
+    Path(".env").write_text(
+        f"{URL}=http://127.0.0.1:8000\n{API_KEY}=sgw_of_a_person\nSORA_GATEWAY_SERVER__PORT=1003\n"
+    )
+    assert load_settings().server.port == 1003
+    assert {URL.lower(), API_KEY.lower()} == CLIENT_VARIABLES
 
 
 def test_an_env_file_may_be_shared_with_other_programs_but_our_own_keys_are_checked() -> None:

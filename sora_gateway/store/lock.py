@@ -30,7 +30,7 @@ class DataLock:
             holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
             os.close(descriptor)
             raise DataDirectoryInUse(
-                f"Another sora-gateway (process {holder}) is using {self._data_dir}; stop it or choose another --data-dir."
+                f"Another sora-gateway (process {holder}) is using the data directory {self._data_dir}; stop it or choose another."
             ) from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
