@@ -28,7 +28,7 @@ from sora_gateway.media.files import MediaFiles
 from sora_gateway.upstream.adapter import CancelAnswer, Content, ContentTrouble, CreateOrder, Variant
 from tests.sample_videos import sample_image, sample_mp4, sample_webm
 
-JOB = JobId("video_ab" + "0" * 30)
+JOB = JobId("video_" + "0" * 30 + "ab")
 EXTERNAL = ExternalId("gen_1")
 Kind = ContentTrouble.Kind
 T = DownloadTrouble
@@ -431,7 +431,7 @@ async def test_only_so_many_transfers_run_at_once(files: MediaFiles) -> None:
     assert first.hangs
     await first.hangs.wait()
     waiting = asyncio.create_task(
-        downloader.fetch(second, EXTERNAL, None, JobId("video_cd" + "0" * 30), Variant.VIDEO)
+        downloader.fetch(second, EXTERNAL, None, JobId("video_" + "0" * 30 + "cd"), Variant.VIDEO)
     )
     await asyncio.sleep(0.01)
     assert second.asked == []

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sora_gateway.core.asset import StoredFile
 from sora_gateway.media.files import MediaFiles
 
-JOB = "video_ab" + "0" * 30
-OTHER = "video_cd" + "1" * 30
+JOB = "video_" + "0" * 30 + "ab"
+OTHER = "video_" + "1" * 30 + "cd"
 
 
 @pytest.fixture

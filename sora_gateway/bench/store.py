@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from sora_gateway.bench.report import Goal, Report, machine, median_ratio, parser, positive, spread
+from sora_gateway.core.ids import time_ordered
 from sora_gateway.core.job import Accepted, Claimed, Event, ExternalId, Job, JobId, Observed, advance
 from sora_gateway.core.messages import StoredEvent, stored_state
 from sora_gateway.core.money import Movement
@@ -104,17 +105,17 @@ def _run(work: Coroutine[Any, Any, Report]) -> Report:
 async def measure(directory: Path, rounds: int, updates: int) -> Report:
     """Every side once per round, in a new order each time."""
     each, fewer = max(1, updates // CALLERS), max(1, updates // 5)
-    jobs = await _populate(directory / "saves.db")
+    cohorts = await _populate(directory / "saves.db", rounds + 1)
     for copy in ("raw-saves.db", "rows.db", "raw-rows.db"):
         shutil.copyfile(directory / "saves.db", directory / copy)
     saves, rows, syncs = Series(), Series(), list[float]()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(directory / "saves.db", _told))
         second = await stack.enter_async_context(Store(directory / "rows.db", _told))
-        bench = _Saves(store, jobs, 98.0 / (rounds * (each + fewer) + 1))
-        raw = _Raw(directory / "raw-saves.db", jobs)
-        plain = _Rows(second, jobs)
-        raw_plain = _Raw(directory / "raw-rows.db", jobs)
+        bench = _Saves(store, cohorts, 98.0 / (rounds * (each + fewer) + 1))
+        raw = _Raw(directory / "raw-saves.db", cohorts)
+        plain = _Rows(second, cohorts[0])
+        raw_plain = _Raw(directory / "raw-rows.db", cohorts)
         stack.callback(raw.close)
         stack.callback(raw_plain.close)
         order: list[Callable[[], Awaitable[None]]] = [
@@ -158,16 +159,21 @@ def _told(events: list[StoredEvent]) -> None:
 # --- ours --------------------------------------------------------------------------------------------
 
 
-async def _populate(database: Path) -> list[Job]:
-    """A new database with a job in progress for every caller."""
+async def _populate(database: Path, cohorts: int) -> list[list[Job]]:
+    """A new database with jobs in progress: one for every caller, others in each round.
+
+    A real job changes some twenty times and then another one does; one that changes for ever would have
+    pages of the event log's index to itself.
+    """
     prepare(database, shipped("migrations"), NOW, "0" * 16)
     jobs = []
     async with Store(database, _told) as store:
         await store.create_user(OWNER, "bench@example.test", "member", None, 0, NOW)
-        for number in range(CALLERS):
+        for number in range(CALLERS * cohorts):
+            made = NOW + number
             job = Job(
-                JobId(_CHANCE.new_id("video")), OWNER, "A lighthouse at dusk, waves in slow motion. " * 5,
-                "sora-2", "lab", "wan-2.2", 8, "1280x720", NOW,
+                JobId(time_ordered("video", made, _CHANCE.new_id("video"))), OWNER,
+                "A lighthouse at dusk, waves in slow motion. " * 5, "sora-2", "lab", "wan-2.2", 8, "1280x720", made,
             )  # fmt: skip
             await store.accept(job)
             claimed, accepted = Claimed(NOW), Accepted(NOW, ExternalId(f"video_{number:024x}"))
@@ -178,17 +184,20 @@ async def _populate(database: Path) -> list[Job]:
                 sent, working, accepted, Movement.KEEP, Answered("receipt", accepted.external_id)
             )
             jobs.append(working)
-    return jobs
+    return [jobs[start : start + CALLERS] for start in range(0, len(jobs), CALLERS)]
 
 
 class _Saves:
-    def __init__(self, store: Store, jobs: list[Job], step: float) -> None:
+    """The last cohort is the lone caller's, the others take turns."""
+
+    def __init__(self, store: Store, cohorts: list[list[Job]], step: float) -> None:
         self._store = store
-        self._jobs = list(jobs)
+        self._next = iter(cohorts)
+        self._lone = cohorts[-1][0]
         self._step = step
 
     async def shared(self, series: Series, each: int) -> None:
-        changes = [self._changes(number, each) for number in range(CALLERS)]
+        changes = [self._changes(job, each) for job in next(self._next)]
         began = time.perf_counter()
         await asyncio.gather(*map(self._caller, changes))
         series.shared.append(CALLERS * each / (time.perf_counter() - began))
@@ -199,23 +208,23 @@ class _Saves:
 
     async def alone(self, series: Series, count: int) -> None:
         took = []
-        for before, after, event in self._changes(0, count):
+        changes = self._changes(self._lone, count)
+        for before, after, event in changes:
             began = time.perf_counter()
             await self._store.save(before, after, event, Movement.KEEP)
             took.append(time.perf_counter() - began)
         series.alone.append(statistics.median(took))
+        self._lone = changes[-1][1]
 
-    def _changes(self, number: int, count: int) -> list[Change]:
-        """The next *count* changes of one job; its progress moves on by a step each time."""
+    def _changes(self, job: Job, count: int) -> list[Change]:
+        """The next *count* changes of *job*; its progress moves on by a step each time."""
         changes: list[Change] = []
-        job = self._jobs[number]
         for _ in range(count):
             event = Observed(NOW, job.progress + self._step, upstream_status="in_progress")
             after = advance(job, event)
             assert after is not job
             changes.append((job, after, event))
             job = after
-        self._jobs[number] = job
         return changes
 
 
@@ -254,15 +263,17 @@ def _row_update(job_id: JobId) -> Callable[[Transaction], object]:
 class _Raw:
     """sqlite3 and nothing else: one connection with the product's pragmas, one update per commit."""
 
-    def __init__(self, database: Path, jobs: list[Job]) -> None:
+    def __init__(self, database: Path, cohorts: list[list[Job]]) -> None:
         self._connection = sqlite3.connect(database, isolation_level=None)
         for pragma in PRAGMAS:
             self._connection.execute(pragma).fetchall()
-        self._jobs = jobs
-        self._versions = [job.version for job in jobs]
+        self._jobs = cohorts[0]
+        self._next = iter(cohorts)
         self.close = self._connection.close
 
     async def saves(self, series: Series, count: int) -> None:
+        self._jobs = next(self._next)
+        self._versions = [job.version for job in self._jobs]
         self._measure(series, [self._save(number % CALLERS) for number in range(count)])
 
     async def rows(self, series: Series, count: int) -> None:

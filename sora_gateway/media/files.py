@@ -26,9 +26,10 @@ SUFFIXES = {
     "image/jpeg": ".jpg",
     "image/png": ".png",
 }
-_JOB_ID = re.compile(r"video_([0-9a-f]{2})[0-9a-f]{30}")
+# The end of an id is random, its beginning is when it was made: the end spreads jobs over directories.
+_JOB_ID = re.compile(r"video_[0-9a-f]{30}([0-9a-f]{2})")
 _STORED = re.compile(
-    r"([0-9a-f]{2})/(video_\1[0-9a-f]{30})/(?:video|thumbnail|spritesheet)\.(?:mp4|webm|webp|jpg|png)"
+    r"([0-9a-f]{2})/(video_[0-9a-f]{30}\1)/(?:video|thumbnail|spritesheet)\.(?:mp4|webm|webp|jpg|png)"
 )
 
 

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from sora_gateway.clock import Clock
 from sora_gateway.core import job as j
+from sora_gateway.core.ids import time_ordered
 from sora_gateway.core.job import Job, JobId, State
 from sora_gateway.core.money import OnCancel
 from sora_gateway.core.polling import backoff
@@ -163,8 +164,9 @@ class Supervisor:
             raise Unavailable("The gateway is restarting; try again in a moment.", retry_after=10)
         if self._files.free_bytes() < self._limits.min_free_disk:
             raise StorageFull("The gateway's disk is nearly full; free some space and try again.")
+        now = self._clock.now()
         job = Job(
-            id=JobId(self._entropy.new_id("video")),
+            id=JobId(time_ordered("video", now, self._entropy.new_id("video"))),
             owner=order.owner,
             prompt=order.prompt,
             model=order.model,
@@ -174,7 +176,7 @@ class Supervisor:
             size=order.size,
             credits=order.credits,
             retry_of=order.retry_of,
-            created_at=self._clock.now(),
+            created_at=now,
         )
         # A caller that goes away must not leave a stored job without a watcher.
         await asyncio.shield(asyncio.ensure_future(self._accept(job)))
