@@ -17,7 +17,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from sora_gateway import operations
 from sora_gateway.accounts.authenticator import Authenticator
@@ -173,7 +172,7 @@ async def opened(
             statistics=_statistics(supervisor, hub),
             readiness=readiness,
         )
-        system = System(started_at, version("sora-gateway"), lambda: endpoints)
+        system = System(started_at, lambda: endpoints)
         endpoints = table(system)
         server = GatewayServer(http=GuardedH11.with_limits(max_connections=settings.server.max_connections))
         application = http_application(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sora_gateway import settings as configuration
 from sora_gateway.clock import Clock
@@ -16,9 +17,13 @@ from sora_gateway.errors import StartupError
 from sora_gateway.settings import Settings
 from sora_gateway.supervisor.gate import Gate
 from sora_gateway.supervisor.watcher import Upstream
-from sora_gateway.upstream.client import HttpClient
+from sora_gateway.upstream.client import ASGIApp, HttpClient
+from sora_gateway.upstream.embedded import Embedded
 from sora_gateway.upstream.openai import OpenAIAdapter
 from sora_gateway.upstream.profiles import PROFILES
+
+if TYPE_CHECKING:
+    from sora_gateway.upstream.simulator import SimulatorState
 
 SIMULATOR = "simulator"
 SIMULATED_SIZES = ("1280x720", "720x1280", "1792x1024", "1024x1792", "720x720")
@@ -48,7 +53,7 @@ async def open_upstreams(
     """
     async with AsyncExitStack() as stack:
         if not settings.upstreams:
-            yield await _simulated(stack, settings, simulator_directory, clock, entropy)
+            yield _simulated(stack, settings, simulator_directory, clock, entropy)
             return
         by_name, offers = {}, []
         for name, entry in settings.upstreams.items():
@@ -83,21 +88,26 @@ def _adapter(name: str, entry: configuration.Upstream, max_file: int, clock: Clo
         raise StartupError(f"The configuration of the upstream {name} cannot work: {error}.") from None
 
 
-async def _simulated(
+def _simulated(
     stack: AsyncExitStack, settings: Settings, directory: Path, clock: Clock, entropy: Entropy
 ) -> Upstreams:
     """The simulator in this process, behind the same adapter as everything else."""
-    from sora_gateway.upstream.simulator import SimulatorOptions, SimulatorState, build_simulator
 
-    wanted = settings.simulator
-    options = SimulatorOptions(
-        wanted.duration, wanted.sigma, wanted.failure_rate, wanted.render, wanted.directives
-    )
-    state = SimulatorState(directory, clock, entropy, options)
-    stack.push_async_callback(state.aclose)
-    client = HttpClient(build_simulator(state))
+    def make() -> tuple[ASGIApp, SimulatorState]:
+        from sora_gateway.upstream.simulator import SimulatorOptions, SimulatorState, build_simulator
+
+        wanted = settings.simulator
+        options = SimulatorOptions(
+            wanted.duration, wanted.sigma, wanted.failure_rate, wanted.render, wanted.directives
+        )
+        state = SimulatorState(directory, clock, entropy, options)
+        return build_simulator(state), state
+
+    # A start without simulated jobs needs none of it; with some, a damaged journal had better be told of now.
+    simulator = Embedded(make, now=directory.exists())
+    stack.push_async_callback(simulator.aclose)
     adapter = OpenAIAdapter(
-        SIMULATOR, "http://simulator.invalid/v1", "", PROFILES[SIMULATOR], client,
+        SIMULATOR, "http://simulator.invalid/v1", "", PROFILES[SIMULATOR], HttpClient(simulator),
         max_file=settings.media.max_file, clock=clock,
     )  # fmt: skip
     stack.push_async_callback(adapter.aclose)

@@ -19,7 +19,7 @@ _PARAMETER = re.compile(r"\{[a-z_]+\}")
 
 @cache
 def description() -> dict[str, Any]:
-    return document(table(System(0.0, "0.0.0", list)), "0.0.0")
+    return document(table(System(0.0, list)))
 
 
 async def as_described(response: httpx.Response) -> None:

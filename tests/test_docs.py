@@ -188,7 +188,7 @@ def test_the_operators_commands_do_what_the_page_says(tmp_path: Path) -> None:
         files = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
         assert len(files) == 9
         missing = [name for name in files if not (tmp_path / "data" / name).exists()]
-    assert missing == ["backups/"], "there was no migration"
+    assert missing == ["simulator/", "backups/"], "there was no simulated video and no migration"
     assert f"running on {address}" in said["look"]
     assert "FAIL" not in said["look"]
     assert "The books balance." in said["look"]
@@ -277,7 +277,7 @@ def test_every_command_exists_with_its_options(page: Path) -> None:
 
 
 def routes() -> set[str]:
-    return {f"{endpoint.method} {endpoint.path}" for endpoint in table(System(0.0, "0", list))}
+    return {f"{endpoint.method} {endpoint.path}" for endpoint in table(System(0.0, list))}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_ids)

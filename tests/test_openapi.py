@@ -27,12 +27,12 @@ VIDEO = {
 
 @pytest.fixture
 def endpoints() -> list[Endpoint]:
-    return table(System(0.0, "0.0.0", list))
+    return table(System(0.0, list))
 
 
 @pytest.fixture
 def description(endpoints: list[Endpoint]) -> dict[str, Any]:
-    return document(endpoints, "0.0.0")
+    return document(endpoints)
 
 
 def test_the_description_of_the_whole_table_is_valid(description: dict[str, Any]) -> None:

@@ -88,7 +88,7 @@ ENDPOINTS = [
 
 def gateway(**options: Any) -> Any:
     table: list[Endpoint] = []
-    table += [*ENDPOINTS, *System(0.0, "0.0.0", lambda: table).endpoints()]
+    table += [*ENDPOINTS, *System(0.0, lambda: table).endpoints()]
     return application(table, **options)
 
 

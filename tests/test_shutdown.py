@@ -125,7 +125,9 @@ async def test_a_second_process_on_the_same_data_is_refused_at_once(house: House
             async with place.gateway():
                 pass
         assert refused.value.code == 1
-        told = f"Another sora-gateway (process {gateway.process.pid}) is using the data directory {place.data}"
+        told = (
+            f"Another sora-gateway (process {gateway.process.pid}) is using the data directory {place.data}"
+        )
         assert told in refused.value.complaints
         assert "Traceback" not in refused.value.complaints
         # It works for less than a second and waits for nothing; how long that takes is up to a busy machine.

@@ -30,6 +30,7 @@ NOT_BEFORE = {
     "uvicorn.protocols.websockets.websockets_sansio_impl": "a WebSocket",
     "sora_gateway.http.openapi": "a look at the description",
     "sora_gateway.bench": "a benchmark",
+    "sora_gateway.upstream.simulator": "a simulated video",
 }
 """Module -> what it waits for."""
 

@@ -48,14 +48,12 @@ def _config_show(arguments: argparse.Namespace) -> int:
 
 
 def _openapi(arguments: argparse.Namespace) -> int:
-    from importlib.metadata import version
-
     from sora_gateway.http.openapi import document
     from sora_gateway.http.system import System
     from sora_gateway.http.table import table
 
-    endpoints = table(System(0.0, version("sora-gateway"), lambda: endpoints))
-    print(json.dumps(document(endpoints, version("sora-gateway")), indent=2, ensure_ascii=False))
+    endpoints = table(System(0.0, lambda: endpoints))
+    print(json.dumps(document(endpoints), indent=2, ensure_ascii=False))
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel
@@ -41,7 +42,7 @@ Schema = dict[str, Any]
 _References = dict[tuple[Any, JsonSchemaMode], Schema]
 
 
-def document(endpoints: Sequence[Endpoint], version: str) -> Schema:
+def document(endpoints: Sequence[Endpoint]) -> Schema:
     """The OpenAPI 3.1 description of *endpoints*."""
     references, components = _schemas(endpoints)
     paths: dict[str, Schema] = {}
@@ -52,7 +53,7 @@ def document(endpoints: Sequence[Endpoint], version: str) -> Schema:
         "openapi": "3.1.0",
         "info": {
             "title": "sora-gateway",
-            "version": version,
+            "version": version("sora-gateway"),
             "summary": "One process between a small team and every Sora-style video API.",
         },
         "servers": [{"url": "/"}],

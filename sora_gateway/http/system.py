@@ -26,11 +26,10 @@ class Ready(View):
 
 
 class System:
-    """The endpoints of the process itself. *table* gives the whole route table, *version* is the package's."""
+    """The endpoints of the process itself. *table* gives the whole route table."""
 
-    def __init__(self, started_at: float, version: str, table: Callable[[], Sequence[Endpoint]]) -> None:
+    def __init__(self, started_at: float, table: Callable[[], Sequence[Endpoint]]) -> None:
         self._started_at = started_at
-        self._version = version
         self._table = table
         self._description: bytes | None = None
 
@@ -84,5 +83,5 @@ class System:
         if self._description is None:
             from sora_gateway.http.openapi import document
 
-            self._description = json.dumps(document(self._table(), self._version)).encode()
+            self._description = json.dumps(document(self._table())).encode()
         return Response(self._description, media_type="application/json")
