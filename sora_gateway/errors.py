@@ -48,6 +48,18 @@ class UnknownModel(InvalidRequest):
     code = "model_not_found"
 
 
+class InvalidImage(InvalidRequest):
+    """The reference image cannot be used, or cannot be had from where it is said to be."""
+
+    code = "invalid_image"
+
+
+class UnsupportedByUpstream(InvalidRequest):
+    """The upstream that makes the video has no such operation."""
+
+    code = "unsupported_by_upstream"
+
+
 class NotAuthenticated(GatewayError):
     """No credential, or one that is no longer good."""
 
@@ -100,6 +112,12 @@ class NotFinished(Conflict):
     """Deleting is for ended jobs."""
 
     code = "not_finished"
+
+
+class IdempotencyMismatch(Conflict):
+    """The idempotency key was used for another request."""
+
+    code = "idempotency_mismatch"
 
 
 class NotReady(Conflict):

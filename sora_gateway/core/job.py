@@ -7,37 +7,16 @@ illegal. The same list of states is a CHECK constraint in SQL, and README's diag
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import NewType
+
+from sora_gateway.core.operation import Operation
+from sora_gateway.core.states import ENDED as ENDED
+from sora_gateway.core.states import State as State
 
 JobId = NewType("JobId", str)
 """Ours: ``video_<32 hex>``, stable for ever."""
 ExternalId = NewType("ExternalId", str)
 """The upstream's: unique per upstream at best, and an upstream may lie."""
-
-
-class State(StrEnum):
-    QUEUED = "queued"
-    """Accepted and stored, not sent. The watcher claims it when the upstream has a free place; after a restart it goes on."""
-    SUBMITTING = "submitting"
-    """The intent to pay is committed and a create may be on the wire. Only its answer moves it on; after a restart it is unknown."""
-    PROCESSING = "processing"
-    """The upstream has it and gave it an id. Polls move it on; after a restart they resume and nothing is submitted again."""
-    STORING = "storing"
-    """The upstream has finished. The download moves it on; after a restart it resumes where the file ends."""
-    UNKNOWN = "unknown"
-    """A create may or may not have been paid for. Its hold stays; only finding it upstream or a person moves it on."""
-    CANCELLING = "cancelling"
-    """A person wants it stopped and the upstream has it. The upstream's answer, or its silence, moves it on."""
-    COMPLETED = "completed"
-    """The file is stored, checked and named. Nothing follows."""
-    FAILED = "failed"
-    """It ended without a file, with a reason. Nothing follows."""
-    CANCELLED = "cancelled"
-    """A person ended it. Nothing follows."""
-
-
-ENDED = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +65,15 @@ class Job:
     credits: int = 0
     """The price frozen in the hold."""
     retry_of: JobId | None = None
+    operation: Operation = Operation.CREATE
+    source_id: JobId | None = None
+    """The video that a remix, edit or extension starts from; None for an uploaded one."""
+    source_external_id: ExternalId | None = None
+    """The same by the upstream's id: what goes along in the create."""
+    extended_by: int | None = None
+    """Seconds that an extension adds; ``seconds`` is the whole."""
+    characters: str = ""
+    """The upstream's ids of the characters in it, separated by spaces."""
     deleted_at: float | None = None
 
     @property

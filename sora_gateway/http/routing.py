@@ -41,6 +41,8 @@ class Call:
     query: Any
     request_id: str
     services: Services
+    answer_headers: dict[str, str] = field(default_factory=dict)
+    """Headers that the handler adds to an answer which is a model."""
 
     @property
     def caller(self) -> Principal:
@@ -112,7 +114,12 @@ async def _answer(endpoint: Endpoint, request: Request, services: Services) -> R
     answer = await endpoint.handler(call)
     if isinstance(answer, Response):
         return answer
-    return Response(to_json(answer), status_code=endpoint.status, media_type="application/json")
+    return Response(
+        to_json(answer),
+        status_code=endpoint.status,
+        media_type="application/json",
+        headers=call.answer_headers,
+    )
 
 
 async def _admit(access: Access, request: Request, services: Services) -> Principal | None:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from sora_gateway.core.job import ExternalId
 from sora_gateway.core.observation import Look
+from sora_gateway.core.operation import Operation
 from sora_gateway.core.outcome import CreateAnswer, RejectRules
 
 
@@ -26,6 +27,14 @@ class CreateOrder:
     """``WIDTHxHEIGHT``"""
     image: bytes | None = None
     image_type: str = ""
+    operation: Operation = Operation.CREATE
+    source: ExternalId | None = None
+    """The upstream's video that a remix, edit or extension starts from. *seconds* of an extension is what it adds."""
+    source_file: bytes | None = None
+    """The same, uploaded; an edit or extension has one of the two."""
+    source_type: str = ""
+    characters: tuple[str, ...] = ()
+    """The upstream's ids of characters that are to appear."""
 
 
 class CancelAnswer(StrEnum):
