@@ -79,7 +79,7 @@ CREATE TABLE jobs (
     error_message TEXT, 
     credits INTEGER NOT NULL, 
     retry_of TEXT, 
-    deleted_at FLOAT, 
+    deleted_at FLOAT, operation TEXT NOT NULL DEFAULT 'create' CONSTRAINT ck_jobs_operation CHECK (operation IN ('create', 'remix', 'edit', 'extend')), source_id TEXT, source_external_id TEXT, extended_by INTEGER, characters TEXT NOT NULL DEFAULT '', 
     CONSTRAINT pk_jobs PRIMARY KEY (id), 
     CONSTRAINT ck_jobs_ended_has_a_time CHECK ((state IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)), 
     CONSTRAINT ck_jobs_progress CHECK (progress >= 0 AND progress <= 100 AND (progress < 100 OR state = 'completed')), 
@@ -108,17 +108,6 @@ CREATE TABLE sessions (
     CONSTRAINT fk_sessions_user_id FOREIGN KEY(user_id) REFERENCES users (id)
 );
 CREATE INDEX ix_sessions_user_id ON sessions (user_id);
-CREATE TABLE assets (
-    job_id TEXT NOT NULL, 
-    variant TEXT NOT NULL, 
-    path TEXT NOT NULL, 
-    media_type TEXT NOT NULL, 
-    size INTEGER NOT NULL, 
-    sha256 TEXT NOT NULL, 
-    CONSTRAINT pk_assets PRIMARY KEY (job_id, variant), 
-    CONSTRAINT ck_assets_variant CHECK (variant IN ('video', 'thumbnail', 'spritesheet')), 
-    CONSTRAINT fk_assets_job_id FOREIGN KEY(job_id) REFERENCES jobs (id)
-);
 CREATE TABLE attempts (
     id TEXT NOT NULL, 
     job_id TEXT NOT NULL, 
@@ -154,3 +143,66 @@ CREATE UNIQUE INDEX uq_ledger_job_id_end ON ledger (job_id) WHERE kind IN ('sett
 CREATE UNIQUE INDEX uq_ledger_job_id_hold ON ledger (job_id) WHERE kind = 'hold';
 CREATE TRIGGER ledger_refuses_update BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is immutable'); END;
 CREATE TRIGGER ledger_refuses_delete BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'the ledger is immutable'); END;
+CREATE TABLE "assets" (
+    job_id TEXT NOT NULL, 
+    variant TEXT NOT NULL, 
+    path TEXT NOT NULL, 
+    media_type TEXT NOT NULL, 
+    size INTEGER NOT NULL, 
+    sha256 TEXT NOT NULL, 
+    CONSTRAINT pk_assets PRIMARY KEY (job_id, variant), 
+    CONSTRAINT ck_assets_variant CHECK (variant IN ('video', 'thumbnail', 'spritesheet', 'reference', 'source')), 
+    CONSTRAINT fk_assets_job_id FOREIGN KEY(job_id) REFERENCES jobs (id)
+);
+CREATE TABLE idempotency_keys (
+    user_id TEXT NOT NULL, 
+    route TEXT NOT NULL, 
+    "key" TEXT NOT NULL, 
+    fingerprint TEXT NOT NULL, 
+    made_id TEXT NOT NULL, 
+    created_at FLOAT NOT NULL, 
+    CONSTRAINT pk_idempotency_keys PRIMARY KEY (user_id, route, "key"), 
+    CONSTRAINT fk_idempotency_keys_user_id FOREIGN KEY(user_id) REFERENCES users (id)
+);
+CREATE INDEX ix_idempotency_keys_created_at ON idempotency_keys (created_at);
+CREATE TABLE resends (
+    made_id TEXT NOT NULL, 
+    credential TEXT NOT NULL, 
+    fingerprint TEXT NOT NULL, 
+    count INTEGER NOT NULL, 
+    at FLOAT NOT NULL, 
+    CONSTRAINT pk_resends PRIMARY KEY (made_id)
+);
+CREATE INDEX ix_resends_at ON resends (at);
+CREATE INDEX ix_resends_credential ON resends (credential, fingerprint, count);
+CREATE TABLE reference_images (
+    id TEXT NOT NULL, 
+    owner TEXT NOT NULL, 
+    library TEXT NOT NULL, 
+    name TEXT NOT NULL, 
+    path TEXT NOT NULL, 
+    media_type TEXT NOT NULL, 
+    width INTEGER NOT NULL, 
+    height INTEGER NOT NULL, 
+    size INTEGER NOT NULL, 
+    sha256 TEXT NOT NULL, 
+    created_at FLOAT NOT NULL, 
+    CONSTRAINT pk_reference_images PRIMARY KEY (id), 
+    CONSTRAINT ck_reference_images_library CHECK (library IN ('personal', 'team')), 
+    CONSTRAINT fk_reference_images_owner FOREIGN KEY(owner) REFERENCES users (id)
+);
+CREATE INDEX ix_reference_images_owner_created_at ON reference_images (owner, created_at, id);
+CREATE TABLE characters (
+    id TEXT NOT NULL, 
+    owner TEXT NOT NULL, 
+    name TEXT NOT NULL, 
+    upstream TEXT NOT NULL, 
+    external_id TEXT, 
+    state TEXT NOT NULL, 
+    created_at FLOAT NOT NULL, 
+    CONSTRAINT pk_characters PRIMARY KEY (id), 
+    CONSTRAINT ck_characters_state CHECK (state IN ('creating', 'ready', 'unknown')), 
+    CONSTRAINT ck_characters_ready_has_external_id CHECK ((state = 'ready') = (external_id IS NOT NULL)), 
+    CONSTRAINT fk_characters_owner FOREIGN KEY(owner) REFERENCES users (id)
+);
+CREATE INDEX ix_characters_owner ON characters (owner);

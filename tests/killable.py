@@ -72,17 +72,17 @@ def at_commit(step: str, moment: str, delay: float) -> None:
     wanted = COMMITS[step]
     in_transaction = threading.Event()
 
-    def around(work: Callable[..., None], is_it: Callable[..., bool]) -> Callable[..., None]:
-        def unit(*arguments: Any) -> None:
+    def around(work: Callable[..., Any], is_it: Callable[..., bool]) -> Callable[..., Any]:
+        def unit(*arguments: Any) -> Any:
             if not is_it(*arguments):
-                work(*arguments)
-                return
+                return work(*arguments)
             if moment == "before":
                 die()
-            work(*arguments)
+            result = work(*arguments)
             if moment == "during":
                 die()
             in_transaction.set()
+            return result
 
         return unit
 
@@ -254,12 +254,13 @@ def told_before_stored() -> None:
     accept, insert = Store.accept, jobs.insert
     under_way = set()
 
-    async def at_once(self: Store, job: j.Job) -> None:
-        under_way.add(asyncio.ensure_future(accept(self, job)))
+    async def at_once(self: Store, job: j.Job, *rest: Any) -> j.Job:
+        under_way.add(asyncio.ensure_future(accept(self, job, *rest)))
+        return job
 
-    def slowly(*arguments: Any) -> None:
+    def slowly(*arguments: Any) -> j.Job:
         time.sleep(0.3)
-        insert(*arguments)
+        return insert(*arguments)
 
     instead(Store, "accept", at_once)
     instead(jobs, "insert", slowly)

@@ -86,7 +86,7 @@ class TestTheWriter:
             results = await asyncio.gather(
                 store.accept(a_job(1)), store.run(broken), store.accept(a_job(2)), return_exceptions=True
             )
-            assert [type(result) for result in results] == [type(None), ZeroDivisionError, type(None)]
+            assert [type(result) for result in results] == [Job, ZeroDivisionError, Job]
             assert [user.available for user in await store.users()] == [80, 100, 100]
             assert await store.check_books() == []
 
@@ -311,7 +311,7 @@ class TestTheBooks:
             results = await asyncio.gather(
                 *(store.accept(a_job(number, credits=10)) for number in range(60)), return_exceptions=True
             )
-            assert results.count(None) == 10
+            assert sum(isinstance(result, Job) for result in results) == 10
             assert await store.check_books() == []
 
     async def test_a_hold_ends_once(self, tmp_path: Path) -> None:
@@ -358,6 +358,9 @@ class TestEvents:
             await store.run(lambda tx: tx.execute("DELETE FROM events"))
             await store.accept(a_job(2))
             assert await store.head() == 2
+
+
+NEWEST = schema.HEAD
 
 
 class TestTheSchema:
@@ -441,12 +444,12 @@ class TestTheSchema:
         migrations = a_chain(tmp_path)
         database = tmp_path / "gateway.db"
         schema.prepare(database, MIGRATIONS, 0.0, EPOCH)
-        monkeypatch.setattr(schema, "HEAD", "0002")
+        monkeypatch.setattr(schema, "HEAD", "9000")
         (tmp_path / "backups").mkdir()
-        (tmp_path / "backups" / "before-migration-0001-19700101T000000.db").mkdir()
+        (tmp_path / "backups" / f"before-migration-{NEWEST}-19700101T000000.db").mkdir()
         with pytest.raises(StartupError, match="could not be copied"):
             schema.prepare(database, migrations, 0.0, EPOCH)
-        assert schema.current_revision(database) == "0001"
+        assert schema.current_revision(database) == NEWEST
 
     def test_an_older_database_is_copied_then_migrated_with_its_rows(self, tmp_path: Path) -> None:
         """A chain of two migrations, the second of which rebuilds a table that others point to."""
@@ -465,18 +468,48 @@ class TestTheSchema:
             assert connection.execute("SELECT count(*) FROM sessions").fetchone() == (1,)
         connection.close()
 
+    def test_a_database_of_the_first_release_comes_along_with_its_jobs_and_files(
+        self, tmp_path: Path
+    ) -> None:
+        database = tmp_path / "gateway.db"
+        migrate.upgrade(database, MIGRATIONS, "0001")
+        with sqlite3.connect(database) as connection:
+            connection.execute(
+                "INSERT INTO users (id, email, role, available, held, created_at) VALUES ('u', 'e', 'admin', 0, 0, 0)"
+            )
+            connection.execute(
+                "INSERT INTO jobs (id, owner, prompt, model, upstream, upstream_model, seconds, size, created_at,"
+                " state, version, attempt, refusals, not_before, external_id, progress, progress_estimated,"
+                " upstream_status, overdue, cancel_requested, finished_at, note, credits)"
+                " VALUES ('video_1', 'u', 'a boat', 'm', 'lab', 'm', 4, '720x1280', 1.0,"
+                " 'completed', 5, 1, 0, 0, 'x', 100, 0, '', 0, 0, 2.0, '', 0)"
+            )
+            connection.execute("INSERT INTO assets VALUES ('video_1', 'video', 'p', 'video/mp4', 3, 'hash')")
+        connection.close()
+        backup = schema.prepare(database, MIGRATIONS, 0.0, EPOCH)
+        assert backup is not None
+        assert schema.current_revision(database) == schema.HEAD
+        with sqlite3.connect(database) as connection:
+            assert connection.execute("SELECT operation, source_id, characters FROM jobs").fetchall() == [
+                ("create", None, "")
+            ]
+            assert connection.execute("SELECT job_id, variant, size FROM assets").fetchall() == [
+                ("video_1", "video", 3)
+            ]
+        connection.close()
+
     def test_a_migration_that_breaks_changes_nothing_and_leaves_a_copy(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         migrations = a_chain(tmp_path, broken=True)
         database = tmp_path / "gateway.db"
         schema.prepare(database, MIGRATIONS, 0.0, EPOCH)
-        monkeypatch.setattr(schema, "HEAD", "0002")
+        monkeypatch.setattr(schema, "HEAD", "9000")
         with pytest.raises(StartupError, match="nothing was changed, and a copy is at"):
             schema.prepare(database, migrations, 0.0, EPOCH)
-        assert schema.current_revision(database) == "0001"
+        assert schema.current_revision(database) == NEWEST
         (backup,) = (tmp_path / "backups").iterdir()
-        assert schema.current_revision(backup) == "0001"
+        assert schema.current_revision(backup) == NEWEST
 
 
 def a_chain(directory: Path, broken: bool = False) -> Path:
@@ -486,8 +519,8 @@ def a_chain(directory: Path, broken: bool = False) -> Path:
     for path in [MIGRATIONS / "env.py", *MIGRATIONS.glob("versions/*.py")]:
         target = migrations / path.relative_to(MIGRATIONS)
         target.write_text(path.read_text())
-    (migrations / "versions" / "0002_more.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import op\nrevision = '0002'\ndown_revision = '0001'\n"
+    (migrations / "versions" / "9000_more.py").write_text(
+        f"import sqlalchemy as sa\nfrom alembic import op\nrevision = '9000'\ndown_revision = '{NEWEST}'\n"
         "def upgrade():\n"
         "    with op.batch_alter_table('users', recreate='always') as batch:\n"
         "        batch.add_column(sa.Column('shoe_size', sa.Integer(), nullable=False, server_default='42'))\n"

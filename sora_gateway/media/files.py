@@ -15,10 +15,12 @@ import stat
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from sora_gateway.core.asset import StoredFile
+from sora_gateway.core.asset import InputFile, StoredFile
 from sora_gateway.media.threads import finish_in_thread
 
-VARIANTS = frozenset({"video", "thumbnail", "spritesheet"})
+INPUTS = frozenset({"reference", "source"})
+"""What a job is made from; the other variants are what came of it."""
+VARIANTS = frozenset({"video", "thumbnail", "spritesheet"}) | INPUTS
 SUFFIXES = {
     "video/mp4": ".mp4",
     "video/webm": ".webm",
@@ -29,7 +31,7 @@ SUFFIXES = {
 # The end of an id is random, its beginning is when it was made: the end spreads jobs over directories.
 _JOB_ID = re.compile(r"video_[0-9a-f]{30}([0-9a-f]{2})")
 _STORED = re.compile(
-    r"([0-9a-f]{2})/(video_[0-9a-f]{30}\1)/(?:video|thumbnail|spritesheet)\.(?:mp4|webm|webp|jpg|png)"
+    r"([0-9a-f]{2})/(video_[0-9a-f]{30}\1)/(?:video|thumbnail|spritesheet|reference|source)\.(?:mp4|webm|webp|jpg|png)"
 )
 
 
@@ -99,6 +101,31 @@ class MediaFiles:
             raise FileNotFoundError("There is no such file.")
         return path
 
+    async def put(self, job_id: str, file: InputFile) -> StoredFile:
+        """Stores an input of a job that is about to be accepted, durable when this returns.
+
+        Raises:
+            OSError: the disk is full or failing.
+        """
+        return await finish_in_thread(self._put, job_id, file)
+
+    async def read(self, stored: StoredFile) -> bytes:
+        """The whole of a stored input.
+
+        Raises:
+            FileNotFoundError: it is not there (any more).
+            OSError: it cannot be read.
+        """
+        return await finish_in_thread(lambda: self.resolve(stored.path).read_bytes())
+
+    async def clear(self, job_id: str) -> None:
+        """Removes what came of a job that failed; what it was made from stays, so that it can be made again.
+
+        Raises:
+            OSError: a file cannot be removed.
+        """
+        await finish_in_thread(_clear, self._directory(job_id))
+
     async def delete(self, job_id: str) -> None:
         """Removes every file of a job, parts too; none is no error.
 
@@ -142,6 +169,14 @@ class MediaFiles:
         self._sync_name(target)
         return StoredFile(variant, target.relative_to(self._root).as_posix(), media_type, size, sha256)
 
+    def _put(self, job_id: str, file: InputFile) -> StoredFile:
+        part = self.part_path(job_id, file.variant)
+        with open(
+            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb"
+        ) as target:
+            target.write(file.data)
+        return self._place(part, job_id, file.variant, file.media_type, None)
+
     def _keep(self, path: Path, variant: str, media_type: str) -> StoredFile:
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -170,6 +205,16 @@ def _remove(directory: Path) -> None:
         raise NotADirectoryError(f"{directory} is a symbolic link")
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(directory)
+
+
+def _clear(directory: Path) -> None:
+    if not directory.is_dir() or directory.is_symlink():
+        return
+    for entry in directory.iterdir():
+        if entry.stem not in INPUTS:
+            entry.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not empty: it has inputs
+        directory.rmdir()
 
 
 def _sync_directory(directory: Path) -> None:

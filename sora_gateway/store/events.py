@@ -33,7 +33,10 @@ def _variants(tx: Transaction, job: Job) -> list[str]:
     """The files that readers of a completed job's event are offered."""
     if job.state is not State.COMPLETED:
         return []
-    rows = tx.execute("SELECT variant FROM assets WHERE job_id = ? ORDER BY variant", (job.id,))
+    rows = tx.execute(
+        "SELECT variant FROM assets WHERE job_id = ? AND variant NOT IN ('reference', 'source') ORDER BY variant",
+        (job.id,),
+    )
     return [row["variant"] for row in rows]
 
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from sora_gateway.core.asset import StoredFile
+from sora_gateway.core.claim import Claim
 from sora_gateway.core.job import Event, ExternalId, Job, JobId, State
 from sora_gateway.core.money import Movement
+from sora_gateway.core.operation import Operation
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import NotFound
-from sora_gateway.store import events, ledger
+from sora_gateway.store import claims, events, ledger
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.writer import Transaction
 
@@ -63,21 +65,40 @@ def job_of(row: sqlite3.Row) -> Job:
     for flag in _FLAGS:
         values[flag] = bool(values[flag])
     values["state"] = State(values["state"])
+    values["operation"] = Operation(values["operation"])
     return Job(**values)
 
 
 # --- writing (on the writer's transaction) -----------------------------------------------------------
 
 
-def insert(tx: Transaction, job: Job) -> None:
-    """Accepts *job*: row, hold and first event together.
+def insert(tx: Transaction, job: Job, inputs: tuple[StoredFile, ...] = (), claim: Claim | None = None) -> Job:
+    """Accepts *job*: row, inputs, hold, first event and claim together; or returns the job that *claim* made before.
 
     Raises:
         InsufficientCredits: the owner's balance does not cover the price.
+        IdempotencyMismatch: the claim's key was used for another request.
     """
+    earlier = claims.taken(tx, claim, job.created_at) if claim is not None else None
+    if earlier is not None:
+        row = tx.one(f"{_SELECT} WHERE id = ?", (earlier,))
+        assert row is not None, "a job outlives its claims"
+        return job_of(row)
     tx.execute(_INSERT, tuple(getattr(job, name) for name in COLUMNS))
+    _insert_assets(tx, job.id, inputs)
     ledger.hold(tx, job)
     events.append(tx, job, None, job.created_at)
+    if claim is not None:
+        claims.record(tx, claim, job.id, job.created_at)
+    return job
+
+
+def _insert_assets(tx: Transaction, job_id: JobId, assets: tuple[StoredFile, ...]) -> None:
+    for asset in assets:
+        tx.execute(
+            "INSERT OR REPLACE INTO assets (job_id, variant, path, media_type, size, sha256) VALUES (?, ?, ?, ?, ?, ?)",
+            (job_id, asset.variant, asset.path, asset.media_type, asset.size, asset.sha256),
+        )
 
 
 def save(
@@ -124,11 +145,7 @@ def save(
                 after.id, after.attempt,
             ),
         )  # fmt: skip
-    for asset in assets:
-        tx.execute(
-            "INSERT OR REPLACE INTO assets (job_id, variant, path, media_type, size, sha256) VALUES (?, ?, ?, ?, ?, ?)",
-            (after.id, asset.variant, asset.path, asset.media_type, asset.size, asset.sha256),
-        )
+    _insert_assets(tx, after.id, assets)
     if after.deleted_at is not None and before.deleted_at is None:
         tx.execute("DELETE FROM assets WHERE job_id = ?", (after.id,))
     ledger.apply(tx, after, movement, event.at)
@@ -155,9 +172,11 @@ async def unfinished(readers: Readers) -> list[Job]:
 
 
 async def kept(readers: Readers) -> set[str]:
-    """The ids of all jobs whose files stay: those that have a video, or may still get one."""
+    """The ids of all jobs whose files stay: those that have a video or may still get one, and those that were
+    made from files, with which they can be made again."""
     rows = await readers.all(
-        "SELECT id FROM jobs WHERE deleted_at IS NULL AND state NOT IN ('failed', 'cancelled')"
+        "SELECT id FROM jobs WHERE deleted_at IS NULL AND (state NOT IN ('failed', 'cancelled')"
+        " OR EXISTS (SELECT 1 FROM assets WHERE job_id = jobs.id))"
     )
     return {row["id"] for row in rows}
 

@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import TypeVar
 
 from sora_gateway.core.asset import StoredFile
+from sora_gateway.core.claim import Claim
 from sora_gateway.core.job import Event, Job, JobId, State
 from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import Movement
 from sora_gateway.core.principal import Principal, Role
-from sora_gateway.store import accounts, events, jobs, ledger
+from sora_gateway.store import accounts, claims, events, jobs, ledger
 from sora_gateway.store.accounts import KeyRecord, UserRecord
 from sora_gateway.store.events import Replay, Scope
 from sora_gateway.store.jobs import Answered, AttemptRecord, Filter, Intent
@@ -55,9 +56,16 @@ class Store:
 
     # --- jobs ------------------------------------------------------------------------------------
 
-    async def accept(self, job: Job) -> None:
-        """Stores a new job with its hold; durable when this returns. Raises InsufficientCredits."""
-        await self._writer.run(lambda tx: jobs.insert(tx, job))
+    async def accept(self, job: Job, inputs: tuple[StoredFile, ...] = (), claim: Claim | None = None) -> Job:
+        """Stores a new job with its hold, durable when this returns; or returns the job that *claim* made before.
+
+        Raises InsufficientCredits, IdempotencyMismatch.
+        """
+        return await self._writer.run(lambda tx: jobs.insert(tx, job, inputs, claim))
+
+    async def made_by(self, claim: Claim, at: float) -> str | None:
+        """The id of what *claim* made before, None if it is the first. Raises IdempotencyMismatch."""
+        return await self._writer.run(lambda tx: claims.taken(tx, claim, at))
 
     async def save(
         self,

@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, Column, Index, Integer, MetaData, Text, 
 from sqlmodel import Field, SQLModel
 
 from sora_gateway.core.job import State
+from sora_gateway.core.operation import Operation
 
 # Batch migrations on SQLite need every constraint to have a name.
 metadata: MetaData = SQLModel.metadata
@@ -23,6 +24,7 @@ metadata.naming_convention = {
 }
 
 STATES = ", ".join(f"'{state}'" for state in State)
+OPERATIONS = ", ".join(f"'{operation}'" for operation in Operation)
 _INTENT_STATES = "'submitting', 'processing', 'storing', 'unknown', 'cancelling', 'completed'"
 
 
@@ -102,6 +104,7 @@ class JobRow(SQLModel, table=True):
         ),
         CheckConstraint("progress >= 0 AND progress <= 100 AND (progress < 100 OR state = 'completed')", name="progress"),
         CheckConstraint("state <> 'failed' OR error_code IS NOT NULL", name="failed_has_a_reason"),
+        CheckConstraint(f"operation IN ({OPERATIONS})", name="operation"),
         # An upstream's id belongs to one job, for ever; an upstream that repeats itself is not believed.
         Index(
             "uq_jobs_upstream_external_id", "upstream", "external_id", unique=True,
@@ -145,6 +148,11 @@ class JobRow(SQLModel, table=True):
     credits: int
     retry_of: str | None = Field(default=None, sa_type=Text)
     deleted_at: float | None = None
+    operation: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "create"})
+    source_id: str | None = Field(default=None, sa_type=Text)
+    source_external_id: str | None = Field(default=None, sa_type=Text)
+    extended_by: int | None = None
+    characters: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("''")})
 
 
 class Attempt(SQLModel, table=True):
@@ -197,7 +205,11 @@ class EventRow(SQLModel, table=True):
 
 class Asset(SQLModel, table=True):
     __tablename__ = "assets"
-    __table_args__ = (CheckConstraint("variant IN ('video', 'thumbnail', 'spritesheet')", name="variant"),)
+    __table_args__ = (
+        CheckConstraint(
+            "variant IN ('video', 'thumbnail', 'spritesheet', 'reference', 'source')", name="variant"
+        ),
+    )
 
     job_id: str = Field(primary_key=True, foreign_key="jobs.id", sa_type=Text)
     variant: str = Field(primary_key=True, sa_type=Text)
@@ -237,3 +249,73 @@ class LedgerEntry(SQLModel, table=True):
     held: int
     note: str = Field(default="", sa_type=Text)
     at: float
+
+
+class IdempotencyKey(SQLModel, table=True):
+    """What a request with this key has made."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (Index("ix_idempotency_keys_created_at", "created_at"),)
+
+    user_id: str = Field(primary_key=True, foreign_key="users.id", sa_type=Text)
+    route: str = Field(primary_key=True, sa_type=Text)
+    key: str = Field(primary_key=True, sa_type=Text)
+    fingerprint: str = Field(sa_type=Text)
+    made_id: str = Field(sa_type=Text)
+    created_at: float
+
+
+class Resend(SQLModel, table=True):
+    """The latest try of the one chain of tries that a job absorbs."""
+
+    __tablename__ = "resends"
+    __table_args__ = (
+        Index("ix_resends_credential", "credential", "fingerprint", "count"),
+        Index("ix_resends_at", "at"),
+    )
+
+    made_id: str = Field(primary_key=True, sa_type=Text)
+    credential: str = Field(sa_type=Text)
+    fingerprint: str = Field(sa_type=Text)
+    count: int
+    at: float
+
+
+class ReferenceImage(SQLModel, table=True):
+    """A saved image, of one person or for the whole team."""
+
+    __tablename__ = "reference_images"
+    __table_args__ = (
+        CheckConstraint("library IN ('personal', 'team')", name="library"),
+        Index("ix_reference_images_owner_created_at", "owner", "created_at", "id"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    owner: str = Field(foreign_key="users.id", sa_type=Text)
+    library: str = Field(sa_type=Text)
+    name: str = Field(sa_type=Text)
+    path: str = Field(sa_type=Text)
+    media_type: str = Field(sa_type=Text)
+    width: int
+    height: int
+    size: int
+    sha256: str = Field(sa_type=Text)
+    created_at: float
+
+
+class Character(SQLModel, table=True):
+    """A character that an upstream has learned from a video; ``creating`` is the intent."""
+
+    __tablename__ = "characters"
+    __table_args__ = (
+        CheckConstraint("state IN ('creating', 'ready', 'unknown')", name="state"),
+        CheckConstraint("(state = 'ready') = (external_id IS NOT NULL)", name="ready_has_external_id"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    owner: str = Field(foreign_key="users.id", index=True, sa_type=Text)
+    name: str = Field(sa_type=Text)
+    upstream: str = Field(sa_type=Text)
+    external_id: str | None = Field(default=None, sa_type=Text)
+    state: str = Field(sa_type=Text)
+    created_at: float

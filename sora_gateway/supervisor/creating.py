@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from sora_gateway.clock import Clock
 from sora_gateway.core import job as j
-from sora_gateway.core.job import State
+from sora_gateway.core.asset import InputFile
+from sora_gateway.core.job import Job, State
 from sora_gateway.core.outcome import CreateAnswer, Outcome, OutcomeClass, classify
 from sora_gateway.core.polling import backoff
 from sora_gateway.errors import StorageFailed, StorageFull
@@ -74,6 +76,11 @@ async def _pay(watcher: Watcher, upstream: Upstream) -> None:
         # A video that cannot be stored is not worth paying for.
         await watcher.sleep(STORAGE_PAUSE)
         return
+    try:
+        inputs = await watcher.around.inputs(watcher.job)
+    except FileNotFoundError:
+        await _refuse_without_inputs(watcher)
+        return
     watcher.paying = True
     try:
         intent = Intent(watcher.around.entropy.new_id("attempt"))
@@ -83,8 +90,7 @@ async def _pay(watcher: Watcher, upstream: Upstream) -> None:
             # Nothing was kept, so nothing may leave.
             await watcher.around.clock.sleep(STORAGE_PAUSE)
             return
-        job = watcher.job
-        order = CreateOrder(intent.id, job.prompt, job.upstream_model, job.seconds, job.size)
+        order = _order(watcher.job, intent.id, inputs)
         answer = await watcher.meanwhile(
             upstream.adapter.create(order, watcher.around.limits.create_timeout), keep=True
         )
@@ -92,6 +98,32 @@ async def _pay(watcher: Watcher, upstream: Upstream) -> None:
         await _conclude(watcher, upstream, answer)
     finally:
         watcher.paying = False
+
+
+def _order(job: Job, attempt_id: str, inputs: Sequence[InputFile]) -> CreateOrder:
+    files = {file.variant: file for file in inputs}
+    image, source = files.get("reference"), files.get("source")
+    return CreateOrder(
+        attempt_id,
+        job.prompt,
+        job.upstream_model,
+        job.seconds if job.extended_by is None else job.extended_by,
+        job.size,
+        image=image.data if image else None,
+        image_type=image.media_type if image else "",
+        operation=job.operation,
+        source=job.source_external_id,
+        source_file=source.data if source else None,
+        source_type=source.media_type if source else "",
+        characters=tuple(job.characters.split()),
+    )
+
+
+async def _refuse_without_inputs(watcher: Watcher) -> None:
+    """Ends a job whose image or source video was taken from the disk: nothing is sent, so nothing is paid."""
+    await watcher.insist(j.Claimed(watcher.now()))
+    message = "The image or video that it was to be made from is not in the gateway's files any more."
+    await watcher.insist(j.Refused(watcher.now(), "input_lost", message))
 
 
 async def _conclude(watcher: Watcher, upstream: Upstream, answer: CreateAnswer) -> None:

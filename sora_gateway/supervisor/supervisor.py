@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
 from sora_gateway.clock import Clock
 from sora_gateway.core import job as j
+from sora_gateway.core.asset import InputFile
+from sora_gateway.core.claim import Claim
 from sora_gateway.core.ids import time_ordered
 from sora_gateway.core.job import Job, JobId, State
 from sora_gateway.core.money import OnCancel
@@ -28,6 +30,8 @@ from sora_gateway.store.jobs import Stale
 from sora_gateway.supervisor.cancelling import cancelling
 from sora_gateway.supervisor.creating import queued
 from sora_gateway.supervisor.decisions import Decision, answer_dropped
+from sora_gateway.supervisor.inputs import keep_input, stored_inputs
+from sora_gateway.supervisor.order import Order
 from sora_gateway.supervisor.polling import processing
 from sora_gateway.supervisor.recorder import Recorder
 from sora_gateway.supervisor.storing import storing
@@ -37,21 +41,6 @@ log = logging.getLogger(__name__)
 
 CREATES_MAY_FINISH = 20.0
 """Seconds that shutdown waits for answers that have been paid for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A request that has passed every check: what to make, for whom, where and at what price."""
-
-    owner: str
-    prompt: str
-    model: str
-    upstream: str
-    upstream_model: str
-    seconds: int
-    size: str
-    credits: int = 0
-    retry_of: JobId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +99,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._recorder = Recorder(store, clock, on_cancel)
         self._around = Surroundings(
-            self._recorder, clock, entropy, downloader, limits, files.free_bytes, self._stopping
+            self._recorder, clock, entropy, downloader, limits, files.free_bytes, self.inputs, self._stopping
         )  # fmt: skip
         self._watchers: dict[JobId, Watcher] = {}
         self._tasks: dict[JobId, asyncio.Task[None]] = {}
@@ -152,11 +141,12 @@ class Supervisor:
 
     # --- what people ask for -----------------------------------------------------------------------
 
-    async def accept(self, order: Order) -> Job:
-        """A new job, durable when this returns.
+    async def accept(self, order: Order, claim: Claim | None = None) -> Job:
+        """A new job, durable when this returns; or the job that an earlier sending of the same request made.
 
         Raises:
             InsufficientCredits: the owner cannot pay for it.
+            IdempotencyMismatch: the key of *claim* was used for another request.
             StorageFull, StorageFailed: it was not kept.
             Unavailable: the gateway is stopping.
         """
@@ -165,26 +155,30 @@ class Supervisor:
         if self._files.free_bytes() < self._limits.min_free_disk:
             raise StorageFull("The gateway's disk is nearly full; free some space and try again.")
         now = self._clock.now()
-        job = Job(
-            id=JobId(time_ordered("video", now, self._entropy.new_id("video"))),
-            owner=order.owner,
-            prompt=order.prompt,
-            model=order.model,
-            upstream=order.upstream,
-            upstream_model=order.upstream_model,
-            seconds=order.seconds,
-            size=order.size,
-            credits=order.credits,
-            retry_of=order.retry_of,
-            created_at=now,
-        )
+        job = order.job(JobId(time_ordered("video", now, self._entropy.new_id("video"))), now)
         # A caller that goes away must not leave a stored job without a watcher.
-        await asyncio.shield(asyncio.ensure_future(self._accept(job)))
-        return job
+        return await asyncio.shield(asyncio.ensure_future(self._accept(job, order.inputs, claim)))
 
-    async def _accept(self, job: Job) -> None:
-        await self._store.accept(job)
-        self._watch(job)
+    async def _accept(self, job: Job, inputs: Sequence[InputFile], claim: Claim | None) -> Job:
+        accepted = None
+        try:
+            # Files first: a row without its files could not be sent; files without a row are swept at start-up.
+            stored = [await keep_input(self._files, job.id, each) for each in inputs]
+            accepted = await self._store.accept(job, tuple(stored), claim)
+        finally:
+            if inputs and (accepted is None or accepted.id != job.id):
+                await self._files.delete(job.id)
+        if accepted.id == job.id:
+            self._watch(job)
+        return accepted
+
+    async def inputs(self, job: Job) -> tuple[InputFile, ...]:
+        """What *job* is made from, as it goes, or went, upstream.
+
+        Raises:
+            FileNotFoundError: a file of it is not here any more.
+        """
+        return await stored_inputs(self._store, self._files, job.id)
 
     async def cancel(self, job: Job) -> Job:
         """Asks for *job* to be stopped; returns it once the wish is stored.
@@ -282,7 +276,7 @@ class Supervisor:
             else:
                 watcher.upstream.gate.leave(watcher.job.id)
         if watcher.job.ended and watcher.job.state is not State.COMPLETED:
-            await self._files.delete(watcher.job.id)
+            await self._files.clear(watcher.job.id)
 
     def _forget(self, watcher: Watcher) -> None:
         self._watchers.pop(watcher.job.id, None)

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from sora_gateway.clock import Clock
 from sora_gateway.core import job as j
-from sora_gateway.core.asset import StoredFile
+from sora_gateway.core.asset import InputFile, StoredFile
 from sora_gateway.core.job import Event, Job, State
 from sora_gateway.core.polling import PollPolicy
 from sora_gateway.entropy import Entropy
@@ -63,6 +63,7 @@ class Surroundings:
     downloader: Downloader
     limits: Limits
     free_bytes: Callable[[], int]
+    inputs: Callable[[Job], Awaitable[tuple[InputFile, ...]]]
     stopping: asyncio.Event
 
 
