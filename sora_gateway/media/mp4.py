@@ -10,7 +10,6 @@ What cannot be told: a fragmented file that ends exactly between two fragments. 
 from __future__ import annotations
 
 import struct
-import sys
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,22 +17,20 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-MAX_BOXES = 50_000
+from sora_gateway.media.mp4_boxes import Box, BoxReader
+from sora_gateway.media.mp4_boxes import BrokenFile as BrokenFile
+from sora_gateway.media.mp4_boxes import CutFile as CutFile
+
 MAX_ENTRIES = 4_000_000
 """Entries of all sample tables: hours of video. More is an attack on our memory and time."""
 
-
-class BrokenFile(Exception):
-    """It is not a whole video file; the text says why."""
-
-
-class CutFile(BrokenFile):
-    """It ends before what it announces."""
+_UNKNOWN = (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
+"""Durations that say "I do not know", in both widths."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mp4Facts:
-    """What the index says. Width and height are in pixels, as shown."""
+    """What the index says. Width and height are in pixels, as shown: turned if the file says so."""
 
     duration: float
     """Seconds; 0 when the index does not say, as in a fragmented file."""
@@ -42,14 +39,6 @@ class Mp4Facts:
     frames: int
     """Of the first video track; 0 in a fragmented file."""
     fragmented: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Box:
-    kind: bytes
-    start: int
-    """Of the payload."""
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +58,27 @@ def inspect_mp4(source: Path | BinaryIO) -> Mp4Facts:
     """
     if isinstance(source, Path):
         with source.open("rb") as file:
-            return _Walk(file).facts()
-    return _Walk(source).facts()
+            return inspect_mp4(file)
+    return index_of(BoxReader(source, MAX_ENTRIES))
+
+
+def index_of(reader: BoxReader) -> Mp4Facts:
+    """The same within *reader*'s budget.
+
+    Raises:
+        BrokenFile: as for :func:`inspect_mp4`.
+    """
+    return _Walk(reader).facts()
 
 
 class _Walk:
-    """One look through one file, with a budget of boxes."""
+    """One look through one file."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._size = file.seek(0, 2)
-        self._budget = MAX_BOXES
-        self._entries = MAX_ENTRIES
+    def __init__(self, reader: BoxReader) -> None:
+        self._reader = reader
 
     def facts(self) -> Mp4Facts:
-        top = list(self._boxes(_Box(b"file", 0, self._size), top=True))
+        top = self._reader.top()
         kinds = [box.kind for box in top]
         if not top or kinds[0] != b"ftyp":
             raise BrokenFile("the file does not begin with its type")
@@ -96,7 +91,7 @@ class _Walk:
             raise CutFile("the last fragment has no frames")
 
         moov = top[kinds.index(b"moov")]
-        inside = list(self._boxes(moov))
+        inside = self._reader.children(moov)
         tracks = [self._track(box) for box in inside if box.kind == b"trak"]
         video = next((track for track in tracks if track.handler == b"vide"), None)
         if video is None:
@@ -108,78 +103,38 @@ class _Walk:
             raise BrokenFile("the index has no header")
         return Mp4Facts(self._duration(header), video.width, video.height, video.samples, fragmented)
 
-    def _boxes(self, parent: _Box, top: bool = False) -> Iterator[_Box]:
-        """The boxes that fill *parent* exactly."""
-        position = parent.start
-        while position < parent.end:
-            self._budget -= 1
-            if self._budget < 0:
-                raise BrokenFile("the file has too many boxes")
-            if parent.end - position < 8:
-                raise CutFile("the file ends within the head of a box")
-            size, kind = struct.unpack(">I4s", self._read(position, 8))
-            if any(byte < 0x20 for byte in kind):
-                raise BrokenFile("the file has a box without a type")
-            start = position + 8
-            if size == 1:
-                if parent.end - position < 16:
-                    raise CutFile("the file ends within the head of a box")
-                (size,) = struct.unpack(">Q", self._read(start, 8))
-                start += 8
-            elif size == 0 and top:
-                size = parent.end - position
-            end = position + size
-            if end < start:
-                raise BrokenFile("the file has a box that is smaller than its head")
-            if end > parent.end:
-                raise CutFile(f"the file ends {end - parent.end} bytes before its box does")
-            yield _Box(kind, start, end)
-            position = end
-
-    def _inside(self, parent: _Box) -> dict[bytes, _Box]:
-        """The first box of each kind in *parent*."""
-        found: dict[bytes, _Box] = {}
-        for box in self._boxes(parent):
-            found.setdefault(box.kind, box)
-        return found
-
-    def _descend(self, box: _Box, *path: bytes) -> _Box:
-        for kind in path:
-            child = self._inside(box).get(kind)
-            if child is None:
-                raise BrokenFile(f"a track has no {kind.decode()}")
-            box = child
-        return box
-
-    def _track(self, trak: _Box) -> _Track:
-        header = self._descend(trak, b"tkhd")
-        # Version 1 has 64-bit times before it.
-        at = 88 if self._field(header, 0, 1) == b"\x01" else 76
-        width, height = struct.unpack(">II", self._field(header, at, 8))
-        handler = self._field(self._descend(trak, b"mdia", b"hdlr"), 8, 4)
-        samples = self._samples(self._inside(self._descend(trak, b"mdia", b"minf", b"stbl")))
+    def _track(self, trak: Box) -> _Track:
+        header = self._reader.descend(trak, b"tkhd")
+        # Version 1 has 64-bit times before it. The matrix is (a, b, u, c, d, v, x, y, w).
+        at = 52 if self._reader.field(header, 0, 1) == b"\x01" else 40
+        a, b, _, c, d, *_, width, height = struct.unpack(">11I", self._reader.field(header, at, 44))
+        if not a and not d and b and c:
+            # Filmed upright: the pictures lie on their side, and the player turns them.
+            width, height = height, width
+        handler = self._reader.field(self._reader.descend(trak, b"mdia", b"hdlr"), 8, 4)
+        samples = self._samples(self._reader.inside(self._reader.descend(trak, b"mdia", b"minf", b"stbl")))
         # Fixed point, 16.16.
         return _Track(handler, width >> 16, height >> 16, samples)
 
-    def _duration(self, mvhd: _Box) -> float:
-        long = self._field(mvhd, 0, 1) == b"\x01"
+    def _duration(self, mvhd: Box) -> float:
+        long = self._reader.field(mvhd, 0, 1) == b"\x01"
         scale, duration = (
-            struct.unpack(">IQ", self._field(mvhd, 20, 12))
+            struct.unpack(">IQ", self._reader.field(mvhd, 20, 12))
             if long
-            else struct.unpack(">II", self._field(mvhd, 12, 8))
+            else struct.unpack(">II", self._reader.field(mvhd, 12, 8))
         )
-        return float(duration / scale) if scale else 0.0
+        return float(duration / scale) if scale and duration not in _UNKNOWN else 0.0
 
-    def _samples(self, tables: dict[bytes, _Box]) -> int:
+    def _samples(self, tables: dict[bytes, Box]) -> int:
         """Checks that every chunk lies inside the file; returns how many samples there are."""
         if not {b"stsz", b"stsc"} <= tables.keys() or not {b"stco", b"co64"} & tables.keys():
             raise BrokenFile("a track has no sample tables")
-        size_of_all, count = struct.unpack(">II", self._field(tables[b"stsz"], 4, 8))
+        size_of_all, count = struct.unpack(">II", self._reader.field(tables[b"stsz"], 4, 8))
         # Where the samples end if they were one after the other; one size for all needs no table.
         ends = (
             None
             if size_of_all
-            else array("Q", accumulate(self._table(tables[b"stsz"], 12, count), initial=0))
+            else array("Q", accumulate(self._reader.table(tables[b"stsz"], 12, count), initial=0))
         )
         offsets = self._offsets(tables)
         seen = 0
@@ -188,47 +143,24 @@ class _Walk:
                 raise BrokenFile("the sample tables disagree")
             for chunk in range(first, last):
                 length = per_chunk * size_of_all if ends is None else ends[seen + per_chunk] - ends[seen]
-                if offsets[chunk] + length > self._size:
+                if offsets[chunk] + length > self._reader.size:
                     raise CutFile("the file ends before its last frames")
                 seen += per_chunk
         return int(count)
 
-    def _offsets(self, tables: dict[bytes, _Box]) -> array[int]:
+    def _offsets(self, tables: dict[bytes, Box]) -> array[int]:
         wide = b"co64" in tables
         table = tables[b"co64" if wide else b"stco"]
-        (count,) = struct.unpack(">I", self._field(table, 4, 4))
-        return self._table(table, 8, count, "Q" if wide else "I")
+        (count,) = struct.unpack(">I", self._reader.field(table, 4, 4))
+        return self._reader.table(table, 8, count, "Q" if wide else "I")
 
-    def _runs(self, stsc: _Box, chunks: int) -> Iterator[tuple[int, int, int]]:
+    def _runs(self, stsc: Box, chunks: int) -> Iterator[tuple[int, int, int]]:
         """(first chunk, chunk after the last, samples per chunk), chunks counted from 0."""
-        (count,) = struct.unpack(">I", self._field(stsc, 4, 4))
-        table = self._table(stsc, 8, count * 3)
+        (count,) = struct.unpack(">I", self._reader.field(stsc, 4, 4))
+        table = self._reader.table(stsc, 8, count * 3)
         firsts = [number - 1 for number in table[0::3]]
         starts_late = chunks > 0 and firsts[:1] != [0]
         if starts_late or any(later <= earlier for earlier, later in pairwise([*firsts, chunks])):
             raise BrokenFile("the sample tables disagree")
         for (first, last), per_chunk in zip(pairwise([*firsts, chunks]), table[1::3], strict=True):
             yield first, last, per_chunk
-
-    def _table(self, box: _Box, offset: int, count: int, code: str = "I") -> array[int]:
-        """*count* big-endian numbers."""
-        self._entries -= count
-        if self._entries < 0:
-            raise BrokenFile("the sample tables are too long")
-        numbers = array(code)
-        numbers.frombytes(self._field(box, offset, count * numbers.itemsize))
-        if sys.byteorder == "little":
-            numbers.byteswap()
-        return numbers
-
-    def _field(self, box: _Box, offset: int, length: int) -> bytes:
-        if box.start + offset + length > box.end:
-            raise BrokenFile(f"a {box.kind.decode('latin-1')} box is too short")
-        return self._read(box.start + offset, length)
-
-    def _read(self, position: int, length: int) -> bytes:
-        self._file.seek(position)
-        data = self._file.read(length)
-        if len(data) != length:
-            raise CutFile("the file ends too early")
-        return data
