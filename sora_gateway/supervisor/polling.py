@@ -44,7 +44,9 @@ async def processing(watcher: Watcher) -> None:
         return
     memory = _Memory()
     while watcher.job.state is State.PROCESSING:
-        if await watcher.sleep(_delay(watcher, upstream.polling, memory)):
+        delay = _delay(watcher, upstream.polling, memory)
+        watcher.next_look = watcher.now() + delay
+        if await watcher.sleep(delay):
             return
         external_id = watcher.job.external_id
         assert external_id is not None

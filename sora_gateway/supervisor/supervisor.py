@@ -225,6 +225,11 @@ class Supervisor:
         # After the commit: a crash in between leaves files without a row, which the sweep at start-up removes.
         await self._files.delete(job.id)
 
+    def next_look(self, job_id: JobId) -> float | None:
+        """The moment at which a processing job's upstream is asked about it next; None when none is planned."""
+        watcher = self._watchers.get(job_id)
+        return None if watcher is None else watcher.next_look
+
     def statistics(self) -> Statistics:
         return Statistics(
             watched=Counter(watcher.job.state.value for watcher in self._watchers.values()),

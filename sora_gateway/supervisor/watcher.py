@@ -91,6 +91,8 @@ class Watcher:
         self.around = around
         self.paying = False
         """True from just before the intent is stored until the answer is: shutdown waits for it."""
+        self.next_look: float | None = None
+        """When the upstream is asked next; passed while it is being asked."""
         self.result_url: str | None = None
         self._inbox: deque[Request] = deque()
         self._wake = asyncio.Event()
