@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
+from sora_gateway.core.job import Job
 from sora_gateway.core.views import OpenAIView, Video, video_view
 from sora_gateway.errors import (
     Gone,
@@ -23,6 +24,7 @@ from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES
 from sora_gateway.http.orders import order_for
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.tasks import content, find
+from sora_gateway.http.waiting import WaitSeconds, awaited, steer
 from sora_gateway.store.jobs import Filter
 from sora_gateway.upstream.adapter import Variant
 
@@ -56,6 +58,12 @@ class ListVideos(OpenAIView):
     after: Annotated[str, Field(max_length=512)] | None = None
 
 
+class RetrieveVideo(OpenAIView):
+    model_config = ConfigDict(extra="forbid")
+
+    wait: WaitSeconds = 0.0
+
+
 class VideoList(OpenAIView):
     object: Literal["list"] = "list"
     data: list[Video]
@@ -76,11 +84,17 @@ class VideoContent(OpenAIView):
     variant: Variant = Variant.VIDEO
 
 
+def video_of(call: Call, job: Job) -> Video:
+    """The answer with *job*, and when to ask again."""
+    steer(call, job)
+    return video_view(job)
+
+
 async def create_video(call: Call) -> Video:
     """Accepts a video; it is durable when this answers."""
     wish: CreateVideo = call.body
     order = order_for(call.services, call.caller, wish.prompt, wish.model, int(wish.seconds), wish.size)
-    return video_view(await call.services.supervisor.accept(order))
+    return video_of(call, await call.services.supervisor.accept(order))
 
 
 async def list_videos(call: Call) -> VideoList:
@@ -98,8 +112,10 @@ async def list_videos(call: Call) -> VideoList:
 
 
 async def retrieve_video(call: Call) -> Video:
-    """By our id, or by the upstream's among what the caller may see."""
-    return video_view(await find(call))
+    """By our id, or by the upstream's among what the caller may see. With ``wait``, which OpenAI's API does not
+    have, it is answered when the video has ended, at the latest after so many seconds."""
+    query: RetrieveVideo = call.query
+    return video_of(call, await awaited(call, query.wait))
 
 
 async def delete_video(call: Call) -> VideoDeleted:
@@ -127,7 +143,7 @@ ENDPOINTS = [
     ),
     Endpoint(
         method="GET", path="/v1/videos/{id}", handler=retrieve_video, summary="Retrieve a video",
-        access=Access.VIEWER, tag="openai", response=Video, errors=(NotFound,),
+        access=Access.VIEWER, tag="openai", query=RetrieveVideo, response=Video, errors=(NotFound,),
     ),
     Endpoint(
         method="DELETE", path="/v1/videos/{id}", handler=delete_video, summary="Delete a video",

@@ -25,6 +25,7 @@ from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES, file_response
 from sora_gateway.http.orders import order_again, order_for
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
+from sora_gateway.http.waiting import WaitSeconds, awaited, steer
 from sora_gateway.store.events import Scope
 from sora_gateway.store.jobs import Filter
 from sora_gateway.upstream.adapter import Variant
@@ -51,6 +52,12 @@ class ListTasks(View):
         None, description="Id of the last task of the page before."
     )
     status: Status | None = None
+
+
+class GetTask(View):
+    model_config = ConfigDict(**{**View.model_config, "extra": "forbid"})
+
+    wait: WaitSeconds = 0.0
 
 
 class TaskPage(View):
@@ -90,9 +97,10 @@ class Models(View):
     models: list[Model]
 
 
-async def task_of(services: Services, job: Job) -> Task:
-    """The view of *job* with addresses signed for its reader."""
-    return (await tasks_of(services, [job]))[0]
+async def task_of(call: Call, job: Job) -> Task:
+    """The answer with *job*: addresses signed for its reader, and when to ask again."""
+    steer(call, job)
+    return (await tasks_of(call.services, [job]))[0]
 
 
 async def tasks_of(services: Services, jobs: list[Job]) -> list[Task]:
@@ -113,7 +121,7 @@ async def create_task(call: Call) -> Task:
     """Accepts a video. It is durable, and its credits are held, when this answers."""
     wish: CreateTask = call.body
     order = order_for(call.services, call.caller, wish.prompt, wish.model, wish.seconds, wish.size)
-    return await task_of(call.services, await call.services.supervisor.accept(order))
+    return await task_of(call, await call.services.supervisor.accept(order))
 
 
 async def list_tasks(call: Call) -> TaskPage:
@@ -125,8 +133,10 @@ async def list_tasks(call: Call) -> TaskPage:
 
 
 async def get_task(call: Call) -> Task:
-    """By either id: ours, or the upstream's among what the caller may see."""
-    return await task_of(call.services, await find(call))
+    """By either id: ours, or the upstream's among what the caller may see. With ``wait`` it is answered when the
+    video has ended, at the latest after so many seconds."""
+    query: GetTask = call.query
+    return await task_of(call, await awaited(call, query.wait))
 
 
 async def task_events(call: Call) -> TaskEvents:
@@ -176,7 +186,7 @@ async def content(call: Call, job: Job, variant: Variant, *, download: bool) -> 
 async def cancel_task(call: Call) -> Task:
     """Asks for the task to be stopped; what the upstream has accepted ends when the upstream says so."""
     job = await call.services.supervisor.cancel(await find(call))
-    return await task_of(call.services, job)
+    return await task_of(call, job)
 
 
 async def retry_task(call: Call) -> Task:
@@ -185,7 +195,7 @@ async def retry_task(call: Call) -> Task:
     if not job.ended:
         raise NotFinished("The video is not finished; cancel it first.")
     order = order_again(call.services, call.caller, job)
-    return await task_of(call.services, await call.services.supervisor.accept(order))
+    return await task_of(call, await call.services.supervisor.accept(order))
 
 
 async def delete_task(call: Call) -> Response:
@@ -196,7 +206,7 @@ async def delete_task(call: Call) -> Response:
 
 async def refresh_url(call: Call) -> Task:
     """The task with newly signed addresses."""
-    return await get_task(call)
+    return await task_of(call, await find(call))
 
 
 async def stats(call: Call) -> Stats:
@@ -238,7 +248,7 @@ ENDPOINTS = [
     ),
     Endpoint(
         method="GET", path="/api/video/tasks/{id}", handler=get_task, summary="One video",
-        access=Access.VIEWER, tag="videos", response=Task, errors=(NotFound,),
+        access=Access.VIEWER, tag="videos", query=GetTask, response=Task, errors=(NotFound,),
     ),
     Endpoint(
         method="GET", path="/api/video/tasks/{id}/events", handler=task_events, summary="What happened to it",

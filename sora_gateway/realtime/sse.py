@@ -76,7 +76,7 @@ class EventStream(StreamingResponse):
     ) -> None:
         """Speaks until there is nothing more to say, nobody listens, or the hub ends it."""
         speaking = asyncio.create_task(speaker.speak(attached), name="event stream")
-        leaving = asyncio.create_task(_left(receive), name="event stream's reader")
+        leaving = asyncio.create_task(client_left(receive), name="event stream's reader")
         try:
             ends: set[asyncio.Future[Any]] = {speaking, leaving, mailbox.closed}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -145,7 +145,7 @@ class _Speaker:
             raise BrokenPipeError("the reader takes nothing") from None
 
 
-async def _left(receive: Receive) -> None:
+async def client_left(receive: Receive) -> None:
     """Returns when the client is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass
