@@ -19,6 +19,7 @@ from typing import ParamSpec, TypeVar
 from sora_gateway.clock import SystemClock
 from sora_gateway.core.job import ExternalId
 from sora_gateway.core.observation import Look, LookKind
+from sora_gateway.core.operation import Operation
 from sora_gateway.core.outcome import CreateAnswer, RejectRules
 from sora_gateway.upstream.adapter import CancelAnswer, Content, ContentTrouble, CreateOrder, Variant
 
@@ -146,6 +147,8 @@ class ScriptedUpstream:
     name: str = "lab"
     rules: RejectRules = field(default_factory=RejectRules)
     min_poll_interval: float = 0.0
+    operations: frozenset[Operation] = frozenset(Operation)
+    characters: bool = True
     creates: list[CreateAnswer] = field(default_factory=list)
     """Empty: every create is accepted under a new id."""
     looks: list[Look] = field(default_factory=lambda: [Look(LookKind.ALIVE, "in_progress", 10.0)])
@@ -154,6 +157,10 @@ class ScriptedUpstream:
     content_trouble: list[ContentTrouble] = field(default_factory=list)
     orders: list[CreateOrder] = field(default_factory=list)
     """Every create that arrived."""
+    new_characters: list[CreateAnswer] = field(default_factory=list)
+    """As *creates*, for characters."""
+    named: list[str] = field(default_factory=list)
+    """The name of every character that was asked for."""
     looked: int = 0
     answering: asyncio.Event = field(default_factory=asyncio.Event)
     """Cleared by a test that wants a create to hang."""
@@ -167,6 +174,14 @@ class ScriptedUpstream:
         if not self.creates:
             return CreateAnswer(status=200, external_id=f"ext-{len(self.orders)}")
         return self.creates.pop(0) if len(self.creates) > 1 else self.creates[0]
+
+    async def create_character(
+        self, name: str, video: bytes, media_type: str, timeout: float, attempt_id: str
+    ) -> CreateAnswer:
+        self.named.append(name)
+        if not self.new_characters:
+            return CreateAnswer(status=200, external_id=f"char-{len(self.named)}")
+        return self.new_characters.pop(0) if len(self.new_characters) > 1 else self.new_characters[0]
 
     async def look(self, external_id: ExternalId) -> Look:
         self.looked += 1

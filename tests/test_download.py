@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from sora_gateway.clock import SystemClock
 from sora_gateway.core.job import ExternalId, JobId
 from sora_gateway.core.observation import Look
+from sora_gateway.core.operation import Operation
 from sora_gateway.core.outcome import CreateAnswer, RejectRules
 from sora_gateway.core.retries import DownloadTrouble
 from sora_gateway.media.child import ChildFailed, run_in_child
@@ -56,8 +57,15 @@ class Shelf:
     name: str = "shelf"
     rules: RejectRules = field(default_factory=RejectRules)
     min_poll_interval: float = 0.0
+    operations: frozenset[Operation] = frozenset(Operation)
+    characters: bool = True
 
     async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:
+        raise NotImplementedError
+
+    async def create_character(
+        self, name: str, video: bytes, media_type: str, timeout: float, attempt_id: str
+    ) -> CreateAnswer:
         raise NotImplementedError
 
     async def look(self, external_id: ExternalId) -> Look:

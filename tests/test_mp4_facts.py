@@ -22,7 +22,8 @@ KINDS = ((True, False), (False, False), (False, True))
 @pytest.mark.parametrize(("faststart", "fragmented"), KINDS, ids=["index first", "index last", "fragmented"])
 def test_a_video_tells_its_size_and_length(faststart: bool, fragmented: bool) -> None:
     found = facts(sample_mp4(faststart, fragmented))
-    assert (found.width, found.height, found.seconds) == (64, 48, pytest.approx(1.0, abs=0.1))
+    assert (found.width, found.height) == (64, 48)
+    assert found.seconds == pytest.approx(1.0, abs=0.1)
     assert facts(sample_mp4(faststart, fragmented, frames=36)).seconds == pytest.approx(1.5, abs=0.1)
 
 

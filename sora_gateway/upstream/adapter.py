@@ -103,8 +103,27 @@ class Adapter(Protocol):
         """Seconds below which polling this server is pointless."""
         ...
 
+    @property
+    def operations(self) -> frozenset[Operation]:
+        """What it can be asked to make; an order for anything else is not sent."""
+        ...
+
+    @property
+    def characters(self) -> bool:
+        """Whether it has characters; without, an order that names some is not sent."""
+        ...
+
     async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:
         """Sends the paid create once. *timeout* is a total deadline in seconds. Never raises, never retries."""
+        ...
+
+    async def create_character(
+        self, name: str, video: bytes, media_type: str, timeout: float, attempt_id: str
+    ) -> CreateAnswer:
+        """Makes a character out of *video*; its id there is the answer's. Sent once, as :meth:`create` is.
+
+        *timeout* is a total deadline in seconds, *attempt_id* goes along as the request id. Never raises.
+        """
         ...
 
     async def look(self, external_id: ExternalId) -> Look:

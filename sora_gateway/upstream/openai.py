@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.core.job import ExternalId
 from sora_gateway.core.observation import Look, LookKind
+from sora_gateway.core.operation import Operation
 from sora_gateway.core.outcome import CreateAnswer, RejectRules
 from sora_gateway.upstream.adapter import CancelAnswer, Content, ContentTrouble, CreateOrder, Variant
 from sora_gateway.upstream.addresses import AddressGuard, public_only
-from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Part, Reply, Request
+from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Reply, Request
 from sora_gateway.upstream.download import Downloader, Place, Resume, origin_of
+from sora_gateway.upstream.openai_requests import PaidRequests, video_path
 from sora_gateway.upstream.parsing import load_object, parse_cancel, parse_create, parse_look
 from sora_gateway.upstream.profiles import Profile
 
@@ -63,6 +63,7 @@ class OpenAIAdapter:
         self._secrets = (api_key,) if api_key else ()
         scheme = "Bearer " if profile.auth_scheme == "bearer" else ""
         self._auth = {"Authorization": f"{scheme}{api_key}"} if api_key else {}
+        self._requests = PaidRequests(self._base, self._auth, profile)
         self._downloader = Downloader(
             client,
             self._base,
@@ -85,22 +86,28 @@ class OpenAIAdapter:
     def min_poll_interval(self) -> float:
         return self._profile.min_poll_interval
 
+    @property
+    def operations(self) -> frozenset[Operation]:
+        return self._profile.operations
+
+    @property
+    def characters(self) -> bool:
+        return self._profile.characters
+
     async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:
         """See :meth:`Adapter.create`."""
-        try:
-            reply = await self._client.send(self._create_request(order), deadline=timeout, fresh=True)
-        except NotSent as error:
-            return CreateAnswer(not_sent=str(error))
-        except Lost as error:
-            return CreateAnswer(lost=str(error))
-        return parse_create(
-            reply, now=self._clock.now(), id_paths=self._profile.id_paths, secrets=self._secrets
-        )
+        return await self._pay(lambda: self._requests.video(order), timeout)
+
+    async def create_character(
+        self, name: str, video: bytes, media_type: str, timeout: float, attempt_id: str
+    ) -> CreateAnswer:
+        """See :meth:`Adapter.create_character`."""
+        return await self._pay(lambda: self._requests.character(name, video, media_type, attempt_id), timeout)
 
     async def look(self, external_id: ExternalId) -> Look:
         """See :meth:`Adapter.look`."""
         try:
-            reply = await self._ask("GET", self._path(external_id))
+            reply = await self._ask("GET", video_path(external_id))
         except (NotSent, Lost) as error:
             return Look(LookKind.TROUBLE, message=str(error))
         return self._parse_look(reply, external_id)
@@ -110,7 +117,7 @@ class OpenAIAdapter:
         if not self._profile.delete_cancels:
             return CancelAnswer.UNSUPPORTED
         try:
-            reply = await self._ask("DELETE", self._path(external_id))
+            reply = await self._ask("DELETE", video_path(external_id))
         except (NotSent, Lost):
             return CancelAnswer.TROUBLE
         return parse_cancel(reply)
@@ -163,8 +170,17 @@ class OpenAIAdapter:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    def _path(self, external_id: ExternalId) -> str:
-        return f"/videos/{quote(external_id, safe='')}"
+    async def _pay(self, build: Callable[[], Request], timeout: float) -> CreateAnswer:
+        """Sends once, on a connection of its own: whatever costs something goes this way."""
+        try:
+            reply = await self._client.send(build(), deadline=timeout, fresh=True)
+        except NotSent as error:
+            return CreateAnswer(not_sent=str(error))
+        except Lost as error:
+            return CreateAnswer(lost=str(error))
+        return parse_create(
+            reply, now=self._clock.now(), id_paths=self._profile.id_paths, secrets=self._secrets
+        )
 
     async def _ask(self, method: str, path: str, deadline: float = LOOK_DEADLINE) -> Reply:
         return await self._client.send(Request(method, self._base + path, self._auth), deadline=deadline)
@@ -181,7 +197,7 @@ class OpenAIAdapter:
 
     def _places(self, external_id: ExternalId, result_url: str | None, variant: Variant) -> list[Place]:
         """Where the file may be, best first."""
-        endpoint = f"{self._base}{self._path(external_id)}/content"
+        endpoint = f"{self._base}{video_path(external_id)}/content"
         if self._profile.variant_param == "send":
             endpoint += f"?variant={variant}"
         elif variant is not Variant.VIDEO:
@@ -190,27 +206,3 @@ class OpenAIAdapter:
         if result_url is not None and variant is Variant.VIDEO:
             places.insert(0 if self._profile.content_via == "url_first" else 1, Place(result_url))
         return places
-
-    def _create_request(self, order: CreateOrder) -> Request:
-        profile = self._profile
-        fields: dict[str, object] = {
-            "model": order.model,
-            "prompt": order.prompt,
-            profile.duration_field: order.seconds
-            if profile.duration_type == "integer"
-            else str(order.seconds),
-            "size": order.size,
-        }
-        headers = self._auth | {"X-Client-Request-Id": order.attempt_id}
-        url = f"{self._base}/videos"
-        if profile.create_encoding == "multipart" or (profile.create_encoding == "auto" and order.image):
-            parts = [Part(name, str(value).encode(errors="replace")) for name, value in fields.items()]
-            if order.image:
-                suffix = order.image_type.rpartition("/")[2] or "bin"
-                parts.append(Part(profile.image_field, order.image, f"reference.{suffix}", order.image_type))
-            return Request("POST", url, headers, parts=tuple(parts))
-        if order.image:
-            data = base64.b64encode(order.image).decode("ascii")
-            fields[profile.image_field] = {"image_url": f"data:{order.image_type};base64,{data}"}
-        body = json.dumps(fields).encode()
-        return Request("POST", url, headers | {"Content-Type": "application/json"}, body=body)

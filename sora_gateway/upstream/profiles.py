@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from sora_gateway.core.operation import Operation
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -35,6 +37,10 @@ class Profile:
     """Whether DELETE stops a running job. Where it only forgets the job, it must never be sent."""
     rejected_before_work: frozenset[int] = frozenset()
     """Statuses of a create that provably precede any charge (429 always does)."""
+    operations: frozenset[Operation] = frozenset(Operation)
+    """What it can be asked to make; always a create. Anything else is refused before it costs something."""
+    characters: bool = True
+    """Whether characters can be made there, and appear in a create."""
     min_poll_interval: float = 2.0
     """Seconds below which polling is pointless."""
 
@@ -49,6 +55,9 @@ PROFILES: dict[str, Profile] = {
         content_not_yet=frozenset({400, 404, 409, 425}),
         # SGLang answers variant=video with 404; vLLM-Omni ignores it and sends the video.
         variant_param="omit",
+        # vLLM-Omni, SGLang and new-api have nothing else; a server that has is for a profile to name.
+        operations=frozenset({Operation.CREATE}),
+        characters=False,
     ),
     "simulator": Profile(delete_cancels=True, min_poll_interval=0.5),
 }
