@@ -156,6 +156,12 @@ class RangeNotSatisfiable(GatewayError):
     code, http_status, type = "range_not_satisfiable", 416, "invalid_request_error"
 
 
+class OutcomeUnknown(GatewayError):
+    """The upstream was asked for something and its answer was lost: it is not asked again by itself."""
+
+    code, http_status = "outcome_unknown", 502
+
+
 class Unavailable(GatewayError):
     """The gateway is starting, stopping, or overloaded."""
 

@@ -65,7 +65,9 @@ async def open_upstreams(
                 settings.polling.max_interval,
             )
             by_name[name] = Upstream(adapter, Gate(clock, entry.max_concurrent, entry.max_creating), policy)
-            offers.append(Offer(name, entry.models, entry.sizes, entry.seconds))
+            offers.append(
+                Offer(name, entry.models, entry.sizes, entry.seconds, adapter.operations, adapter.characters)
+            )
         yield Upstreams(by_name, tuple(offers), simulated=False)
 
 
@@ -114,5 +116,7 @@ def _simulated(
     policy = PollPolicy(PolicyName.FIXED, SIMULATED_POLL)
     upstream = Upstream(adapter, Gate(clock, max_concurrent=0, max_creating=2), policy)
     models = {"sora-2": "sora-2", "sora-2-pro": "sora-2-pro"}
-    offer = Offer(SIMULATOR, models, SIMULATED_SIZES, SIMULATED_SECONDS)
+    offer = Offer(
+        SIMULATOR, models, SIMULATED_SIZES, SIMULATED_SECONDS, adapter.operations, adapter.characters
+    )
     return Upstreams({SIMULATOR: upstream}, (offer,), simulated=True)

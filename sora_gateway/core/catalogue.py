@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sora_gateway.core.operation import Operation
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -15,6 +17,9 @@ class Offer:
     """What people ask for -> what the upstream calls it."""
     sizes: tuple[str, ...] = ()
     seconds: tuple[int, ...] = ()
+    operations: frozenset[Operation] = frozenset({Operation.CREATE})
+    characters: bool = False
+    """Whether it can learn characters from a video."""
 
     def name_of(self, model: str) -> str | None:
         """The upstream's own name for *model*, or None if it does not offer it."""
@@ -24,6 +29,16 @@ class Offer:
 def choose(offers: Sequence[Offer], model: str) -> Offer | None:
     """The first upstream, in the order of the configuration, that offers *model*."""
     return next((offer for offer in offers if offer.name_of(model) is not None), None)
+
+
+def choose_for(offers: Sequence[Offer], operation: Operation) -> Offer | None:
+    """The first upstream that has *operation*, for what is made from an uploaded file and names no model."""
+    return next((offer for offer in offers if operation in offer.operations), None)
+
+
+def offer_of(offers: Sequence[Offer], upstream: str) -> Offer | None:
+    """What *upstream* makes; None when the configuration does not have it any more."""
+    return next((offer for offer in offers if offer.upstream == upstream), None)
 
 
 MAX_SECONDS = 60

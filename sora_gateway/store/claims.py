@@ -62,3 +62,9 @@ def record(tx: Transaction, claim: Claim, made_id: str, now: float) -> None:
             "INSERT INTO resends (made_id, credential, fingerprint, count, at) VALUES (?, ?, ?, ?, ?)",
             (made_id, claim.credential, claim.fingerprint, claim.count, now),
         )
+
+
+def release(tx: Transaction, made_id: str) -> None:
+    """Lets the request that made *made_id* be sent anew: what it made is gone."""
+    tx.execute("DELETE FROM idempotency_keys WHERE made_id = ?", (made_id,))
+    tx.execute("DELETE FROM resends WHERE made_id = ?", (made_id,))

@@ -9,12 +9,13 @@ from types import TracebackType
 from typing import TypeVar
 
 from sora_gateway.core.asset import StoredFile
+from sora_gateway.core.character import Character
 from sora_gateway.core.claim import Claim
 from sora_gateway.core.job import Event, Job, JobId, State
 from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import Movement
 from sora_gateway.core.principal import Principal, Role
-from sora_gateway.store import accounts, claims, events, jobs, ledger
+from sora_gateway.store import accounts, characters, claims, events, jobs, ledger
 from sora_gateway.store.accounts import KeyRecord, UserRecord
 from sora_gateway.store.events import Replay, Scope
 from sora_gateway.store.jobs import Answered, AttemptRecord, Filter, Intent
@@ -107,6 +108,22 @@ class Store:
 
     async def attempts(self, job_id: str) -> list[AttemptRecord]:
         return await jobs.attempts(self._readers, job_id)
+
+    # --- characters ------------------------------------------------------------------------------
+
+    async def begin_character(self, character: Character, claim: Claim | None) -> Character:
+        """Stores the intent, durable when this returns; or returns what *claim* made before."""
+        return await self._writer.run(lambda tx: characters.insert(tx, character, claim))
+
+    async def conclude_character(self, character_id: str, external_id: str | None) -> None:
+        await self._writer.run(lambda tx: characters.conclude(tx, character_id, external_id))
+
+    async def forget_character(self, character_id: str) -> None:
+        await self._writer.run(lambda tx: characters.forget(tx, character_id))
+
+    async def character(self, character_id: str, principal: Principal) -> Character:
+        """Raises NotFound."""
+        return await characters.find(self._readers, character_id, principal)
 
     # --- events ----------------------------------------------------------------------------------
 
