@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sora_gateway.core.job import Job, State
+from sora_gateway.core.observation import Look, LookKind
 from sora_gateway.core.states import ENDED
 from sora_gateway.core.steering import kept_interval, poll_after
+from tests.fakes import ScriptedUpstream
+from tests.gateways import workshop
 from tests.jobs import NOW, make_job
 
 JOB = make_job()
@@ -115,3 +119,27 @@ def test_an_interval_that_is_kept_is_neither_a_storm_nor_a_sleep(one: float, oth
     low, high = sorted((one, other))
     assert 2 <= kept_interval(low) <= kept_interval(high) <= 10
     assert kept_interval(5) == 5
+
+
+# --- what it is derived from -------------------------------------------------------------------------
+
+
+async def test_the_supervisor_says_when_it_looks_next(tmp_path: Path) -> None:
+    upstream = ScriptedUpstream()
+    async with workshop(tmp_path, upstream) as shop:
+        job = await shop.accept()
+        assert shop.supervisor.next_look(job.id) is None, "it is not there to be looked at"
+        job = await shop.reaches(job.id, State.PROCESSING)
+        for _ in range(3):
+            look, looked = shop.supervisor.next_look(job.id), upstream.looked
+            assert look is not None
+            assert look > shop.clock.now()
+            seconds = poll_after(await shop.job(job.id), look, shop.clock.now())
+            assert seconds is not None
+            await shop.clock.advance(seconds - 0.3)
+            assert upstream.looked == looked, "nothing could have been new"
+            await shop.clock.advance(0.3)
+            assert upstream.looked == looked + 1, "who asks now gets what the look has found"
+        upstream.looks = [Look(LookKind.FAILED, "failed")]
+        await shop.reaches(job.id, State.FAILED)
+        assert shop.supervisor.next_look(job.id) is None
