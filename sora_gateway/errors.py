@@ -66,6 +66,12 @@ class NotAuthenticated(GatewayError):
     code, http_status, type = "not_authenticated", 401, "authentication_error"
 
 
+class InvalidApiKey(NotAuthenticated):
+    """The key in the Authorization header is not good (any more); OpenAI's clients know it by this code."""
+
+    code = "invalid_api_key"
+
+
 class InsufficientCredits(GatewayError):
     """The balance does not cover the price."""
 
@@ -88,6 +94,12 @@ class NotFound(GatewayError):
     """It does not exist, or it is not the caller's: the answer is the same."""
 
     code, http_status, type = "not_found", 404, "invalid_request_error"
+
+
+class ModelNotFound(NotFound):
+    """There is no model of that name to look at."""
+
+    code = "model_not_found"
 
 
 class MethodNotAllowed(GatewayError):

@@ -19,6 +19,8 @@ from sora_gateway.errors import (
     InsufficientCredits,
     NotAuthenticated,
     NotFound,
+    RequestTimeout,
+    StorageFailed,
     StorageFull,
     Unavailable,
 )
@@ -179,8 +181,11 @@ async def test_an_error_that_passes_says_when_to_come_back_in_whole_seconds() ->
         (NotFound("No."), True),
         (Conflict("No."), True),
         (Conflict("Not yet.", retry_after=1), False),
-        (StorageFull("No."), False),
+        (StorageFull("No."), True),
         (Unavailable("No."), False),
+        (Unavailable("Not yet.", retry_after=10), False),
+        (StorageFailed("No."), False),
+        (RequestTimeout("No."), False),
     ],
 )
 async def test_openais_clients_are_told_when_a_retry_changes_nothing(
@@ -188,10 +193,9 @@ async def test_openais_clients_are_told_when_a_retry_changes_nothing(
 ) -> None:
     app = gateway(endpoint("GET", "/v1/videos", Raising(error)), endpoint("GET", "/api/x", Raising(error)))
     async with client_of(app) as client:
-        assert (await client.get("/v1/videos")).headers.get("x-should-retry") == (
-            "false" if definitive else None
-        )
-        assert "x-should-retry" not in (await client.get("/api/x")).headers
+        for path in ("/v1/videos", "/api/x"):
+            told = (await client.get(path)).headers.get("x-should-retry")
+            assert told == ("false" if definitive else None), path
 
 
 async def test_a_bug_is_logged_whole_and_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:

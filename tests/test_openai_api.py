@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from sora_gateway.http.services import Phase
+from tests.generated import catalogue
 from tests.jobs import NOW, accepted, to_completed, to_processing, walk
 from tests.lab import PRICE, Lab, at_the_lab, closing, ledger, says
 from tests.running import Json, Person
@@ -229,7 +231,7 @@ async def test_definitive_errors_tell_official_clients_not_to_try_again(tmp_path
         cases = {
             (400, "invalid_request"): await ann.http.post(VIDEOS, json={}),
             (400, "model_not_found"): await ann.http.post(VIDEOS, json={"prompt": "a", "model": "x"}),
-            (401, "not_authenticated"): await ann.http.post(VIDEOS, json={"prompt": "a"}, headers=no_key),
+            (401, "invalid_api_key"): await ann.http.post(VIDEOS, json={"prompt": "a"}, headers=no_key),
             (404, "not_found"): await ann.get(f"{VIDEOS}/none"),
             (405, "method_not_allowed"): await ann.http.put(VIDEOS, json={}),
             (413, "too_large"): await ann.http.post(VIDEOS, content=b"x" * (2 << 20)),
@@ -240,7 +242,22 @@ async def test_definitive_errors_tell_official_clients_not_to_try_again(tmp_path
         assert refused(await ann.get("/v1/nothing")) == (404, "not_found", "false")
 
 
-async def test_what_passes_may_be_tried_again(tmp_path: Path) -> None:
+async def test_a_full_disk_is_as_full_two_seconds_later(tmp_path: Path) -> None:
     async with at_the_lab(tmp_path, Lab(), media={"min_free_disk": 1 << 60}) as ann:
         full = await ann.http.post(VIDEOS, json={"prompt": "a boat"})
-        assert refused(full) == (507, "storage_full", None)
+        assert refused(full) == (507, "storage_full", "false")
+
+
+async def test_what_passes_may_be_tried_again(tmp_path: Path) -> None:
+    async with at_the_lab(tmp_path, Lab()) as ann:
+        ann.gateway.readiness.phase = Phase.STOPPING
+        stopping = await ann.http.post(VIDEOS, json={"prompt": "a boat"})
+        assert refused(stopping) == (503, "unavailable", None)
+        assert stopping.headers["retry-after"] == "10"
+
+
+def test_every_error_is_of_a_type_that_openais_clients_know() -> None:
+    types = {401: "authentication_error", 402: "insufficient_quota", 403: "permission_error"}
+    for kind in catalogue():
+        default = "invalid_request_error" if kind.http_status < 500 else "server_error"
+        assert kind.type == types.get(kind.http_status, default), kind.__name__

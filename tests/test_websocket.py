@@ -46,7 +46,7 @@ async def test_a_wrong_header_is_refused_over_http(gateway: LiveGateway, header:
         async with gateway.handshake(authorization=header):
             pass
     assert refused.value.response.status_code == 401
-    assert json.loads(refused.value.response.body or b"")["error"]["code"] == "not_authenticated"
+    assert json.loads(refused.value.response.body or b"")["error"]["code"] == "invalid_api_key"
 
 
 async def test_a_page_comes_in_with_its_cookie_and_its_own_origin(gateway: LiveGateway) -> None:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from sora_gateway.accounts.authenticator import SESSION_LIFETIME, Authenticator
 from sora_gateway.core.principal import SESSION_COOKIE, Principal
-from sora_gateway.errors import NotAuthenticated
+from sora_gateway.errors import InvalidApiKey, NotAuthenticated
 
 
 class Credentials:
@@ -22,9 +22,7 @@ class Credentials:
             scheme, _, token = header.partition(" ")
             principal = await self._accounts.by_bearer(token.strip()) if scheme.lower() == "bearer" else None
             if principal is None:
-                raise NotAuthenticated(
-                    "The key is not valid (any more); send it as Authorization: Bearer KEY."
-                )
+                raise InvalidApiKey("The key is not valid (any more); send it as Authorization: Bearer KEY.")
             return principal
         cookie = connection.cookies.get(SESSION_COOKIE)
         if cookie is None:

@@ -54,7 +54,7 @@ class RangedFile(FileResponse):
         if unsatisfiable:
             size = self.headers["content-length"]
             error = RangeNotSatisfiable(f"The file has {size} bytes; the range asked for lies beyond them.")
-            answer = problem(error, scope[REQUEST_ID], scope["path"], {"content-range": f"bytes */{size}"})
+            answer = problem(error, scope[REQUEST_ID], {"content-range": f"bytes */{size}"})
             await answer(scope, receive, send)
 
     def _sensible(self, asked: str) -> bool:

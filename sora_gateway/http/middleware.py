@@ -106,7 +106,7 @@ class ErrorBoundary:
                 await send({"type": "websocket.close", "code": 1011})
 
     async def _answer(self, error: GatewayError, scope: Scope, receive: Receive, send: Send) -> None:
-        await problem(error, scope[REQUEST_ID], scope["path"])(scope, receive, send)
+        await problem(error, scope[REQUEST_ID])(scope, receive, send)
 
     def _log(self, scope: Scope) -> None:
         logger.exception(
@@ -175,4 +175,4 @@ class BodyLimit:
 async def starlette_error(request: Request, error: Exception) -> Response:
     """Exception handler for what Starlette itself refuses: no route, a wrong method, a bad form."""
     assert isinstance(error, HTTPException)
-    return problem(from_starlette(error), request.scope[REQUEST_ID], request.scope["path"], error.headers)
+    return problem(from_starlette(error), request.scope[REQUEST_ID], error.headers)

@@ -155,7 +155,7 @@ def _possible_errors(endpoint: Endpoint) -> dict[type[GatewayError], None]:
     if endpoint.request is not None:
         found += [errors.TooLarge, errors.UnsupportedMediaType]
     if endpoint.access not in (Access.PUBLIC, Access.OPTIONAL):
-        found.append(errors.NotAuthenticated)
+        found += [errors.NotAuthenticated, errors.InvalidApiKey]
     if endpoint.access is Access.MEMBER:
         found.append(errors.Forbidden)
     if endpoint.access is Access.ADMIN or "{" in endpoint.path:

@@ -18,6 +18,8 @@ from sora_gateway.errors import (
 )
 
 _RETRYABLE = frozenset({408, 425, 429})
+_FINAL_5XX = frozenset({502, 507})
+"""A lost answer of an upstream must not be asked for again; a full disk is as full in two seconds."""
 _BY_STATUS: dict[int, type[GatewayError]] = {
     400: InvalidRequest,
     404: NotFound,
@@ -27,17 +29,15 @@ _BY_STATUS: dict[int, type[GatewayError]] = {
 _SENTENCES = {404: "There is nothing at this address.", 405: "This address does not take that method."}
 
 
-def problem(
-    error: GatewayError, request_id: str, path: str, headers: Mapping[str, str] | None = None
-) -> Response:
+def problem(error: GatewayError, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
     """The response that tells *error*, with the headers that clients act on."""
     extra = dict(headers or {})
     if error.retry_after is not None:
         extra["retry-after"] = str(max(0, math.ceil(error.retry_after)))
     if error.http_status == 401:
         extra["www-authenticate"] = "Bearer"
-    if path.startswith("/v1/") and _definitive(error):
-        # OpenAI's clients repeat a POST after 409 unless they are told that nothing would change.
+    if _definitive(error):
+        # OpenAI's clients repeat a POST after 409 and 5xx unless they are told that nothing would change.
         extra["x-should-retry"] = "false"
     body = json.dumps(error.envelope(request_id), ensure_ascii=False, separators=(",", ":"))
     return Response(
@@ -54,6 +54,8 @@ def from_starlette(error: HTTPException) -> GatewayError:
 
 
 def _definitive(error: GatewayError) -> bool:
-    return (
-        400 <= error.http_status < 500 and error.http_status not in _RETRYABLE and error.retry_after is None
-    )
+    """Whether the same request would be told the same again."""
+    if error.retry_after is not None:
+        return False
+    status = error.http_status
+    return status in _FINAL_5XX or (400 <= status < 500 and status not in _RETRYABLE)

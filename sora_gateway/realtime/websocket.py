@@ -25,7 +25,7 @@ from sora_gateway.core.messages import (
     parse_client_message,
 )
 from sora_gateway.core.principal import SESSION_COOKIE, Principal
-from sora_gateway.errors import CloseCode, CrossOrigin, NotAuthenticated, NotFound
+from sora_gateway.errors import CloseCode, CrossOrigin, InvalidApiKey, NotFound
 from sora_gateway.realtime.hub import Subscription
 from sora_gateway.realtime.mailbox import Mailbox
 from sora_gateway.realtime.session import Live, Session
@@ -47,7 +47,7 @@ class LiveSocket:
     """The ASGI application of ``/ws``. *origin_allowed* says whether a handshake may use a browser's cookie.
 
     Raises:
-        CrossOrigin, NotAuthenticated: before the handshake is accepted, to be answered over HTTP.
+        CrossOrigin, InvalidApiKey: before the handshake is accepted, to be answered over HTTP.
     """
 
     def __init__(self, live: Live, origin_allowed: Callable[[Headers], bool]) -> None:
@@ -90,7 +90,7 @@ class LiveSocket:
             await self._live.authenticator.by_bearer(token) if scheme.lower() == "bearer" and token else None
         )
         if principal is None:
-            raise NotAuthenticated("The credential in the Authorization header is not good (any more).")
+            raise InvalidApiKey("The credential in the Authorization header is not good (any more).")
         return principal
 
     async def _by_first_message(self, websocket: WebSocket) -> Principal | None:
