@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sora_gateway.core.asset import InputFile
+from sora_gateway.core.claim import Claim
 from sora_gateway.core.job import Job, JobId, State
 from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import OnCancel
@@ -35,9 +37,25 @@ class Workshop:
     upstream: ScriptedUpstream
     told: list[StoredEvent] = field(default_factory=list)
 
-    async def accept(self, prompt: str = "a paper boat", credits: int = 10) -> Job:
-        order = Order(OWNER, prompt, "sora-2", self.upstream.name, "sora-2", 4, "1280x720", credits=credits)
-        return await self.supervisor.accept(order)
+    async def accept(
+        self,
+        prompt: str = "a paper boat",
+        credits: int = 10,
+        inputs: tuple[InputFile, ...] = (),
+        claim: Claim | None = None,
+    ) -> Job:
+        order = Order(
+            OWNER,
+            prompt,
+            "sora-2",
+            self.upstream.name,
+            "sora-2",
+            4,
+            "1280x720",
+            credits=credits,
+            inputs=inputs,
+        )
+        return await self.supervisor.accept(order, claim)
 
     async def job(self, job_id: JobId) -> Job:
         job = await self.store.get(job_id)
