@@ -46,22 +46,11 @@ async def test_a_reference_image_goes_upstream_with_the_create(tmp_path: Path) -
 
 async def test_a_remix_is_sent_as_one_with_the_upstreams_own_id(tmp_path: Path) -> None:
     async with workshop(tmp_path, upstream := ScriptedUpstream()) as shop:
-        await shop.supervisor.accept(
-            Order(
-                OWNER,
-                "the same at night",
-                "sora-2",
-                "lab",
-                "sora-2",
-                12,
-                "1280x720",
-                operation=Operation.EXTEND,
-                source_id=None,
-                source_external_id="ext-9",
-                extended_by=8,
-                characters="char-1 char-2",
-            )  # fmt: skip
-        )
+        order = Order(
+            OWNER, "the same at night", "sora-2", "lab", "sora-2", 12, "1280x720", operation=Operation.EXTEND,
+            source_external_id=ExternalId("ext-9"), extended_by=8, characters="char-1 char-2",
+        )  # fmt: skip
+        await shop.supervisor.accept(order)
         await shop.clock.advance(1)
         (sent,) = upstream.orders
         assert (sent.operation, sent.source, sent.seconds) == (Operation.EXTEND, "ext-9", 8)
