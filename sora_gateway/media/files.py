@@ -187,7 +187,7 @@ class MediaFiles:
     def _sync_name(self, path: Path) -> None:
         """A new name, and the directories that may be as new, outlive a power cut only when they are synced too."""
         for directory in (path.parent, path.parent.parent, self._root):
-            _sync_directory(directory)
+            sync_directory(directory)
 
     def _sweep(self, known: AbstractSet[str]) -> list[str]:
         orphans = [
@@ -217,7 +217,8 @@ def _clear(directory: Path) -> None:
         directory.rmdir()
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """The names in *directory* outlive a power cut. Raises OSError."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

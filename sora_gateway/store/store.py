@@ -15,7 +15,8 @@ from sora_gateway.core.job import Event, Job, JobId, State
 from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import Movement
 from sora_gateway.core.principal import Principal, Role
-from sora_gateway.store import accounts, characters, claims, events, jobs, ledger
+from sora_gateway.core.reference import SavedImage
+from sora_gateway.store import accounts, characters, claims, events, jobs, ledger, reference_images
 from sora_gateway.store.accounts import KeyRecord, UserRecord
 from sora_gateway.store.events import Replay, Scope
 from sora_gateway.store.jobs import Answered, AttemptRecord, Filter, Intent
@@ -124,6 +125,28 @@ class Store:
     async def character(self, character_id: str, principal: Principal) -> Character:
         """Raises NotFound."""
         return await characters.find(self._readers, character_id, principal)
+
+    # --- saved reference images ------------------------------------------------------------------
+
+    async def add_reference(self, image: SavedImage, limit: int) -> SavedImage:
+        """Stores an image, or returns the one that it repeats. Raises Conflict."""
+        return await self._writer.run(lambda tx: reference_images.add(tx, image, limit))
+
+    async def remove_reference(self, image_id: str) -> None:
+        """Raises NotFound."""
+        await self._writer.run(lambda tx: reference_images.remove(tx, image_id))
+
+    async def reference(self, image_id: str, principal: Principal) -> SavedImage:
+        """Raises NotFound."""
+        return await reference_images.find(self._readers, image_id, principal)
+
+    async def reference_page(
+        self, principal: Principal, wanted: reference_images.Page
+    ) -> tuple[list[SavedImage], bool]:
+        return await reference_images.page(self._readers, principal, wanted)
+
+    async def reference_paths(self) -> set[str]:
+        return await reference_images.paths(self._readers)
 
     # --- events ----------------------------------------------------------------------------------
 

@@ -1,0 +1,56 @@
+"""Saved reference images: what is known of one, who may remove it, and how it may be called."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sora_gateway.core.principal import Principal
+
+MAX_NAME = 200
+"""Characters of an image's name."""
+UNNAMED = "Image"
+
+# Control characters, ends of lines, and marks that turn the direction of writing: with them a name could look
+# like another one. Every script and joined emoji are fine.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class Library(StrEnum):
+    PERSONAL = "personal"
+    TEAM = "team"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedImage:
+    """One saved image. *path* is relative to the library's root, *size* in bytes, *sha256* in hex, *width* and
+    *height* in pixels; *owner* is a person's id and *owner_email* their address."""
+
+    id: str
+    owner: str
+    owner_email: str
+    library: Library
+    name: str
+    path: str
+    media_type: str
+    width: int
+    height: int
+    size: int
+    sha256: str
+    created_at: float
+
+    def deletable_by(self, principal: Principal) -> bool:
+        """Whether somebody who sees it may also remove it."""
+        return principal.role == "admin" or (principal.role == "member" and self.owner == principal.user_id)
+
+
+def has_controls(name: str) -> bool:
+    """Whether *name* has characters that change how it is shown instead of being shown."""
+    return _CONTROLS.search(name) is not None
+
+
+def name_from_file(file_name: str) -> str:
+    """What to call an image whose file was called so: the last part of the path, without what is not shown."""
+    last = file_name.replace("\\", "/").rpartition("/")[2]
+    return _CONTROLS.sub("", last).strip()[:MAX_NAME].rstrip() or UNNAMED
