@@ -9,7 +9,7 @@ import pytest
 
 from sora_gateway.core.asset import InputFile
 from sora_gateway.core.claim import KeyClaim
-from sora_gateway.core.job import JobId, State
+from sora_gateway.core.job import ExternalId, JobId, State
 from sora_gateway.core.observation import Look, LookKind
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.outcome import CreateAnswer
