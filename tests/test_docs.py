@@ -277,7 +277,7 @@ def test_every_command_exists_with_its_options(page: Path) -> None:
 
 
 def routes() -> set[str]:
-    return {f"{endpoint.method} {endpoint.path}" for endpoint in table(System(0.0, list))}
+    return {f"{endpoint.method} {endpoint.template}" for endpoint in table(System(0.0, list))}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_ids)

@@ -43,7 +43,7 @@ def test_every_route_is_described(description: dict[str, Any], endpoints: list[E
     described = {
         f"{method.upper()} {path}" for path, methods in description["paths"].items() for method in methods
     }
-    assert described == {f"{endpoint.method} {endpoint.path}" for endpoint in endpoints}
+    assert described == {f"{endpoint.method} {endpoint.template}" for endpoint in endpoints}
 
 
 NOT_AS_DESCRIBED: dict[str, httpx.Response] = {

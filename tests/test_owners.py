@@ -38,6 +38,7 @@ class Kind(Enum):
     JOB = "one video"
     FILE = "one video's file, which a signed address opens to anyone"
     KEY = "one API key"
+    SHARED = "something by its name that is the same for everybody"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Row:
     """Which of the owner's videos it works on: ``done``, ``running`` or ``ended``."""
     viewer: int = 404
     """What somebody is told who may look at most, and not at this."""
+    name: str = ""
+    """What is asked for where it has a name instead of a secret id."""
 
 
 MATRIX = {
@@ -71,6 +74,8 @@ MATRIX = {
     "GET /v1/videos/{id}": Row(Kind.JOB),
     "DELETE /v1/videos/{id}": Row(Kind.JOB, job="ended", viewer=403),
     "GET /v1/videos/{id}/content": Row(Kind.JOB),
+    "GET /v1/models": Row(Kind.MINE),
+    "GET /v1/models/{id}": Row(Kind.SHARED, name="sora-2"),
     "POST /api/auth/redeem": Row(Kind.OPEN, 401, {"token": "none"}),
     "POST /api/auth/logout": Row(Kind.MINE, 204),
     "GET /api/auth/me": Row(Kind.MINE),
@@ -85,10 +90,10 @@ ONE_JOB = {route: row for route, row in MATRIX.items() if row.kind in (Kind.JOB,
 
 
 def test_every_route_has_a_row() -> None:
-    routes = {f"{endpoint.method} {endpoint.path}" for endpoint in table(System(0.0, list))}
+    routes = {f"{endpoint.method} {endpoint.template}" for endpoint in table(System(0.0, list))}
     assert routes == set(MATRIX)
     for route, row in MATRIX.items():
-        assert ("{id}" in route) == (row.kind in (Kind.JOB, Kind.FILE, Kind.KEY)), route
+        assert ("{id}" in route) == (row.kind in (Kind.JOB, Kind.FILE, Kind.KEY, Kind.SHARED)), route
 
 
 # --- a team ------------------------------------------------------------------------------------------
@@ -133,7 +138,8 @@ async def team(data_dir: Path) -> AsyncIterator[Team]:
 
 async def ask(http: httpx.AsyncClient, route: str, id: str = "") -> httpx.Response:
     method, path = route.split(" ")
-    return await http.request(method, path.replace("{id}", id), json=MATRIX[route].body)
+    row = MATRIX[route]
+    return await http.request(method, path.replace("{id}", row.name or id), json=row.body)
 
 
 def client(gateway: Gateway, key: str | None = None) -> httpx.AsyncClient:
@@ -213,6 +219,15 @@ async def test_its_owner_and_an_administrator_reach_it_by_either_id(name: str, t
                 video = done if row.job == "done" else await all.video(row.job)
                 answer = await ask(who.http, route, video[id_name])
                 assert answer.status_code == row.status, (route, id_name, answer.text)
+
+
+async def test_what_everybody_shares_everybody_sees(tmp_path: Path) -> None:
+    async with team(tmp_path) as all:
+        for route, row in MATRIX.items():
+            if row.kind is Kind.SHARED:
+                answers = [await ask(who.http, route) for who in (all.ann, all.bob, all.vic, all.root)]
+                assert [answer.status_code for answer in answers] == [row.status] * 4, route
+                assert len({answer.text for answer in answers}) == 1, route
 
 
 async def test_who_may_only_look_makes_nothing(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from sora_gateway.http.request_body import FORMS
 from sora_gateway.http.routing import Access, Endpoint
 
 _REF = "#/components/schemas/{model}"
-_PATH_PARAMETER = re.compile(r"\{([a-z_]+)(?::[a-z]+)?\}")
+_PATH_PARAMETER = re.compile(r"\{([a-z_]+)\}")
 _ERROR = {
     "type": "object",
     "required": ["error"],
@@ -47,8 +47,7 @@ def document(endpoints: Sequence[Endpoint]) -> Schema:
     references, components = _schemas(endpoints)
     paths: dict[str, Schema] = {}
     for endpoint in endpoints:
-        path = _PATH_PARAMETER.sub(r"{\1}", endpoint.path)
-        paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, references, components)
+        paths.setdefault(endpoint.template, {})[endpoint.method.lower()] = _operation(endpoint, references, components)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -92,7 +91,7 @@ def _operation(endpoint: Endpoint, references: _References, components: dict[str
         operation["description"] = description
     parameters: list[Schema] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in _PATH_PARAMETER.findall(endpoint.path)
+        for name in _PATH_PARAMETER.findall(endpoint.template)
     ]
     if endpoint.query is not None:
         parameters += _query_parameters(references[endpoint.query, "validation"], components)

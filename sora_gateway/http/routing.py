@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -19,6 +20,9 @@ from sora_gateway.http.origin import SAFE_METHODS
 from sora_gateway.http.request_body import FORMS, media_type, read_form, read_json
 from sora_gateway.http.services import Services
 from sora_gateway.http.validation import parse, parse_query
+
+
+_CONVERTER = re.compile(r":[a-z]+\}")
 
 
 class Access(Enum):
@@ -79,6 +83,11 @@ class Endpoint:
     """Other statuses that are no errors, and when they come; 206 has the media types of the file."""
     errors: tuple[type[GatewayError], ...] = ()
     """What it can answer beyond what follows from the rest of the row."""
+
+    @property
+    def template(self) -> str:
+        """The path as it is described: ``{id}`` also where a value may have slashes (``{id:path}``)."""
+        return _CONVERTER.sub("}", self.path)
 
 
 def routes(endpoints: Sequence[Endpoint], services: Services) -> list[Route]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sora_gateway.http import live, openai_videos, people, tasks
+from sora_gateway.http import live, models, openai_videos, people, tasks
 from sora_gateway.http.live import live_routes
 from sora_gateway.http.routing import Endpoint
 from sora_gateway.http.system import System
@@ -16,6 +16,7 @@ def table(system: System) -> list[Endpoint]:
         *tasks.ENDPOINTS,
         *live.ENDPOINTS,
         *openai_videos.ENDPOINTS,
+        *models.ENDPOINTS,
         *people.ENDPOINTS,
         *system.endpoints(),
     ]
