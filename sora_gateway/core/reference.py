@@ -10,7 +10,6 @@ from sora_gateway.core.principal import Principal
 
 MAX_NAME = 200
 """Characters of an image's name."""
-UNNAMED = "Image"
 
 # Control characters, ends of lines, and marks that turn the direction of writing: with them a name could look
 # like another one. Every script and joined emoji are fine.
@@ -48,9 +47,3 @@ class SavedImage:
 def has_controls(name: str) -> bool:
     """Whether *name* has characters that change how it is shown instead of being shown."""
     return _CONTROLS.search(name) is not None
-
-
-def name_from_file(file_name: str) -> str:
-    """What to call an image whose file was called so: the last part of the path, without what is not shown."""
-    last = file_name.replace("\\", "/").rpartition("/")[2]
-    return _CONTROLS.sub("", last).strip()[:MAX_NAME].rstrip() or UNNAMED
