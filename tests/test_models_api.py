@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import HTTPConnection
 
 from sora_gateway.core.catalogue import Offer
 from sora_gateway.core.principal import Principal
@@ -89,7 +90,7 @@ async def test_without_an_upstream_there_are_no_models() -> None:
 
 
 async def test_models_are_for_those_who_are_known() -> None:
-    async def nobody(_: object) -> Principal | None:
+    async def nobody(connection: HTTPConnection) -> Principal | None:
         return None
 
     app = application(models.ENDPOINTS, replace(services(), offers=[NAMED], authenticate=nobody))

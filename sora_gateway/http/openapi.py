@@ -47,7 +47,8 @@ def document(endpoints: Sequence[Endpoint]) -> Schema:
     references, components = _schemas(endpoints)
     paths: dict[str, Schema] = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.template, {})[endpoint.method.lower()] = _operation(endpoint, references, components)
+        operation = _operation(endpoint, references, components)
+        paths.setdefault(endpoint.template, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {

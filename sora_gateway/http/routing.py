@@ -21,7 +21,6 @@ from sora_gateway.http.request_body import FORMS, media_type, read_form, read_js
 from sora_gateway.http.services import Services
 from sora_gateway.http.validation import parse, parse_query
 
-
 _CONVERTER = re.compile(r":[a-z]+\}")
 
 
