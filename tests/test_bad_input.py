@@ -257,8 +257,13 @@ QUERIES: dict[str, tuple[str, str]] = {
     f"{OPENAI}?limit=-1": ("limit", "The field 'limit' must be at least 0."),
     f"{OPENAI}?order=random": ("order", "The field 'order' must be 'asc' or 'desc'."),
     f"{OWN}/x/content?variant=gif": (
+        "variant", "The field 'variant' must be 'video', 'thumbnail', 'spritesheet' or 'reference'.",
+    ),
+    f"{OPENAI}/x/content?variant=reference": (
         "variant", "The field 'variant' must be 'video', 'thumbnail' or 'spritesheet'.",
     ),
+    f"{OWN}/x?wait=soon": ("wait", "The field 'wait' must be a number."),
+    f"{OPENAI}/x?wait=61": ("wait", "The field 'wait' must be at most 60."),
     f"{OWN}/x/content?expires=soon": ("expires", "The field 'expires' must be a whole number."),
 }  # fmt: skip
 

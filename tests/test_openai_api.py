@@ -130,6 +130,34 @@ async def test_a_doubt_is_in_progress_to_a_program(tmp_path: Path) -> None:
         assert (video["status"], video["error"]) == ("in_progress", None)
 
 
+async def test_a_client_is_steered_to_the_moment_after_the_next_look(tmp_path: Path) -> None:
+    async with at_the_lab(tmp_path, Lab()) as ann:  # looks every 20 seconds
+        made = await ann.http.post(VIDEOS, json={"prompt": "a boat"})
+        assert int(made.headers["openai-poll-after-ms"]) >= 1000
+        id = made.json()["id"]
+        await ann.comes_to(id, "processing")
+        answer = await ann.get(f"{VIDEOS}/{id}")
+        after, retry = int(answer.headers["openai-poll-after-ms"]), int(answer.headers["retry-after"])
+        assert 250 <= after <= 20_250
+        assert retry == max(1, -(-after // 1000))
+        await ann.http.post(f"/api/video/tasks/{id}/cancel")
+        await ann.comes_to(id, "cancelled")
+        ended = await ann.get(f"{VIDEOS}/{id}")
+        assert "openai-poll-after-ms" not in ended.headers
+        assert "retry-after" not in ended.headers
+
+
+async def test_openais_poll_helper_gets_an_interval_because_it_keeps_its_first_answer(tmp_path: Path) -> None:
+    async with at_the_lab(tmp_path, Lab()) as ann:
+        id = (await created(ann, json={"prompt": "a boat"}))["id"]
+        seen = set()
+        for _ in range(20):
+            answer = await ann.get(f"{VIDEOS}/{id}", headers={"X-Stainless-Poll-Helper": "true"})
+            seen.add(int(answer.headers["openai-poll-after-ms"]))
+        assert min(seen) >= 2000
+        assert max(seen) <= 10_000
+
+
 # --- list --------------------------------------------------------------------------------------------
 
 

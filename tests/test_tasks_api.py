@@ -10,7 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from sora_gateway.core.job import CancelRequested, Refused
+from sora_gateway.core.asset import InputFile
+from sora_gateway.core.job import CancelRequested, Refused, UpstreamFailed
+from sora_gateway.core.operation import Operation
+from sora_gateway.supervisor import Order
 from tests.described import as_described
 from tests.jobs import NOW, accepted, to_completed, to_processing, walk
 from tests.lab import PRICE, Lab, at_the_lab, closing, ledger
@@ -215,6 +218,43 @@ async def test_a_signed_address_opens_one_file_until_its_moment(tmp_path: Path) 
         assert refused(await player.get(f"{TASKS}/ext-1/content", params=query)) == (404, "not_found")
 
 
+async def test_what_a_video_is_made_from_is_shown_to_those_who_may_see_it(tmp_path: Path) -> None:
+    image, film = InputFile("reference", b"a picture", "image/png"), InputFile("source", b"a film", "video/mp4")
+    order = Order("user_ann", "a boat", "sora-2", "lab", "wan-2.2", 4, "1280x720", inputs=(image, film))
+    async with at_the_lab(tmp_path, Lab()) as ann, anybody(ann) as player:
+        job = await ann.gateway.supervisor.accept(order)
+        for task in (await ann.task(job.id), (await ann.get(TASKS)).json()["tasks"][0]):
+            assert (task["operation"], task["sourceVideoId"], task["videoUrl"]) == ("create", None, None)
+            shown = await player.get(task["referenceUrl"])
+            assert (shown.status_code, shown.content) == (200, b"a picture")
+            assert shown.headers["content-type"] == "image/png"
+        async with ann.live() as live:
+            await live.say(type="subscribe", videoId=job.id)
+            assert "variant=reference" in (await live.next())["tasks"][0]["referenceUrl"]
+        # It is not the video, an uploaded film is nobody's to fetch, and OpenAI's API has neither.
+        assert refused(await ann.get(f"{TASKS}/{job.id}/content")) == (409, "not_ready")
+        for path in (f"{TASKS}/{job.id}/content?variant=source", f"/v1/videos/{job.id}/content?variant=source",
+                     f"/v1/videos/{job.id}/content?variant=reference"):  # fmt: skip
+            assert refused(await ann.get(path)) == (400, "invalid_request"), path
+        plain = await ann.make()
+        assert plain["referenceUrl"] is None
+        none = await ann.get(f"{TASKS}/{plain['videoId']}/content?variant=reference")
+        assert refused(none) == (404, "not_found")
+        assert none.json()["error"]["message"] == "This video has no reference image."
+
+
+async def test_a_remix_names_the_video_that_it_was_made_from_and_an_edit_only_here(tmp_path: Path) -> None:
+    async with at_the_lab(tmp_path, Lab()) as ann:
+        store = ann.gateway.store
+        source = await accepted(store, owner="user_ann", credits=0)
+        for operation, remixed_from in ((Operation.REMIX, source.id), (Operation.EDIT, None)):
+            job = await accepted(store, owner="user_ann", credits=0, operation=operation, source_id=source.id)
+            task = await ann.task(job.id)
+            assert (task["operation"], task["sourceVideoId"]) == (operation, source.id)
+            video = (await ann.get(f"/v1/videos/{job.id}")).json()
+            assert video["remixed_from_video_id"] == remixed_from
+
+
 async def test_an_address_expires_and_a_new_one_can_be_had(tmp_path: Path) -> None:
     async with (
         a_finished_video(tmp_path, media={"url_lifetime": 300.0}) as (ann, task),
@@ -239,6 +279,36 @@ async def test_what_is_not_there_yet_or_never_will_be_is_said(tmp_path: Path) ->
         never = await ann.get(f"{TASKS}/{ended['videoId']}/content")
         assert refused(never) == (404, "not_found")
         assert never.json()["error"]["message"] == "The video is cancelled; there is no file."
+
+
+# --- when to ask again -------------------------------------------------------------------------------
+
+
+def steering(response: httpx.Response) -> tuple[int, int] | None:
+    """Milliseconds and seconds after which to ask again; None when nobody has to."""
+    after, retry = (response.headers.get(name) for name in ("openai-poll-after-ms", "retry-after"))
+    assert (after is None) == (retry is None)
+    return None if after is None or retry is None else (int(after), int(retry))
+
+
+async def test_every_answer_with_an_unfinished_video_says_when_to_ask_again(tmp_path: Path) -> None:
+    async with a_finished_video(tmp_path) as (ann, done):
+        one = f"{TASKS}/{done['videoId']}"
+        for ended in (await ann.get(one), await ann.http.post(f"{one}/refresh-url")):
+            assert steering(ended) is None
+        for made in (
+            await ann.http.post(TASKS, json={"prompt": "a boat"}),
+            await ann.http.post(f"{one}/retry"),
+        ):
+            after = steering(made)
+            assert after is not None
+            assert after[0] >= 1000
+        job = await accepted(ann.gateway.store, owner="user_ann", credits=0)
+        job = await walk(ann.gateway.store, job, *to_processing("ext-unwatched"))
+        for answer in (await ann.get(f"{TASKS}/{job.id}"), await ann.http.post(f"{TASKS}/{job.id}/refresh-url")):
+            assert steering(answer) == (5000, 5)
+        await walk(ann.gateway.store, job, UpstreamFailed(NOW, "moderation_blocked", "Not this."))
+        assert steering(await ann.get(f"{TASKS}/{job.id}")) is None
 
 
 # --- cancel, retry, delete ---------------------------------------------------------------------------

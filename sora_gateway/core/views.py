@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from sora_gateway.core.job import Job, State
+from sora_gateway.core.operation import Operation
 
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
 VideoStatus = Literal["queued", "in_progress", "completed", "failed"]
@@ -83,6 +84,9 @@ class Task(View):
     estimated_completion_at: str | None
     expires_at: str | None
     retry_of: str | None
+    operation: Operation
+    source_video_id: str | None
+    reference_url: str | None
     seq: int
 
 
@@ -135,7 +139,7 @@ def error_of(job: Job) -> TaskError | None:
 
 
 def task_view(job: Job, urls: Mapping[str, str], expected: float | None = None) -> Task:
-    """*urls* maps a stored variant (video, thumbnail, spritesheet) to an address signed for this reader;
+    """*urls* maps a stored variant (video, thumbnail, spritesheet, reference) to an address signed for this reader;
     *expected* is the learned duration in seconds from receipt to completion."""
     eta = None if job.ended or expected is None or job.accepted_at is None else job.accepted_at + expected
     return Task(
@@ -165,6 +169,9 @@ def task_view(job: Job, urls: Mapping[str, str], expected: float | None = None) 
         estimated_completion_at=iso(eta),
         expires_at=iso(job.expires_at),
         retry_of=job.retry_of,
+        operation=job.operation,
+        source_video_id=job.source_id,
+        reference_url=urls.get("reference"),
         seq=job.version,
     )
 
@@ -184,6 +191,6 @@ def video_view(job: Job) -> Video:
         prompt=job.prompt,
         size=job.size,
         seconds=str(job.seconds),
-        remixed_from_video_id=None,
+        remixed_from_video_id=job.source_id if job.operation is Operation.REMIX else None,
         error=VideoError(code=error.code, message=error.message) if error else None,
     )

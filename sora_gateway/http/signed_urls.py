@@ -33,7 +33,7 @@ class UrlSigner:
         self._key_id = key_id
 
     def sign(self, job_id: str, variant: str) -> str:
-        """Path and query of *variant* (video, thumbnail, spritesheet) of the job, good from now on."""
+        """Path and query of *variant* (video, thumbnail, spritesheet, reference) of the job, good from now on."""
         expires = int(self._clock.now() + self._lifetime)
         signature = self._signer.get_signature(self._statement(job_id, variant, expires)).decode()
         query = urlencode({"variant": variant, "expires": expires, "signature": signature})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
@@ -28,7 +28,6 @@ from sora_gateway.http.services import Services
 from sora_gateway.http.waiting import WaitSeconds, awaited, steer
 from sora_gateway.store.events import Scope
 from sora_gateway.store.jobs import Filter
-from sora_gateway.upstream.adapter import Variant
 
 MAX_EVENTS = 1000
 
@@ -79,7 +78,7 @@ class Stats(View):
 class ContentQuery(View):
     model_config = ConfigDict(**{**View.model_config, "extra": "forbid"})
 
-    variant: Variant = Variant.VIDEO
+    variant: Literal["video", "thumbnail", "spritesheet", "reference"] = "video"
     expires: int | None = Field(None, description="Part of a signed address.")
     signature: Annotated[str, Field(max_length=128)] | None = Field(
         None, description="Part of a signed address."
@@ -105,8 +104,7 @@ async def task_of(call: Call, job: Job) -> Task:
 
 async def tasks_of(services: Services, jobs: list[Job]) -> list[Task]:
     """The same for many, with one look at the store."""
-    done = [job.id for job in jobs if job.state is State.COMPLETED]
-    variants = await services.store.assets_of_many(done) if done else {}
+    variants = await services.store.assets_of_many([job.id for job in jobs]) if jobs else {}
     return [
         task_view(job, {variant: services.urls.sign(job.id, variant) for variant in variants.get(job.id, ())})
         for job in jobs
@@ -166,10 +164,12 @@ async def _readable(call: Call, query: ContentQuery) -> Job:
     return await find(call)
 
 
-async def content(call: Call, job: Job, variant: Variant, *, download: bool) -> Response:
+async def content(call: Call, job: Job, variant: str, *, download: bool) -> Response:
     """One stored file of *job*, which the caller may see."""
     asset = (await call.services.store.assets(job.id)).get(variant)
     if asset is None:
+        if variant == "reference":
+            raise NotFound("This video has no reference image.")
         if job.state is State.COMPLETED:
             raise NotFound(f"This video has no {variant}.")
         if job.ended:

@@ -20,6 +20,7 @@ _RULES = {
     "int_parsing": "must be a whole number",
     "int_parsing_size": "must be a whole number",
     "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
     "literal_error": "must be {expected}",
     "enum": "must be {expected}",
     "greater_than_equal": "must be at least {ge}",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from sora_gateway.clock import Clock
-from sora_gateway.core.job import Job, State
+from sora_gateway.core.job import Job
 from sora_gateway.core.messages import Cursor, Ready, Reset, StoredEvent, Subscribe, Subscribed
 from sora_gateway.core.principal import Principal
 from sora_gateway.core.views import Task, task_view
@@ -201,8 +201,7 @@ class Session:
         return jobs
 
     async def _tasks(self, jobs: list[Job]) -> list[Task]:
-        completed = [job.id for job in jobs if job.state is State.COMPLETED]
-        variants = await self._live.store.assets_of_many(completed) if completed else {}
+        variants = await self._live.store.assets_of_many([job.id for job in jobs]) if jobs else {}
         urls_of = self._live.hub.urls_of
         return [task_view(job, urls_of(job.id, sorted(variants.get(job.id, ())))) for job in jobs]
 
