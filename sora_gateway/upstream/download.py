@@ -10,25 +10,22 @@ import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
-from urllib.parse import urljoin, urlsplit
 
 from sora_gateway.clock import Clock
 from sora_gateway.core.observation import LookKind
 from sora_gateway.upstream.adapter import Content, ContentTrouble, Variant
-from sora_gateway.upstream.addresses import AddressGuard, AddressRefused
+from sora_gateway.upstream.addresses import AddressGuard, AddressRefused, origin_of
 from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Reply, Request, Stream
+from sora_gateway.upstream.hops import MAX_HOPS, next_hop, open_checked
 from sora_gateway.upstream.parsing import STATUSES, load_object, result_url, retry_after, status_of
 
-MAX_HOPS = 3
 MIN_RATE = 16 * 1024
 """Bytes per second below which, over a window, a transfer counts as broken."""
 WINDOW = 30.0
 """Seconds."""
 _HEAD_DEADLINE = 60.0
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FOR_A_WHILE = frozenset({408, 429, 500, 502, 503, 504})
-_HOST_AND_PORT = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _UNSATISFIED = re.compile(r"bytes \*/([0-9]{1,18})")
 _Kind = ContentTrouble.Kind
@@ -123,28 +120,17 @@ class Downloader:
         raise ContentTrouble(_Kind.NOT_MEDIA, "The upstream sends from one address to the next.")
 
     async def _get(self, place: Place, resume: Resume) -> Stream:
-        headers = {"Accept": "*/*", **resume.headers()}
+        request = Request("GET", place.url, {"Accept": "*/*", **resume.headers()})
         try:
-            origin = origin_of(place.url)
+            if origin_of(place.url) == self._origin:
+                request = replace(request, headers={**request.headers, **self._auth})
+                return await self._client.open(request, deadline=_HEAD_DEADLINE)
+            return await open_checked(self._client, self._guard, request, _HEAD_DEADLINE)
         except ValueError:
             raise ContentTrouble(_Kind.NOT_MEDIA, "The result has no usable address.") from None
-        if origin == self._origin:
-            return await self._try(Request("GET", place.url, headers | self._auth))
-        try:
-            addresses = await self._guard(origin[1], origin[2])
         except AddressRefused as refused:
             raise ContentTrouble(_Kind.NOT_MEDIA, str(refused)) from None
-        return await self._try(Request("GET", place.url, headers, address=addresses[0]), *addresses[1:])
-
-    async def _try(self, request: Request, *further: str) -> Stream:
-        """The answer of the first address that takes the connection; a read can be repeated freely."""
-        try:
-            return await self._client.open(request, deadline=_HEAD_DEADLINE)
-        except NotSent as error:
-            if further:
-                return await self._try(replace(request, address=further[0]), *further[1:])
-            raise ContentTrouble(_Kind.INTERRUPTED, f"The file cannot be fetched: {error}.") from None
-        except Lost as error:
+        except (NotSent, Lost) as error:
             raise ContentTrouble(_Kind.INTERRUPTED, f"The file cannot be fetched: {error}.") from None
 
     async def _judge(
@@ -152,8 +138,8 @@ class Downloader:
     ) -> _Found | tuple[Place, Resume]:
         """The file, or where to go on."""
         status, headers = stream.status, stream.headers
-        if status in _REDIRECTS and headers.get("location"):
-            return Place(_joined(place.url, headers["location"]), found_in_json=place.found_in_json), resume
+        if (onward := next_hop(stream, place.url)) is not None:
+            return Place(onward, found_in_json=place.found_in_json), resume
         if status == 416 and resume.offset:
             match = _UNSATISFIED.fullmatch(headers.get("content-range", ""))
             if match and int(match[1]) == resume.offset:
@@ -241,28 +227,6 @@ class Downloader:
 
     def _wait(self, reply: Reply) -> float | None:
         return retry_after(reply.headers, self._clock.now())
-
-
-def origin_of(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port, the default port filled in.
-
-    Raises:
-        ValueError: *url* is not an absolute http address, carries credentials, or has a host that two parsers
-            could read in two ways.
-    """
-    parts = urlsplit(url)
-    scheme, host = parts.scheme.lower(), parts.hostname
-    if scheme not in ("http", "https") or not host or not _HOST_AND_PORT.fullmatch(parts.netloc):
-        raise ValueError("not an http address without credentials")
-    return scheme, host.rstrip("."), parts.port or (443 if scheme == "https" else 80)
-
-
-def _joined(base: str, location: str) -> str:
-    try:
-        return urljoin(base, location)
-    except ValueError:
-        # Not an address at all; what refuses it is the next look at it.
-        return location
 
 
 def _require_media(kind: str, encoding: str, variant: Variant) -> None:

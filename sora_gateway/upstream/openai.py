@@ -12,9 +12,9 @@ from sora_gateway.core.observation import Look, LookKind
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.outcome import CreateAnswer, RejectRules
 from sora_gateway.upstream.adapter import CancelAnswer, Content, ContentTrouble, CreateOrder, Variant
-from sora_gateway.upstream.addresses import AddressGuard, public_only
+from sora_gateway.upstream.addresses import AddressGuard, origin_of, public_only
 from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Reply, Request
-from sora_gateway.upstream.download import Downloader, Place, Resume, origin_of
+from sora_gateway.upstream.download import Downloader, Place, Resume
 from sora_gateway.upstream.openai_requests import PaidRequests, video_path
 from sora_gateway.upstream.parsing import load_object, parse_cancel, parse_create, parse_look
 from sora_gateway.upstream.profiles import Profile
