@@ -263,7 +263,7 @@ QUERIES: dict[str, tuple[str, str]] = {
         "variant", "The field 'variant' must be 'video', 'thumbnail' or 'spritesheet'.",
     ),
     f"{OWN}/x?wait=soon": ("wait", "The field 'wait' must be a number."),
-    f"{OPENAI}/x?wait=61": ("wait", "The field 'wait' must be at most 60."),
+    f"{OPENAI}/x?wait=61": ("wait", "The field 'wait' must be at most 60.0."),
     f"{OWN}/x/content?expires=soon": ("expires", "The field 'expires' must be a whole number."),
 }  # fmt: skip
 

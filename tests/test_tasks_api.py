@@ -219,7 +219,10 @@ async def test_a_signed_address_opens_one_file_until_its_moment(tmp_path: Path) 
 
 
 async def test_what_a_video_is_made_from_is_shown_to_those_who_may_see_it(tmp_path: Path) -> None:
-    image, film = InputFile("reference", b"a picture", "image/png"), InputFile("source", b"a film", "video/mp4")
+    image, film = (
+        InputFile("reference", b"a picture", "image/png"),
+        InputFile("source", b"a film", "video/mp4"),
+    )
     order = Order("user_ann", "a boat", "sora-2", "lab", "wan-2.2", 4, "1280x720", inputs=(image, film))
     async with at_the_lab(tmp_path, Lab()) as ann, anybody(ann) as player:
         job = await ann.gateway.supervisor.accept(order)
@@ -305,7 +308,10 @@ async def test_every_answer_with_an_unfinished_video_says_when_to_ask_again(tmp_
             assert after[0] >= 1000
         job = await accepted(ann.gateway.store, owner="user_ann", credits=0)
         job = await walk(ann.gateway.store, job, *to_processing("ext-unwatched"))
-        for answer in (await ann.get(f"{TASKS}/{job.id}"), await ann.http.post(f"{TASKS}/{job.id}/refresh-url")):
+        for answer in (
+            await ann.get(f"{TASKS}/{job.id}"),
+            await ann.http.post(f"{TASKS}/{job.id}/refresh-url"),
+        ):
             assert steering(answer) == (5000, 5)
         await walk(ann.gateway.store, job, UpstreamFailed(NOW, "moderation_blocked", "Not this."))
         assert steering(await ann.get(f"{TASKS}/{job.id}")) is None
