@@ -38,8 +38,10 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     # A download asks the adapter for bytes, and cleans what the upstream wrote before it is logged.
     "media": VALUES | {"upstream.adapter", "upstream.text"},
     "upstream": VALUES,
-    # A simulated video is drawn by the code that checks real ones, in the same limited child process.
-    "upstream.simulator": VALUES | {"upstream", "media.child", "media.video", "media.render"},
+    # A simulated video is drawn by the code that checks real ones, in the same limited child process; an
+    # uploaded one is as long as the gateway takes it to be.
+    "upstream.simulator": VALUES
+    | {"upstream", "media.child", "media.video", "media.render", "media.mp4_facts"},
     "accounts": VALUES | {"store"},
     # It is handed the store, adapters and the downloader.
     "supervisor": VALUES | {"store", "upstream.adapter", "media.download", "media.files"},

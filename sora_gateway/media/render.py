@@ -23,19 +23,29 @@ MAX_FRAMES = 360
 MAX_SIDE = 2048
 MARK = "simulated"
 
+_STILL_SHARE = 0.4
+"""The part of a video that shows its still; in the second half of it, the still fades."""
 _TEXTURE = 96
 """Side of the background before it is stretched; blurred colours need no more."""
 
 
 def render(
-    target: str, prompt: str, width: int, height: int, seconds: float, fps: int = 24, seed: int = 0
+    target: str,
+    prompt: str,
+    width: int,
+    height: int,
+    seconds: float,
+    fps: int = 24,
+    seed: int = 0,
+    still: str = "",
 ) -> dict[str, Any]:
     """Writes an MP4 (H.264, yuv420p, index first) of *seconds* to *target*.
 
+    It begins with the picture at the path *still*, of the video's size, if one is given.
     The same arguments draw the same pictures. Returns frames, fps and bytes.
 
     Raises:
-        TaskFailed: the size cannot be encoded, or there is no H.264 encoder.
+        TaskFailed: the size cannot be encoded, the still cannot be used, or there is no H.264 encoder.
     """
     import av
 
@@ -43,7 +53,7 @@ def render(
         raise TaskFailed(f"A video of {width}x{height} cannot be made here.")
     fps = max(1, min(fps, int(MAX_FRAMES / seconds)))
     frames = max(1, round(seconds * fps))
-    scene = Scene(prompt, width, height, seed)
+    scene = Scene(prompt, width, height, seed, _still(still, width, height) if still else None)
     part = target + ".part"
     try:
         with av.open(part, "w", format="mp4", options={"movflags": "+faststart"}) as container:
@@ -71,11 +81,27 @@ def _encoding(fps: int) -> dict[str, str]:
     }
 
 
+def _still(path: str, width: int, height: int) -> Image:
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as opened:
+            # A larger one is not even decoded.
+            fitting = opened.convert("RGB") if opened.size == (width, height) else None
+    except Exception:
+        # Pillow raises what it likes over a broken file.
+        raise TaskFailed("The still cannot be read.") from None
+    if fitting is None:
+        raise TaskFailed("The still has not the size of the video.")
+    return fitting
+
+
 class Scene:
     """What one video shows; :meth:`draw` gives the picture at a moment."""
 
-    def __init__(self, prompt: str, width: int, height: int, seed: int) -> None:
+    def __init__(self, prompt: str, width: int, height: int, seed: int, still: Image | None = None) -> None:
         self._size = (width, height)
+        self._still = still
         chance = random.Random(seed)  # noqa: S311 - pictures, no secret
         # From teal over blue and violet to warm red: white letters are read well on all of them.
         hue = chance.uniform(0.5, 0.98)
@@ -87,7 +113,7 @@ class Scene:
 
     def draw(self, moment: float) -> Image:
         """The picture at *moment*, 0 at the beginning and 1 at the end."""
-        from PIL import ImageDraw
+        from PIL import Image, ImageDraw
 
         width, height = self._size
         turn = 2 * math.pi * moment
@@ -99,6 +125,8 @@ class Scene:
         picture = self._texture.resize(self._size, box=(left, top, left + side, top + side))
         for disc in self._discs:
             disc.paste_on(picture, turn)
+        if self._still is not None and moment < _STILL_SHARE:
+            picture = Image.blend(self._still, picture, max(0.0, 2 * moment / _STILL_SHARE - 1))
         margin = min(width, height) // 14
         bar = max(2, height // 120)
         # In the middle, because players lay their controls over the lower edge.

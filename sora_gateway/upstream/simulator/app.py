@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from sora_gateway.upstream.simulator.broken import CUT, Halved, Truncated
-from sora_gateway.upstream.simulator.creating import create
+from sora_gateway.upstream.simulator.creating import create, create_character, edit, extend, remix
 from sora_gateway.upstream.simulator.faults import applies
 from sora_gateway.upstream.simulator.files import MEDIA_TYPES
 from sora_gateway.upstream.simulator.orders import MODELS
@@ -54,9 +54,15 @@ def build_simulator(state: SimulatorState) -> Starlette:
             route("/models", "GET", _models),
             route("/videos", "POST", create),
             route("/videos", "GET", _list),
+            # Before /videos/{id}, which fits them too.
+            route("/videos/edits", "POST", edit),
+            route("/videos/extensions", "POST", extend),
+            route("/videos/characters", "POST", create_character),
+            route("/videos/characters/{id}", "GET", _character),
             route("/videos/{id}", "GET", _retrieve),
             route("/videos/{id}", "DELETE", _delete),
             route("/videos/{id}/content", "GET", _content),
+            route("/videos/{id}/remix", "POST", remix),
         ],
         exception_handlers={
             Refused: _refused,
@@ -127,6 +133,13 @@ async def _delete(state: SimulatorState, request: Request) -> Response:
     return JSONResponse({"id": record.id, "object": "video.deleted", "deleted": True})
 
 
+async def _character(state: SimulatorState, request: Request) -> Response:
+    made = state.character(request.path_params["id"])
+    if made is None:
+        raise Refused(404, "not_found", "There is no character with this id.", "id")
+    return JSONResponse(made)
+
+
 async def _content(state: SimulatorState, request: Request) -> ASGIApp:
     record = _known(state, request)
     variant = request.query_params.get("variant", "video")
@@ -171,8 +184,8 @@ def _cut(state: SimulatorState, record: Record, answer: Response) -> ASGIApp:
 
 
 def _known(state: SimulatorState, request: Request) -> Record:
-    record = state.find(request.path_params["id"])
-    if record is None or "amnesia" in record.faults:
+    record = state.visible(request.path_params["id"])
+    if record is None:
         raise Refused(404, "not_found", "There is no video with this id.", "id")
     return record
 

@@ -1,6 +1,10 @@
-"""POST /v1/videos: takes a job, or fails at it in the way that was asked for."""
+"""Everything that is paid for: takes it, or fails at it in the way that was asked for."""
 
 from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -8,30 +12,81 @@ from starlette.types import ASGIApp
 
 from sora_gateway.upstream.simulator.broken import Dropped, Halved
 from sora_gateway.upstream.simulator.faults import Faults, FaultValue, applies, parse_faults
-from sora_gateway.upstream.simulator.orders import moderated, read_order
+from sora_gateway.upstream.simulator.orders import (
+    read_character,
+    read_create,
+    read_edit,
+    read_extension,
+    read_remix,
+)
 from sora_gateway.upstream.simulator.refusals import Refused, disk_trouble_told, invalid
-from sora_gateway.upstream.simulator.state import SimulatorState
-from sora_gateway.upstream.simulator.timeline import video_object
+from sora_gateway.upstream.simulator.state import Order, SimulatorState
+from sora_gateway.upstream.simulator.timeline import MESSAGES, MODERATION, video_object
+
+_REFUSED_WORD = re.compile(r"\bforbidden\b", re.IGNORECASE)
+"""The word that the simulator's moderation objects to."""
 
 
 async def create(state: SimulatorState, request: Request) -> ASGIApp:
-    """Takes one job and answers its ``Video`` object.
+    """POST /v1/videos."""
+    return await _video(state, request, await read_create(state, request))
+
+
+async def remix(state: SimulatorState, request: Request) -> ASGIApp:
+    """POST /v1/videos/{id}/remix."""
+    return await _video(state, request, await read_remix(state, request))
+
+
+async def edit(state: SimulatorState, request: Request) -> ASGIApp:
+    """POST /v1/videos/edits."""
+    return await _video(state, request, await read_edit(state, request))
+
+
+async def extend(state: SimulatorState, request: Request) -> ASGIApp:
+    """POST /v1/videos/extensions."""
+    return await _video(state, request, await read_extension(state, request))
+
+
+async def create_character(state: SimulatorState, request: Request) -> ASGIApp:
+    """POST /v1/videos/characters; faults are asked for in the name."""
+    name = await read_character(request)
+
+    async def take(faults: dict[str, FaultValue]) -> dict[str, Any]:
+        return await state.create_character(name)
+
+    return await _taken(state, name, take)
+
+
+async def _video(state: SimulatorState, request: Request, order: Order) -> ASGIApp:
+    """Takes one job and answers its ``Video`` object."""
+    client_request_id = request.headers.get("x-client-request-id", "")[:200]
+
+    async def take(faults: dict[str, FaultValue]) -> dict[str, Any]:
+        record = await state.create(order, faults, client_request_id)
+        return video_object(record, state.clock.now())
+
+    return await _taken(state, order.prompt, take)
+
+
+async def _taken(
+    state: SimulatorState, text: str, take: Callable[[dict[str, FaultValue]], Awaitable[dict[str, Any]]]
+) -> ASGIApp:
+    """What *take* answers, unless moderation objects to *text* or a fault in it is met.
 
     Raises:
-        Refused: the request is not valid, or a fault refuses it.
+        Refused: the request is refused.
     """
-    order = await read_order(request)
-    faults = _faults(state, order.prompt)
-    earlier = state.seen[order.prompt]
+    if _REFUSED_WORD.search(text):
+        raise _moderated()
+    faults = _faults(state, text)
+    earlier = state.seen[text]
     if faults:
-        state.seen[order.prompt] += 1
+        state.seen[text] += 1
     meeting = {} if "once" in faults and earlier else faults
     if (broken := _before(meeting, earlier)) is not None:
         return broken
-    client_request_id = request.headers.get("x-client-request-id", "")[:200]
     with disk_trouble_told():
-        record = await state.create(order, faults, client_request_id)
-    answer = video_object(record, state.clock.now())
+        answer = await take(faults)
     if isinstance(seconds := meeting.get("create_hang"), float):
         await state.clock.sleep(seconds)
     return _answered(meeting, answer)
@@ -53,7 +108,7 @@ def _before(faults: Faults, earlier: int) -> ASGIApp | None:
         Refused: the create is refused.
     """
     if "moderation" in faults:
-        raise moderated()
+        raise _moderated()
     if "create_400" in faults:
         raise invalid("The request is invalid, as it was asked to be.")
     if applies(faults, "create_401", earlier):
@@ -81,7 +136,7 @@ def _raise_if_busy(faults: Faults, earlier: int) -> None:
         raise Refused(503, "server_error", "The server is overloaded.", retry_after=after)
 
 
-def _answered(faults: Faults, answer: dict[str, object]) -> ASGIApp:
+def _answered(faults: Faults, answer: dict[str, Any]) -> ASGIApp:
     """The answer to a job that was taken, or what is left of it."""
     if "create_500" in faults:
         return _server_error().response()
@@ -96,6 +151,10 @@ def _answered(faults: Faults, answer: dict[str, object]) -> ASGIApp:
     if "create_no_id" in faults:
         return JSONResponse({name: value for name, value in answer.items() if name != "id"})
     return JSONResponse(answer)
+
+
+def _moderated() -> Refused:
+    return Refused(400, MODERATION, MESSAGES[MODERATION], "prompt")
 
 
 def _server_error() -> Refused:

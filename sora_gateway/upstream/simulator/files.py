@@ -50,6 +50,7 @@ class SimulatorFiles:
         self._directory = directory
         self._rendering = rendering and available()
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._keeping = asyncio.Lock()
         # Rendering is for fun, answering is not: at least half of the machine stays free.
         self._slots = asyncio.Semaphore(max(1, (os.cpu_count() or 1) // 2))
 
@@ -60,7 +61,7 @@ class SimulatorFiles:
         key = _key(record)
         film = self._directory / f"{key}.mp4"
         try:
-            await self._made(film, "render", _order(record, seed=int(key[:8], 16)))
+            await self._made(film, "render", self._order(record, seed=int(key[:8], 16)))
             if variant == "video":
                 return film
             task, suffix = _PICTURES[variant]
@@ -70,6 +71,19 @@ class SimulatorFiles:
         except (ChildFailed, OSError) as error:
             log.warning("the simulator serves its shipped clip for %s: %s", record.id, error)
             return SHIPPED[variant]
+
+    async def keep(self, image: bytes) -> str:
+        """Stores a reference image until its video is drawn; returns its name, empty if none will be.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        if not self._rendering:
+            return ""
+        name = f"{hashlib.sha256(image).hexdigest()}.reference"
+        async with self._keeping:
+            await asyncio.to_thread(_write, self._directory / name, image)
+        return name
 
     async def aclose(self) -> None:
         """Stops all rendering."""
@@ -100,18 +114,29 @@ class SimulatorFiles:
         async with self._slots:
             await run_in_child(task, arguments, RENDER_TIMEOUT)
 
+    def _order(self, record: Record, seed: int) -> dict[str, Any]:
+        return {
+            "prompt": without_directives(record.prompt)[:MAX_DRAWN],
+            "width": record.width,
+            "height": record.height,
+            "seconds": int(record.seconds),
+            "fps": FPS,
+            "seed": seed,
+            "still": str(self._directory / record.reference) if record.reference else "",
+        }
+
 
 def _key(record: Record) -> str:
     inputs = [_LOOK, without_directives(record.prompt), record.size, record.seconds, FPS]
+    if record.reference:
+        inputs.append(record.reference)
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 
 
-def _order(record: Record, seed: int) -> dict[str, Any]:
-    return {
-        "prompt": without_directives(record.prompt)[:MAX_DRAWN],
-        "width": record.width,
-        "height": record.height,
-        "seconds": int(record.seconds),
-        "fps": FPS,
-        "seed": seed,
-    }
+def _write(path: Path, data: bytes) -> None:
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_bytes(data)
+    part.replace(path)

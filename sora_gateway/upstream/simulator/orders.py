@@ -1,4 +1,8 @@
-"""A create request, JSON or multipart, checked as OpenAI checks it and turned into an :class:`Order`."""
+"""Paid requests, checked as OpenAI checks them and turned into an :class:`Order`.
+
+Seconds may be 1 to 60 and sizes any even WIDTHxHEIGHT from 64 to 2048, because servers that speak this
+language today make other videos than OpenAI did.
+"""
 
 from __future__ import annotations
 
@@ -6,80 +10,121 @@ import asyncio
 import base64
 import binascii
 import io
-import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
+from sora_gateway.media.mp4_facts import UnusableVideo, VideoFacts, facts
+from sora_gateway.upstream.simulator.bodies import Body, read_body, wrong_type
 from sora_gateway.upstream.simulator.refusals import Refused, invalid
-from sora_gateway.upstream.simulator.state import Order
-from sora_gateway.upstream.simulator.timeline import MESSAGES, MODERATION
+from sora_gateway.upstream.simulator.state import Order, SimulatorState
+from sora_gateway.upstream.simulator.timeline import Record, moment
 
 MODELS = ("sora-2", "sora-2-pro")
 MAX_PROMPT = 32000
+MAX_NAME = 80
 MAX_SECONDS = 60
+MAX_TOTAL = 120
+"""Seconds of a video with all its extensions."""
+MAX_CHARACTERS = 2
 MIN_SIDE, MAX_SIDE = 64, 2048
-MAX_BODY = 32 << 20
 
 _SIZE = re.compile(r"([0-9]{2,4})x([0-9]{2,4})")
-_REFUSED_WORD = re.compile(r"\bforbidden\b", re.IGNORECASE)
-"""The word that the simulator's moderation objects to."""
 _DATA_URL = re.compile(r"data:image/(?:png|jpeg|webp);base64,", re.IGNORECASE)
 
 
-async def read_order(request: Request) -> Order:
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The video that an edit or extension starts from."""
+
+    model: str
+    seconds: int
+    size: str
+
+
+async def read_create(state: SimulatorState, request: Request) -> Order:
     """Reads the body of a create.
 
-    Seconds may be 1 to 60 and sizes any even WIDTHxHEIGHT from 64 to 2048, because servers that speak this
-    language today make other videos than OpenAI did.
+    Raises:
+        Refused: it is not a valid one.
+    """
+    body = await read_body(request)
+    fields = body.fields
+    image = body.files.get("input_reference")
+    if image is None:
+        image = _referenced(fields.get("input_reference"))
+    prompt = _prompt(fields)
+    model = fields.get("model") or MODELS[0]
+    if model not in MODELS:
+        raise invalid(f"The model '{str(model)[:80]}' does not exist.", "model", "model_not_found")
+    seconds = 4 if fields.get("seconds") is None else _seconds(fields["seconds"])
+    size = _size(fields.get("size"))
+    characters = _characters(state, fields.get("characters"))
+    if image is not None and await asyncio.to_thread(_dimensions, image) != size:
+        raise invalid("Inpaint image must match the requested width and height", code=None)
+    return Order(prompt, model, seconds, size, image=image, characters=characters)
+
+
+async def read_remix(state: SimulatorState, request: Request) -> Order:
+    """Reads a remix; everything but the prompt is the source's.
 
     Raises:
-        Refused: the body is not a valid create, or moderation objects to the prompt.
+        Refused: it is not a valid one, or its source is not a finished video.
     """
-    if int(request.headers.get("content-length") or 0) > MAX_BODY:
-        raise Refused(413, "too_large", "The request is larger than 32 MiB.")
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        fields, image = await _form(request)
-    else:
-        fields = await _json(request)
-        image = _referenced(fields.get("input_reference"))
-    order = _checked(fields)
-    if image is not None and await asyncio.to_thread(_dimensions, image) != order.size:
-        raise invalid("Inpaint image must match the requested width and height", code=None)
-    if _REFUSED_WORD.search(order.prompt):
-        raise moderated()
-    return order
+    body = await read_body(request)
+    prompt = _prompt(body.fields)
+    source = _finished(state, request.path_params["id"])
+    return Order(prompt, source.model, int(source.seconds), source.size, remixed_from=source.id)
 
 
-def moderated() -> Refused:
-    return Refused(400, MODERATION, MESSAGES[MODERATION], "prompt")
+async def read_edit(state: SimulatorState, request: Request) -> Order:
+    """Reads an edit of a finished or uploaded video, whose length and size it keeps.
+
+    Raises:
+        Refused: it is not a valid one, or its source is no finished video.
+    """
+    body = await read_body(request)
+    prompt = _prompt(body.fields)
+    source = await _source(state, body)
+    return Order(prompt, source.model, source.seconds, source.size)
 
 
-async def _form(request: Request) -> tuple[dict[str, Any], bytes | None]:
-    image: bytes | None = None
-    async with request.form(max_files=4, max_part_size=1 << 20) as form:
-        fields = {name: value for name, value in form.items() if isinstance(value, str)}
-        upload = form.get("input_reference")
-        if isinstance(upload, UploadFile):
-            image = await upload.read()
-    if "input_reference" in fields:
-        raise _wrong_type("a file", "input_reference")
-    return fields, image
+async def read_extension(state: SimulatorState, request: Request) -> Order:
+    """Reads an extension of a finished or uploaded video; the order's length is the whole.
+
+    Raises:
+        Refused: it is not a valid one, or its source is no finished video.
+    """
+    body = await read_body(request)
+    prompt = _prompt(body.fields)
+    if body.fields.get("seconds") is None:
+        raise invalid("Missing required parameter: 'seconds'.", "seconds", "missing_required_parameter")
+    added = _seconds(body.fields["seconds"])
+    source = await _source(state, body)
+    if source.seconds + added > MAX_TOTAL:
+        raise invalid(f"The extended video would be longer than {MAX_TOTAL} seconds.", "seconds")
+    return Order(prompt, source.model, source.seconds + added, source.size)
 
 
-async def _json(request: Request) -> dict[str, Any]:
-    try:
-        fields = json.loads(await request.body())
-    except (ValueError, RecursionError):
-        raise invalid("We could not parse the JSON body of your request.", code="invalid_json") from None
-    if not isinstance(fields, dict):
-        raise invalid("The body must be a JSON object.", code="invalid_type")
-    return fields
+async def read_character(request: Request) -> str:
+    """Reads the making of a character; returns its name.
+
+    Raises:
+        Refused: it is not a valid one.
+    """
+    body = await read_body(request)
+    name = body.fields.get("name")
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME:
+        raise invalid(f"A name has 1 to {MAX_NAME} characters.", "name", "invalid_value")
+    if "video" not in body.files:
+        raise wrong_type("a file", "video")
+    await _facts(body.files["video"])
+    return name
 
 
-def _checked(fields: dict[str, Any]) -> Order:
+def _prompt(fields: dict[str, Any]) -> str:
     prompt = fields.get("prompt")
     if not isinstance(prompt, str) or not prompt:
         raise invalid("Missing required parameter: 'prompt'.", "prompt", "missing_required_parameter")
@@ -87,14 +132,11 @@ def _checked(fields: dict[str, Any]) -> Order:
         raise invalid(
             f"The prompt is longer than {MAX_PROMPT} characters.", "prompt", "string_above_max_length"
         )
-    model = fields.get("model") or MODELS[0]
-    if model not in MODELS:
-        raise invalid(f"The model '{str(model)[:80]}' does not exist.", "model", "model_not_found")
-    return Order(prompt, model, _seconds(fields.get("seconds")), _size(fields.get("size")))
+    return prompt
 
 
 def _seconds(value: Any) -> int:
-    text = "4" if value is None else str(value)
+    text = str(value)
     if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_SECONDS:
         raise invalid(f"Seconds must be 1 to {MAX_SECONDS}.", "seconds", "invalid_value")
     return int(text)
@@ -111,12 +153,56 @@ def _size(value: Any) -> str:
     return f"{sides[0]}x{sides[1]}"
 
 
+def _characters(state: SimulatorState, value: Any) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise wrong_type("an array of objects", "characters")
+    if len(value) > MAX_CHARACTERS:
+        raise invalid(f"There can be {MAX_CHARACTERS} characters at most.", "characters", "invalid_value")
+    ids = [str(one.get("id")) for one in value]
+    if any(state.character(one) is None for one in ids):
+        raise invalid("There is no such character.", "characters", "invalid_value")
+    return ids
+
+
+async def _source(state: SimulatorState, body: Body) -> _Source:
+    """What ``video`` is: a file, or an object with the id of a finished video."""
+    if (upload := body.files.get("video")) is not None:
+        seen = await _facts(upload)
+        seconds = max(1, round(seen.seconds))
+        if seconds > MAX_TOTAL:
+            raise invalid(f"The video is longer than {MAX_TOTAL} seconds.", "video")
+        return _Source(MODELS[0], seconds, f"{seen.width}x{seen.height}")
+    video = body.fields.get("video")
+    if not isinstance(video, dict) or not isinstance(video.get("id"), str):
+        raise wrong_type("a file, or an object with an id", "video")
+    record = _finished(state, video["id"])
+    return _Source(record.model, int(record.seconds), record.size)
+
+
+def _finished(state: SimulatorState, video_id: str) -> Record:
+    record = state.visible(video_id)
+    if record is None:
+        raise Refused(404, "not_found", "There is no video with this id.", "video")
+    if moment(record, state.clock.now()).status != "completed":
+        raise invalid("The video to start from is not completed.", "video")
+    return record
+
+
+async def _facts(video: bytes) -> VideoFacts:
+    try:
+        return await asyncio.to_thread(facts, video)
+    except UnusableVideo as error:
+        raise invalid(str(error), "video") from None
+
+
 def _referenced(value: Any) -> bytes | None:
     """The image inside a JSON ``input_reference``. An address is taken on trust: the simulator calls nobody."""
     if value is None:
         return None
     if not isinstance(value, dict):
-        raise _wrong_type("an object", "input_reference")
+        raise wrong_type("an object", "input_reference")
     url = value.get("image_url")
     if not isinstance(url, str):
         raise invalid(
@@ -131,10 +217,6 @@ def _referenced(value: Any) -> bytes | None:
         return base64.b64decode(url[head.end() :], validate=True)
     except binascii.Error:
         raise invalid("The data URL is not valid base64.", "input_reference") from None
-
-
-def _wrong_type(wanted: str, param: str) -> Refused:
-    return invalid(f"Invalid type for '{param}': expected {wanted}.", param, "invalid_type")
 
 
 def _dimensions(image: bytes) -> str:

@@ -6,9 +6,9 @@ A create is on the disk before it is answered, as money taken would be. One proc
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sora_gateway.clock import Clock
 from sora_gateway.entropy import Entropy
@@ -35,16 +35,21 @@ class SimulatorOptions:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A create that passed validation."""
+    """A paid request that passed validation: what the video is to be."""
 
     prompt: str
     model: str
     seconds: int
     size: str
+    image: bytes | None = None
+    """The reference image, of that size."""
+    remixed_from: str | None = None
+    characters: list[str] = field(default_factory=list)
+    """Their ids."""
 
 
 class SimulatorState:
-    """All jobs of one simulator; they outlive it in *directory*, which is made if missing.
+    """All jobs and characters of one simulator; they outlive it in *directory*, which is made if missing.
 
     Raises:
         StartupError: a journal there is damaged in the middle.
@@ -60,8 +65,10 @@ class SimulatorState:
         self._entropy = entropy
         self._creates = Journal(directory / "creates.jsonl")
         self._deletes = Journal(directory / "deletes.jsonl")
+        self._makings = Journal(directory / "characters.jsonl")
         self._records = {line["id"]: Record(**line) for line in self._creates.lines}
         self._deleted = {line["id"] for line in self._deletes.lines}
+        self._characters = {line["id"]: line for line in self._makings.lines}
 
     def paid_creates(self) -> int:
         """How many creates were ever taken, those of deleted jobs too."""
@@ -75,6 +82,15 @@ class SimulatorState:
         """The job, unless it is deleted or was never there."""
         return None if video_id in self._deleted else self._records.get(video_id)
 
+    def visible(self, video_id: str) -> Record | None:
+        """The same, as the outside may see it: a job with amnesia was taken and is not known."""
+        record = self.find(video_id)
+        return None if record is None or "amnesia" in record.faults else record
+
+    def character(self, character_id: str) -> dict[str, Any] | None:
+        """OpenAI's object of a character: ``id``, ``name`` and ``created_at``."""
+        return self._characters.get(character_id)
+
     async def create(
         self, order: Order, faults: dict[str, FaultValue], client_request_id: str = ""
     ) -> Record:
@@ -83,13 +99,28 @@ class SimulatorState:
         Raises:
             OSError: the disk would not take it; nothing was created.
         """
-        record = self._drawn(order, faults, client_request_id)
+        reference = "" if order.image is None else await self.files.keep(order.image)
+        record = self._drawn(order, reference, faults, client_request_id)
 
         def remember() -> None:
             self._records[record.id] = record
 
         await self._creates.append(record.as_json(), remember)
         return record
+
+    async def create_character(self, name: str) -> dict[str, Any]:
+        """Makes a character, and returns its object: when this returns, it is on the disk.
+
+        Raises:
+            OSError: the disk would not take it; nothing was created.
+        """
+        made = {"id": self._entropy.new_id("char_sim"), "name": name, "created_at": int(self.clock.now())}
+
+        def remember() -> None:
+            self._characters[made["id"]] = made
+
+        await self._makings.append(made, remember)
+        return made
 
     async def delete(self, video_id: str) -> None:
         """Forgets a job, and stops it if it runs.
@@ -106,8 +137,11 @@ class SimulatorState:
         await self.files.aclose()
         await self._creates.settled()
         await self._deletes.settled()
+        await self._makings.settled()
 
-    def _drawn(self, order: Order, faults: dict[str, FaultValue], client_request_id: str) -> Record:
+    def _drawn(
+        self, order: Order, reference: str, faults: dict[str, FaultValue], client_request_id: str
+    ) -> Record:
         options = self.options
         duration = drawn_duration(options.duration, options.sigma, self._entropy.fraction())
         failure = "video_generation_failed" if self._entropy.fraction() < options.failure_rate else ""
@@ -126,4 +160,7 @@ class SimulatorState:
             failure=failure,
             client_request_id=client_request_id,
             faults=faults,
+            reference=reference,
+            remixed_from=order.remixed_from,
+            characters=order.characters,
         )

@@ -40,6 +40,10 @@ class Record:
     """The error code that the job ends with; empty when it succeeds."""
     client_request_id: str = ""
     faults: Faults = field(default_factory=lambda: NO_FAULTS)
+    reference: str = ""
+    """The name of its reference image's file, if it has one that is kept."""
+    remixed_from: str | None = None
+    characters: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self) | {"faults": dict(self.faults)}
@@ -106,7 +110,7 @@ def video_object(record: Record, now: float) -> dict[str, Any]:
         "prompt": record.prompt,
         "size": record.size,
         "seconds": record.seconds,
-        "remixed_from_video_id": None,
+        "remixed_from_video_id": record.remixed_from,
         "error": error,
     }
 
