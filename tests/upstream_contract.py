@@ -12,10 +12,13 @@ import pytest
 
 from sora_gateway.core.job import ExternalId
 from sora_gateway.core.observation import LookKind
-from sora_gateway.core.outcome import OutcomeClass, classify
+from sora_gateway.core.operation import Operation
+from sora_gateway.core.outcome import CreateAnswer, Outcome, OutcomeClass, classify
 from sora_gateway.upstream.adapter import Adapter, CancelAnswer, ContentTrouble, CreateOrder, Variant
+from tests.sample_videos import sample_mp4
 
 NEVER_GIVEN_OUT = ExternalId("video_nobody_knows")
+NO_VIDEO = b"<html>no video</html>"
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,39 @@ class Upstream:
     thumbnails: bool
 
 
-async def accepted(upstream: Upstream) -> ExternalId:
-    outcome = classify(await upstream.adapter.create(upstream.order, 10), upstream.adapter.rules)
+def judged(upstream: Upstream, answer: CreateAnswer) -> Outcome:
+    return classify(answer, upstream.adapter.rules)
+
+
+async def accepted(upstream: Upstream, order: CreateOrder | None = None) -> ExternalId:
+    outcome = judged(upstream, await upstream.adapter.create(order or upstream.order, 10))
     assert outcome.kind is OutcomeClass.RECEIPT, outcome
     assert outcome.external_id is not None
     return outcome.external_id
+
+
+async def refused(upstream: Upstream, order: CreateOrder) -> None:
+    outcome = judged(upstream, await upstream.adapter.create(order, 10))
+    assert outcome.kind is OutcomeClass.REFUSED, outcome
+    assert outcome.message
+
+
+def from_source(upstream: Upstream, source: ExternalId) -> list[CreateOrder]:
+    """Every order that starts from *source* and can be sent there."""
+    orders = [
+        replace(upstream.order, operation=operation, source=source)
+        for operation in (Operation.REMIX, Operation.EDIT, Operation.EXTEND)
+    ]
+    return [order for order in orders if order.operation in upstream.adapter.operations]
+
+
+def from_file(upstream: Upstream, video: bytes) -> list[CreateOrder]:
+    """Every order that starts from the uploaded *video* and can be sent there."""
+    orders = [
+        replace(upstream.order, operation=operation, source_file=video, source_type="video/mp4")
+        for operation in (Operation.EDIT, Operation.EXTEND)
+    ]
+    return [order for order in orders if order.operation in upstream.adapter.operations]
 
 
 async def _read(
@@ -96,10 +127,64 @@ async def an_id_that_it_never_gave_out_is_missing(upstream: Upstream) -> None:
 
 
 async def a_refused_order_is_refused_in_words(upstream: Upstream) -> None:
-    answer = await upstream.adapter.create(replace(upstream.order, seconds=7777), 10)
-    outcome = classify(answer, upstream.adapter.rules)
-    assert outcome.kind is OutcomeClass.REFUSED, outcome
-    assert outcome.message
+    await refused(upstream, replace(upstream.order, seconds=7777))
+
+
+async def each_operation_is_a_job_that_becomes_a_file(upstream: Upstream) -> None:
+    source = await accepted(upstream)
+    await upstream.finish()
+    orders = from_source(upstream, source) + from_file(upstream, sample_mp4())
+    jobs = [await accepted(upstream, order) for order in orders]
+    assert len({source, *jobs}) == len(jobs) + 1
+    for job in jobs:
+        assert (await upstream.adapter.look(job)).kind is LookKind.ALIVE
+    await upstream.finish()
+    for job in jobs:
+        assert (await upstream.adapter.look(job)).kind is LookKind.COMPLETED
+        assert (await _read(upstream, job, Variant.VIDEO))[4:8] == b"ftyp"
+
+
+async def a_source_is_a_finished_video_or_refused(upstream: Upstream) -> None:
+    unfinished = await accepted(upstream)
+    orders = from_source(upstream, NEVER_GIVEN_OUT) + from_source(upstream, unfinished)
+    for order in orders + from_file(upstream, NO_VIDEO):
+        await refused(upstream, order)
+
+
+async def an_extension_has_to_say_how_long_in_reason(upstream: Upstream) -> None:
+    source = await accepted(upstream)
+    await upstream.finish()
+    for order in from_source(upstream, source):
+        if order.operation is Operation.EXTEND:
+            await refused(upstream, replace(order, seconds=7777))
+
+
+async def a_character_appears_once_it_is_made(upstream: Upstream) -> None:
+    adapter = upstream.adapter
+    made = judged(
+        upstream, await adapter.create_character("Mossy", sample_mp4(), "video/mp4", 10, "attempt_2")
+    )
+    if not adapter.characters:
+        assert made.kind is OutcomeClass.NOT_SENT
+        return
+    assert made.kind is OutcomeClass.RECEIPT, made
+    assert made.external_id is not None
+    await accepted(upstream, replace(upstream.order, characters=(made.external_id,)))
+    await refused(upstream, replace(upstream.order, characters=(made.external_id, "char_nobody_made")))
+    # It is no video.
+    assert (await adapter.look(made.external_id)).kind is LookKind.MISSING
+
+
+async def a_character_is_made_of_a_video_or_refused(upstream: Upstream) -> None:
+    if upstream.adapter.characters:
+        answer = await upstream.adapter.create_character("Mossy", NO_VIDEO, "video/mp4", 10, "attempt_2")
+        assert judged(upstream, answer).kind is OutcomeClass.REFUSED
+
+
+async def what_it_does_not_offer_is_not_sent(upstream: Upstream) -> None:
+    for operation in frozenset(Operation) - upstream.adapter.operations:
+        order = replace(upstream.order, operation=operation, source=NEVER_GIVEN_OUT)
+        assert (await upstream.adapter.create(order, 10)).not_sent
 
 
 async def cancelling_stops_a_job_where_it_can(upstream: Upstream) -> None:
@@ -122,6 +207,12 @@ CONTRACT: tuple[Callable[[Upstream], Awaitable[None]], ...] = (
     a_thumbnail_is_an_image_or_unsupported,
     an_id_that_it_never_gave_out_is_missing,
     a_refused_order_is_refused_in_words,
+    each_operation_is_a_job_that_becomes_a_file,
+    a_source_is_a_finished_video_or_refused,
+    an_extension_has_to_say_how_long_in_reason,
+    a_character_appears_once_it_is_made,
+    a_character_is_made_of_a_video_or_refused,
+    what_it_does_not_offer_is_not_sent,
     cancelling_stops_a_job_where_it_can,
     probing_is_well_and_makes_nothing,
 )
