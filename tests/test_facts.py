@@ -16,9 +16,11 @@ from sora_gateway.core.catalogue import Offer, complaint
 from sora_gateway.core.job import ENDED
 from sora_gateway.core.polling import PollPolicy
 from sora_gateway.core.principal import Role
+from sora_gateway.core.steering import LATEST, LONGEST_KEPT, SHORTEST_KEPT, SOONEST
 from sora_gateway.core.views import status_of
 from sora_gateway.errors import CloseCode
 from sora_gateway.http import server
+from sora_gateway.http.waiting import MAX_WAIT
 from sora_gateway.media.download import DownloadLimits
 from sora_gateway.realtime.session import SNAPSHOT, RealtimeLimits
 from sora_gateway.settings import Jobs, Media, Polling, Realtime, Simulator, Upstream
@@ -115,5 +117,11 @@ def test_the_numbers_in_the_documentation_are_the_ones_in_the_code() -> None:
     described = " ".join((ROOT / "docs/api.md").read_text(encoding="utf-8").split())
     assert "the hundred newest for `all`" in described
     assert SNAPSHOT == 100
+    assert "a quarter of a second to half a minute" in described
+    assert (SOONEST, LATEST) == (0.25, 30)
+    assert "so they get two to ten seconds" in described
+    assert (SHORTEST_KEPT, LONGEST_KEPT) == (2, 10)
+    assert "after so many seconds (0 to 60)" in described
+    assert MAX_WAIT == 60
     assert "good for an hour" in described
     assert Media().url_lifetime == 3600
