@@ -133,6 +133,17 @@ async def test_a_job_whose_image_was_taken_away_fails_without_being_sent(tmp_pat
         assert (await shop.balance())[1] == 0
 
 
+async def test_a_remix_whose_upstream_has_lost_remixes_fails_without_being_sent(tmp_path: Path) -> None:
+    upstream = ScriptedUpstream(operations=frozenset({Operation.CREATE}))
+    async with workshop(tmp_path, upstream) as shop:
+        order = Order(
+            OWNER, "the same at night", "sora-2", "lab", "sora-2", 4, "1280x720", operation=Operation.REMIX,
+            source_external_id=ExternalId("ext-9"),
+        )  # fmt: skip
+        job = await shop.reaches((await shop.supervisor.accept(order)).id, State.FAILED)
+        assert (job.error_code, upstream.orders) == ("unsupported_by_upstream", [])
+
+
 class TestCharacters:
     @pytest.fixture
     def claim(self) -> KeyClaim:

@@ -76,10 +76,19 @@ async def _pay(watcher: Watcher, upstream: Upstream) -> None:
         # A video that cannot be stored is not worth paying for.
         await watcher.sleep(STORAGE_PAUSE)
         return
+    job, adapter = watcher.job, upstream.adapter
+    if job.operation not in adapter.operations or (job.characters and not adapter.characters):
+        # It was offered when the job was accepted; the configuration has changed since.
+        name = "characters" if job.operation in adapter.operations else f"such an operation ({job.operation})"
+        await _refuse_unsent(
+            watcher, "unsupported_by_upstream", f"{adapter.name} does not have {name} any more."
+        )
+        return
     try:
-        inputs = await watcher.around.inputs(watcher.job)
+        inputs = await watcher.around.inputs(job)
     except FileNotFoundError:
-        await _refuse_without_inputs(watcher)
+        message = "The image or video that it was to be made from is not in the gateway's files any more."
+        await _refuse_unsent(watcher, "input_lost", message)
         return
     watcher.paying = True
     try:
@@ -119,11 +128,10 @@ def _order(job: Job, attempt_id: str, inputs: Sequence[InputFile]) -> CreateOrde
     )
 
 
-async def _refuse_without_inputs(watcher: Watcher) -> None:
-    """Ends a job whose image or source video was taken from the disk: nothing is sent, so nothing is paid."""
+async def _refuse_unsent(watcher: Watcher, code: str, message: str) -> None:
+    """Ends a job that cannot be sent: nothing leaves, so nothing is paid."""
     await watcher.insist(j.Claimed(watcher.now()))
-    message = "The image or video that it was to be made from is not in the gateway's files any more."
-    await watcher.insist(j.Refused(watcher.now(), "input_lost", message))
+    await watcher.insist(j.Refused(watcher.now(), code, message))
 
 
 async def _conclude(watcher: Watcher, upstream: Upstream, answer: CreateAnswer) -> None:
