@@ -179,6 +179,7 @@ async def opened(
             endpoints,
             services,
             max_body=settings.server.max_body,
+            max_upload=settings.server.max_upload,
             sockets=live_routes(services),
             static=Page(shipped("static")),
         )

@@ -42,6 +42,12 @@ class InvalidRequest(GatewayError):
     code, http_status, type = "invalid_request", 400, "invalid_request_error"
 
 
+class InvalidType(InvalidRequest):
+    """A field has a value of another shape, such as a text where an object belongs."""
+
+    code = "invalid_type"
+
+
 class UnknownModel(InvalidRequest):
     """No configured upstream offers the model."""
 
@@ -151,7 +157,7 @@ class Gone(GatewayError):
 
 
 class TooLarge(GatewayError):
-    """The request body is larger than ``server.max_body``."""
+    """The request body is larger than ``server.max_body`` or, where files are taken, ``server.max_upload``."""
 
     code, http_status, type = "too_large", 413, "invalid_request_error"
 

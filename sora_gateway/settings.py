@@ -44,6 +44,9 @@ class Server(Section):
     )
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     max_body: int = Field(default=1 << 20, ge=1024, description="Largest accepted request body, in bytes.")
+    max_upload: int = Field(
+        default=25 << 20, ge=1024, description="The same where images and videos are taken, in bytes."
+    )
     max_connections: int = Field(default=2000, ge=0, description="Open connections at once; 0 is unlimited.")
 
 

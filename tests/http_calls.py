@@ -88,7 +88,9 @@ def services(clock: StillClock | None = None) -> Services:
 
 
 def application(endpoints: Sequence[Endpoint], parts: Services | None = None, **options: Any) -> Starlette:
-    return http_application(endpoints, parts or services(), **{"max_body": 1 << 20} | options)
+    return http_application(
+        endpoints, parts or services(), **{"max_body": 1 << 20, "max_upload": 25 << 20} | options
+    )
 
 
 def client_of(app: Any, **headers: str) -> httpx.AsyncClient:

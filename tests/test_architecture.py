@@ -107,7 +107,6 @@ FOR_OTHERS = {
     "capture_signals": "called by uvicorn",
     "main_loop": "called by uvicorn",
     "chunk_size": "read by Starlette",
-    "on_end": "overrides the form parser's",
     "NORMAL": "a client's code",
     "GOING_AWAY": "uvicorn's code, or a client's",
     "TOO_BIG": "sent by the protocol below us",

@@ -262,7 +262,7 @@ async def test_definitive_errors_tell_official_clients_not_to_try_again(tmp_path
             (401, "invalid_api_key"): await ann.http.post(VIDEOS, json={"prompt": "a"}, headers=no_key),
             (404, "not_found"): await ann.get(f"{VIDEOS}/none"),
             (405, "method_not_allowed"): await ann.http.put(VIDEOS, json={}),
-            (413, "too_large"): await ann.http.post(VIDEOS, content=b"x" * (2 << 20)),
+            (413, "too_large"): await ann.http.post(VIDEOS, content=b"x" * (26 << 20)),
             (415, "unsupported_media_type"): await ann.http.post(VIDEOS, content=b"x"),
         }
         for expected, answer in cases.items():

@@ -10,7 +10,14 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from sora_gateway.http.middleware import BodyLimit, CommonHeaders, ErrorBoundary, SameOrigin, starlette_error
+from sora_gateway.http.middleware import (
+    BodyBounds,
+    BodyLimit,
+    CommonHeaders,
+    ErrorBoundary,
+    SameOrigin,
+    starlette_error,
+)
 from sora_gateway.http.routing import Endpoint, routes
 from sora_gateway.http.services import Services
 
@@ -20,19 +27,29 @@ def http_application(
     services: Services,
     *,
     max_body: int,
+    max_upload: int,
     body_deadline: float = 60.0,
+    upload_deadline: float = 180.0,
     sockets: Sequence[BaseRoute] = (),
     static: ASGIApp | None = None,
 ) -> Starlette:
     """*sockets* are WebSocket routes; *static* answers whatever no route does; a request body may have
-    *max_body* bytes and take *body_deadline* seconds to arrive."""
+    *max_body* bytes and take *body_deadline* seconds to arrive, where the table says ``uploads``
+    *max_upload* bytes and *upload_deadline* seconds."""
+    uploading = [(endpoint.method, endpoint.path) for endpoint in endpoints if endpoint.uploads]
+    assert not any("{" in path for _, path in uploading), "the limit is known by the path alone"
     application = Starlette(
         routes=[*routes(endpoints, services), *sockets],
         middleware=[
             Middleware(CommonHeaders, entropy=services.entropy),
             Middleware(ErrorBoundary),
             Middleware(SameOrigin),
-            Middleware(BodyLimit, max_body=max_body, deadline=body_deadline),
+            Middleware(
+                BodyLimit,
+                usual=BodyBounds(max_body, body_deadline),
+                uploads=BodyBounds(max_upload, upload_deadline),
+                uploading=uploading,
+            ),
         ],
         exception_handlers={HTTPException: starlette_error},
     )

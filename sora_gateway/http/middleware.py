@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections.abc import Collection
+from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -132,22 +134,37 @@ class SameOrigin:
         await self.app(scope, receive, send)
 
 
-class BodyLimit:
-    """Bounds a request body in bytes and in seconds, whether or not it declares its length."""
+@dataclass(frozen=True, slots=True)
+class BodyBounds:
+    """What a request body may have: so many bytes, and so many seconds to arrive in."""
 
-    def __init__(self, app: ASGIApp, max_body: int, deadline: float) -> None:
+    size: int
+    seconds: float
+
+
+class BodyLimit:
+    """Bounds a request body, whether or not it declares its length.
+
+    *uploading* are the methods and paths for which the bounds of *uploads* hold; the paths have no parameters.
+    """
+
+    def __init__(
+        self, app: ASGIApp, usual: BodyBounds, uploads: BodyBounds, uploading: Collection[tuple[str, str]]
+    ) -> None:
         self.app = app
-        self.max_body = max_body
-        self.deadline = deadline
+        self.usual = usual
+        self.uploads = uploads
+        self.uploading = frozenset(uploading)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        bounds = self.uploads if (scope["method"], scope["path"]) in self.uploading else self.usual
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdecimal() and int(declared) > self.max_body:
-            raise self._too_large()
-        ends = asyncio.get_running_loop().time() + self.deadline
+        if declared.isdecimal() and int(declared) > bounds.size:
+            raise _too_large(bounds)
+        ends = asyncio.get_running_loop().time() + bounds.seconds
         received = 0
         complete = False
 
@@ -161,15 +178,16 @@ class BodyLimit:
             except TimeoutError:
                 raise RequestTimeout("The request body took too long to arrive.") from None
             received += len(message.get("body", b""))
-            if received > self.max_body:
-                raise self._too_large()
+            if received > bounds.size:
+                raise _too_large(bounds)
             complete = not message.get("more_body", False)
             return message
 
         await self.app(scope, bounded_receive, send)
 
-    def _too_large(self) -> TooLarge:
-        return TooLarge(f"The request body is larger than {self.max_body} bytes.")
+
+def _too_large(bounds: BodyBounds) -> TooLarge:
+    return TooLarge(f"The request body is larger than {bounds.size} bytes.")
 
 
 async def starlette_error(request: Request, error: Exception) -> Response:

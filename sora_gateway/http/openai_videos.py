@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from sora_gateway.core.job import Job
+from sora_gateway.core.picture import Fit
 from sora_gateway.core.views import OpenAIView, Video, video_view
 from sora_gateway.errors import (
     Gone,
     InsufficientCredits,
+    InvalidRequest,
+    InvalidType,
     NotFinished,
     NotFound,
     NotReady,
@@ -23,31 +25,62 @@ from sora_gateway.errors import (
 from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES
 from sora_gateway.http.orders import order_for
 from sora_gateway.http.routing import Access, Call, Endpoint
-from sora_gateway.http.tasks import content, find
+from sora_gateway.http.tasks import MAX_DATA_URL, MAX_ID, content, find
+from sora_gateway.http.uploads import FileOr
+from sora_gateway.http.validation import WholeNumber
 from sora_gateway.http.waiting import WaitSeconds, awaited, steer
 from sora_gateway.store.jobs import Filter
 from sora_gateway.upstream.adapter import Variant
 
+MAX_CHARACTERS = 2
 
-class CreateVideo(OpenAIView):
-    """JSON, or the same fields as a form."""
+
+class ImageReference(OpenAIView):
+    """An image by its address, which may be a ``data:`` address, or by the id of a saved one; either of them."""
 
     model_config = ConfigDict(extra="forbid")
 
-    prompt: Annotated[str, Field(strict=True)]
-    model: Annotated[str, Field(strict=True)] = "sora-2"
-    seconds: str | int = Field("4", description="A number of seconds, as text or as a number.")
-    size: Annotated[str, Field(strict=True)] = "720x1280"
+    image_url: Annotated[str, Field(min_length=1, max_length=MAX_DATA_URL)] | None = None
+    file_id: Annotated[str, Field(min_length=1, max_length=MAX_ID)] | None = None
 
-    @field_validator("seconds", mode="before")
-    @classmethod
-    def _whole_seconds(cls, value: object) -> int:
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 4:
-            return int(value)
-        # Pydantic's own kind, so that it is told in the words of every whole number.
-        raise PydanticCustomError("int_type", "not a whole number")
+    @model_validator(mode="after")
+    def _one_of_them(self) -> ImageReference:
+        if (self.image_url is None) == (self.file_id is None):
+            raise ValueError("Give image_url or file_id, one of them.")
+        return self
+
+
+class CharacterReference(OpenAIView):
+    model_config = ConfigDict(extra="forbid")
+
+    id: Annotated[str, Field(min_length=1, max_length=MAX_ID)]
+
+
+class _CreateVideo(OpenAIView):
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: str
+    model: str = "sora-2"
+    seconds: WholeNumber = Field(4, description="A number of seconds, as text or as a number.")
+    size: str = "720x1280"
+    input_reference_fit: Fit = Field(
+        Fit.CROP, description="How the image is made as large as the video; OpenAI's API has no such field."
+    )
+    characters: Annotated[list[CharacterReference], Field(max_length=MAX_CHARACTERS)] = Field(
+        default_factory=list
+    )
+
+
+class CreateVideo(_CreateVideo):
+    """What to make."""
+
+    input_reference: ImageReference | None = None
+
+
+class CreateVideoForm(_CreateVideo):
+    """The same as a form, which may bring the image itself."""
+
+    input_reference: FileOr[ImageReference] | None = None
 
 
 class ListVideos(OpenAIView):
@@ -92,8 +125,12 @@ def video_of(call: Call, job: Job) -> Video:
 
 async def create_video(call: Call) -> Video:
     """Accepts a video; it is durable when this answers."""
-    wish: CreateVideo = call.body
-    order = order_for(call.services, call.caller, wish.prompt, wish.model, int(wish.seconds), wish.size)
+    wish: CreateVideo | CreateVideoForm = call.body
+    if wish.input_reference is not None:
+        raise InvalidRequest("Reference images are not taken yet.", param="input_reference")
+    if wish.characters:
+        raise InvalidRequest("Characters are not taken yet.", param="characters")
+    order = order_for(call.services, call.caller, wish.prompt, wish.model, wish.seconds, wish.size)
     return video_of(call, await call.services.supervisor.accept(order))
 
 
@@ -134,8 +171,8 @@ async def video_content(call: Call) -> Response:
 ENDPOINTS = [
     Endpoint(
         method="POST", path="/v1/videos", handler=create_video, summary="Create a video",
-        access=Access.MEMBER, tag="openai", request=CreateVideo, forms=True, response=Video,
-        errors=(UnknownModel, InsufficientCredits, StorageFull),
+        access=Access.MEMBER, tag="openai", request=CreateVideo, form=CreateVideoForm, uploads=True,
+        response=Video, errors=(InvalidType, UnknownModel, InsufficientCredits, StorageFull),
     ),
     Endpoint(
         method="GET", path="/v1/videos", handler=list_videos, summary="List videos",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -15,7 +15,7 @@ from sora_gateway import errors
 from sora_gateway.core.principal import SESSION_COOKIE
 from sora_gateway.errors import GatewayError
 from sora_gateway.http.origin import SAFE_METHODS
-from sora_gateway.http.request_body import FORMS
+from sora_gateway.http.request_body import JSON, MULTIPART, URLENCODED
 from sora_gateway.http.routing import Access, Endpoint
 
 _REF = "#/components/schemas/{model}"
@@ -69,16 +69,45 @@ def document(endpoints: Sequence[Endpoint]) -> Schema:
     }
 
 
-def _schemas(endpoints: Iterable[Endpoint]) -> tuple[_References, dict[str, Schema]]:
+def _schemas(endpoints: Sequence[Endpoint]) -> tuple[_References, dict[str, Schema]]:
     wanted: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {}
     for endpoint in endpoints:
-        for model in (endpoint.request, endpoint.query):
+        for model in (endpoint.request, endpoint.form, endpoint.query):
             if model is not None:
                 wanted[model, "validation"] = None
         if endpoint.response is not None:
             wanted[endpoint.response, "serialization"] = None
     references, definitions = models_json_schema(list(wanted), by_alias=True, ref_template=_REF)
-    return dict(references), definitions.get("$defs", {})
+    components: dict[str, Schema] = definitions.get("$defs", {})
+    for form in {endpoint.form for endpoint in endpoints if endpoint.form is not None}:
+        schema = _component(references[form, "validation"], components)
+        schema["properties"] = {
+            name: field
+            for nested, description in schema["properties"].items()
+            for name, field in _form_fields(nested, description, components)
+        }
+    return dict(references), components
+
+
+def _form_fields(name: str, schema: Schema, components: dict[str, Schema]) -> Iterator[tuple[str, Schema]]:
+    """The fields by which a form says what *schema* describes: a form is flat, and nothing in it is null."""
+    rest = {key: value for key, value in schema.items() if key not in ("anyOf", "$ref") and value is not None}
+    if "$ref" in schema:
+        target = _component(schema, components)
+        if "properties" not in target:
+            yield name, schema
+        for inner, field in target.get("properties", {}).items():
+            yield from _form_fields(f"{name}[{inner}]", field, components)
+    elif schema.get("type") == "array" and "$ref" in schema["items"]:
+        for inner, field in _form_fields(f"{name}[]", schema["items"], components):
+            yield inner, {"type": "array", "items": field}
+    elif any("$ref" in choice or choice.get("format") == "binary" for choice in schema.get("anyOf", ())):
+        for choice in schema["anyOf"]:
+            if choice != {"type": "null"}:
+                yield from _form_fields(name, rest | choice, components)
+    else:
+        choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
+        yield name, rest | (choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {})
 
 
 def _operation(endpoint: Endpoint, references: _References, components: dict[str, Schema]) -> Schema:
@@ -99,12 +128,7 @@ def _operation(endpoint: Endpoint, references: _References, components: dict[str
     if parameters:
         operation["parameters"] = parameters
     if endpoint.request is not None:
-        schema = references[endpoint.request, "validation"]
-        types = ("application/json", *FORMS) if endpoint.forms else ("application/json",)
-        operation["requestBody"] = {
-            "required": True,
-            "content": {media_type: {"schema": schema} for media_type in types},
-        }
+        operation["requestBody"] = _request_body(endpoint, references, components)
     if endpoint.access is not Access.PUBLIC:
         operation["security"] = [{"key": []}, {"session": []}]
         if endpoint.access is Access.OPTIONAL:
@@ -112,8 +136,28 @@ def _operation(endpoint: Endpoint, references: _References, components: dict[str
     return operation
 
 
+def _request_body(endpoint: Endpoint, references: _References, components: dict[str, Schema]) -> Schema:
+    content: Schema = {JSON: {"schema": references[endpoint.request, "validation"]}}
+    if endpoint.form is not None:
+        reference = references[endpoint.form, "validation"]
+        content[MULTIPART] = {"schema": reference}
+        schema = _component(reference, components)
+        files = [name for name, field in schema["properties"].items() if field.get("format") == "binary"]
+        if not files:
+            content[URLENCODED] = {"schema": reference}
+        elif not set(files) & set(schema.get("required", [])):
+            rest = {name: field for name, field in schema["properties"].items() if name not in files}
+            content[URLENCODED] = {"schema": schema | {"properties": rest}}
+    return {"required": True, "content": content}
+
+
+def _component(reference: Schema, components: dict[str, Schema]) -> Schema:
+    found: Schema = components[reference["$ref"].rsplit("/", 1)[1]]
+    return found
+
+
 def _query_parameters(reference: Schema, components: dict[str, Schema]) -> list[Schema]:
-    schema = components[reference["$ref"].rsplit("/", 1)[1]]
+    schema = _component(reference, components)
     required = schema.get("required", [])
     return [
         {
@@ -154,6 +198,8 @@ def _possible_errors(endpoint: Endpoint) -> dict[type[GatewayError], None]:
         found.append(errors.InvalidRequest)
     if endpoint.request is not None:
         found += [errors.TooLarge, errors.UnsupportedMediaType]
+    if endpoint.uploads:
+        found.append(errors.StorageFull)
     if endpoint.access not in (Access.PUBLIC, Access.OPTIONAL):
         found += [errors.NotAuthenticated, errors.InvalidApiKey]
     if endpoint.access is Access.MEMBER:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
@@ -17,7 +18,7 @@ from sora_gateway.core.principal import Principal
 from sora_gateway.errors import Forbidden, GatewayError, NotAuthenticated, NotFound
 from sora_gateway.http.middleware import REQUEST_ID
 from sora_gateway.http.origin import SAFE_METHODS
-from sora_gateway.http.request_body import FORMS, media_type, read_form, read_json
+from sora_gateway.http.request_body import FORMS, RequestBodies, media_type
 from sora_gateway.http.services import Services
 from sora_gateway.http.validation import parse, parse_query
 
@@ -44,6 +45,10 @@ class Call:
     query: Any
     request_id: str
     services: Services
+    route: str
+    """The path as the table has it: the same for every id."""
+    fields: Mapping[str, Any] | None = None
+    """The body as it came, before its model filled in and converted anything; None without one."""
     answer_headers: dict[str, str] = field(default_factory=dict)
     """Headers that the handler adds to an answer which is a model."""
 
@@ -72,8 +77,10 @@ class Endpoint:
     access: Access
     tag: str
     request: type[BaseModel] | None = None
-    forms: bool = False
-    """Whether the same fields may also come as a form."""
+    form: type[BaseModel] | None = None
+    """The model of the body when it comes as a form, where it may."""
+    uploads: bool = False
+    """Whether the body may be as large as files are; the path has no parameters then."""
     query: type[BaseModel] | None = None
     response: type[BaseModel] | None = None
     status: int = 200
@@ -96,30 +103,35 @@ def routes(endpoints: Sequence[Endpoint], services: Services) -> list[Route]:
         methods = by_path.setdefault(endpoint.path, {})
         assert endpoint.method not in methods, f"{endpoint.method} {endpoint.path} is there twice"
         methods[endpoint.method] = endpoint
+    bodies = RequestBodies()
     return [
-        Route(path, _dispatcher(methods, services), methods=list(methods))
+        Route(path, _dispatcher(methods, services, bodies), methods=list(methods))
         for path, methods in by_path.items()
     ]
 
 
 def _dispatcher(
-    methods: Mapping[str, Endpoint], services: Services
+    methods: Mapping[str, Endpoint], services: Services, bodies: RequestBodies
 ) -> Callable[[Request], Awaitable[Response]]:
     async def dispatch(request: Request) -> Response:
         endpoint = methods.get(request.method) or methods["GET"]  # HEAD is GET without the body
-        return await _answer(endpoint, request, services)
+        return await _answer(endpoint, request, services, bodies)
 
     return dispatch
 
 
-async def _answer(endpoint: Endpoint, request: Request, services: Services) -> Response:
+async def _answer(
+    endpoint: Endpoint, request: Request, services: Services, bodies: RequestBodies
+) -> Response:
     principal = await _admit(endpoint.access, request, services)
     if endpoint.method not in SAFE_METHODS:
         services.readiness.check()
     query = parse_query(endpoint.query, request.query_params) if endpoint.query else None
-    body = parse(endpoint.request, await _read(endpoint, request)) if endpoint.request else None
-    call = Call(request, principal, body, query, request.scope[REQUEST_ID], services)
-    answer = await endpoint.handler(call)
+    async with _body(endpoint, request, bodies) as (body, fields):
+        call = Call(
+            request, principal, body, query, request.scope[REQUEST_ID], services, endpoint.path, fields
+        )
+        answer = await endpoint.handler(call)
     if isinstance(answer, Response):
         return answer
     return Response(
@@ -128,6 +140,20 @@ async def _answer(endpoint: Endpoint, request: Request, services: Services) -> R
         media_type="application/json",
         headers=call.answer_headers,
     )
+
+
+@asynccontextmanager
+async def _body(
+    endpoint: Endpoint, request: Request, bodies: RequestBodies
+) -> AsyncIterator[tuple[BaseModel | None, Mapping[str, Any] | None]]:
+    """The body as the endpoint's model and as it came."""
+    if endpoint.request is None:
+        yield None, None
+        return
+    is_form = endpoint.form is not None and media_type(request) in FORMS
+    model = endpoint.form if is_form and endpoint.form is not None else endpoint.request
+    async with bodies.values(request, forms=endpoint.form is not None) as fields:
+        yield parse(model, fields), fields
 
 
 async def _admit(access: Access, request: Request, services: Services) -> Principal | None:
@@ -148,12 +174,6 @@ async def _admit(access: Access, request: Request, services: Services) -> Princi
     if access is Access.MEMBER and principal.role == "viewer":
         raise Forbidden("Your role lets you look, but not do this.")
     return principal
-
-
-async def _read(endpoint: Endpoint, request: Request) -> Any:
-    if endpoint.forms and media_type(request) in FORMS:
-        return await read_form(request)
-    return await read_json(request)
 
 
 def to_json(model: BaseModel) -> bytes:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from sora_gateway.core.job import Job, JobId, State
 from sora_gateway.core.messages import PublicState
+from sora_gateway.core.picture import Fit
 from sora_gateway.core.views import Status, Task, View, status_of, task_view
 from sora_gateway.errors import (
     AlreadyEnded,
     Gone,
     InsufficientCredits,
+    InvalidRequest,
+    InvalidType,
     NotFinished,
     NotFound,
     NotReady,
@@ -25,22 +28,58 @@ from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES, file_response
 from sora_gateway.http.orders import order_again, order_for
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
+from sora_gateway.http.uploads import FileOr
+from sora_gateway.http.validation import WholeNumber
 from sora_gateway.http.waiting import WaitSeconds, awaited, steer
 from sora_gateway.store.events import Scope
 from sora_gateway.store.jobs import Filter
 
 MAX_EVENTS = 1000
+MAX_DATA_URL = 20_971_520
+"""Characters of an address that holds the image itself, as OpenAI has it."""
+MAX_ID = 512
 
 
-class CreateTask(View):
-    """What to make. Sizes and durations are those of ``/api/models``."""
+_ASKED = ConfigDict(**{**View.model_config, "extra": "forbid", "populate_by_name": False})
+"""Of what is asked for: unknown fields are refused, and each has one name."""
 
-    model_config = ConfigDict(**{**View.model_config, "extra": "forbid", "strict": True})
+
+class InputImage(View):
+    """An image by its address, which may be a ``data:`` address, or by the id of a saved one; either of them."""
+
+    model_config = _ASKED
+
+    image_url: Annotated[str, Field(min_length=1, max_length=MAX_DATA_URL)] | None = None
+    image_id: Annotated[str, Field(min_length=1, max_length=MAX_ID)] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> InputImage:
+        if (self.image_url is None) == (self.image_id is None):
+            raise ValueError("Give imageUrl or imageId, one of them.")
+        return self
+
+
+class _CreateTask(View):
+    model_config = _ASKED
 
     prompt: str
     model: str = "sora-2"
-    seconds: int = 4
     size: str = "720x1280"
+    fit: Fit = Field(Fit.CROP, description="How the image is made as large as the video.")
+
+
+class CreateTask(_CreateTask):
+    """What to make. Sizes and durations are those of ``/api/models``."""
+
+    seconds: Annotated[int, Field(strict=True)] = 4
+    input_reference: InputImage | None = None
+
+
+class CreateTaskForm(_CreateTask):
+    """The same as a form, which may bring the image itself."""
+
+    seconds: WholeNumber = 4
+    input_reference: FileOr[InputImage] | None = None
 
 
 class ListTasks(View):
@@ -117,7 +156,9 @@ async def find(call: Call) -> Job:
 
 async def create_task(call: Call) -> Task:
     """Accepts a video. It is durable, and its credits are held, when this answers."""
-    wish: CreateTask = call.body
+    wish: CreateTask | CreateTaskForm = call.body
+    if wish.input_reference is not None:
+        raise InvalidRequest("Reference images are not taken yet.", param="inputReference")
     order = order_for(call.services, call.caller, wish.prompt, wish.model, wish.seconds, wish.size)
     return await task_of(call, await call.services.supervisor.accept(order))
 
@@ -239,8 +280,8 @@ ENDPOINTS = [
     ),
     Endpoint(
         method="POST", path="/api/video/tasks", handler=create_task, summary="Make a video",
-        access=Access.MEMBER, tag="videos", request=CreateTask, response=Task, status=202,
-        errors=(UnknownModel, InsufficientCredits, StorageFull),
+        access=Access.MEMBER, tag="videos", request=CreateTask, form=CreateTaskForm, uploads=True,
+        response=Task, status=202, errors=(InvalidType, UnknownModel, InsufficientCredits, StorageFull),
     ),
     Endpoint(
         method="GET", path="/api/video/tasks", handler=list_tasks, summary="List videos",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError, WithJsonSchema
+from pydantic_core import PydanticCustomError
 from starlette.datastructures import QueryParams
 
-from sora_gateway.errors import InvalidRequest
+from sora_gateway.errors import InvalidRequest, InvalidType
+from sora_gateway.http.uploads import Upload
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -27,8 +29,17 @@ _RULES = {
     "less_than_equal": "must be at most {le}",
     "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} items",
 }
 """What pydantic's kinds of errors mean to people who do not know it."""
+
+_SHAPES = {
+    "model_type": "an object",
+    "list_type": "an array",
+    "is_instance_of": "a file",
+    "file_or_object_type": "a file or an object",
+}
+"""Kinds of errors that say that a value is not even of the right shape, and which shape that is."""
 
 
 def parse(model: type[Model], values: Any) -> Model:
@@ -51,7 +62,7 @@ def parse_query(model: type[Model], query: QueryParams) -> Model:
 
 
 def _invalid(error: ValidationError) -> InvalidRequest:
-    problem = error.errors(include_url=False, include_input=False)[0]
+    problem = error.errors(include_url=False)[0]
     param = shortened(".".join(str(part) for part in problem["loc"]))
     kind = problem["type"]
     if not param:
@@ -60,12 +71,52 @@ def _invalid(error: ValidationError) -> InvalidRequest:
         return InvalidRequest(f"The field {param!r} is missing.", param=param)
     if kind == "extra_forbidden":
         return InvalidRequest(f"There is no field {param!r} here.", param=param)
+    if kind in _SHAPES:
+        shape = _shape_of(problem["input"])
+        return InvalidType(
+            f"Invalid type for {param!r}: expected {_SHAPES[kind]}, but got {shape}.", param=param
+        )
+    if isinstance(problem["input"], Upload):
+        return InvalidRequest(f"The field {param!r} must not be a file here.", param=param)
     if kind in _RULES:
         rule = _RULES[kind].format_map(problem.get("ctx", {}))
         return InvalidRequest(f"The field {param!r} {rule}.", param=param)
     # A validator of ours raises ValueError with a sentence; pydantic puts words before it.
     reason = str(problem["ctx"]["error"]) if kind == "value_error" else problem["msg"]
     return InvalidRequest(f"The field {param!r} is not valid: {_clause(reason)}.", param=param)
+
+
+def _shape_of(value: object) -> str:
+    if value is None:
+        return "null"
+    shapes = (
+        (Upload, "a file"),
+        (str, "a string"),
+        (bool, "a boolean"),
+        (list, "an array"),
+        (dict, "an object"),
+    )
+    return next((name for kind, name in shapes if isinstance(value, kind)), "a number")
+
+
+def whole_number(value: object) -> int:
+    """For a field that is a whole number in JSON, and its digits in a form or as OpenAI has it."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 4:
+        return int(value)
+    # Pydantic's own kind, so that it is told in the words of every whole number.
+    raise PydanticCustomError("int_type", "not a whole number")
+
+
+WholeNumber: TypeAlias = Annotated[
+    int,
+    BeforeValidator(whole_number),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^[0-9]{1,4}$"}]}, "validation"
+    ),
+]
+"""A whole number, or its digits as text."""
 
 
 def shortened(name: str) -> str:
