@@ -182,7 +182,7 @@ def an_image(number: int = 1, **facts: object) -> SavedImage:
     """The *number*-th image, saved in that second."""
     image_id = time_ordered("ref", NOW + number, f"{number:032x}")
     image = SavedImage(
-        image_id, ADA.user_id, ADA.email, Library.PERSONAL, f"image {number}", f"ab/{image_id}.png", "image/png",
+        image_id, ADA.user_id, ADA.email, "personal", f"image {number}", f"ab/{image_id}.png", "image/png",
         64, 48, 1000, f"{number:064x}", NOW + number,
     )  # fmt: skip
     return replace(image, **facts)  # type: ignore[arg-type]
@@ -209,7 +209,7 @@ async def test_the_same_bytes_in_the_same_library_of_the_same_person_are_one_ima
     async with open_store(tmp_path) as store:
         first = await store.add_reference(an_image(1, sha256="0" * 64), limit=0)
         assert await store.add_reference(an_image(2, sha256="0" * 64), limit=0) == first
-        for other in (an_image(3, sha256="0" * 64, library=Library.TEAM), bens(4, sha256="0" * 64)):
+        for other in (an_image(3, sha256="0" * 64, library="team"), bens(4, sha256="0" * 64)):
             assert await store.add_reference(other, limit=0) == other
         assert await names(store, ROOT) == ["image 4", "image 3", "image 1"]
 
@@ -217,7 +217,7 @@ async def test_the_same_bytes_in_the_same_library_of_the_same_person_are_one_ima
 async def test_who_has_as_many_as_are_allowed_saves_no_more_until_one_is_gone(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
         await store.add_reference(an_image(1), limit=2)
-        await store.add_reference(an_image(2, library=Library.TEAM), limit=2)
+        await store.add_reference(an_image(2, library="team"), limit=2)
         with pytest.raises(Conflict, match="You have saved 2 images, and 2 are allowed; delete one first"):
             await store.add_reference(an_image(3), limit=2)
         # What is there already is no new image, and other people have a limit of their own.
@@ -230,7 +230,7 @@ async def test_who_has_as_many_as_are_allowed_saves_no_more_until_one_is_gone(tm
 
 async def test_everybody_sees_the_teams_and_their_own_and_an_administrator_all(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
-        hers, teams, his = an_image(1), an_image(2, library=Library.TEAM), bens(3)
+        hers, teams, his = an_image(1), an_image(2, library="team"), bens(3)
         for image in (hers, teams, his):
             await store.add_reference(image, limit=0)
         seen = {ADA: [teams, hers], BEN: [his, teams], VERA: [teams], ROOT: [his, teams, hers]}
@@ -242,12 +242,12 @@ async def test_everybody_sees_the_teams_and_their_own_and_an_administrator_all(t
                 else:
                     with pytest.raises(NotFound):
                         await store.reference(image.id, who)
-        assert await names(store, BEN, library=Library.TEAM) == ["image 2"]
-        assert await names(store, BEN, library=Library.PERSONAL) == ["image 3"]
+        assert await names(store, BEN, library="team") == ["image 2"]
+        assert await names(store, BEN, library="personal") == ["image 3"]
 
 
 async def test_who_saved_it_and_administrators_may_remove_it(tmp_path: Path) -> None:
-    image = an_image(library=Library.TEAM)
+    image = an_image(library="team")
     assert [image.deletable_by(who) for who in (ADA, BEN, VERA, ROOT)] == [True, False, False, True]
     assert not image.deletable_by(replace(ADA, role="viewer"))
     async with open_store(tmp_path) as store:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Literal
 
 from sora_gateway.core.principal import Principal
+
+Library = Literal["personal", "team"]
 
 MAX_NAME = 200
 """Characters of an image's name."""
@@ -14,11 +16,6 @@ MAX_NAME = 200
 # Control characters, ends of lines, and marks that turn the direction of writing: with them a name could look
 # like another one. Every script and joined emoji are fine.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-class Library(StrEnum):
-    PERSONAL = "personal"
-    TEAM = "team"
 
 
 @dataclass(frozen=True, slots=True)

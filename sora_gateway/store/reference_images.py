@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
-from typing import Any
 
 from sora_gateway.core.principal import Principal
 from sora_gateway.core.reference import Library, SavedImage
@@ -32,11 +30,6 @@ class Page:
     library: Library | None = None
 
 
-def _image(row: sqlite3.Row) -> SavedImage:
-    values: dict[str, Any] = dict(row)
-    return SavedImage(**(values | {"library": Library(values["library"])}))
-
-
 # --- writing (on the writer's transaction) -----------------------------------------------------------
 
 
@@ -51,7 +44,7 @@ def add(tx: Transaction, image: SavedImage, limit: int) -> SavedImage:
         (image.owner, image.library, image.sha256),
     )
     if same is not None:
-        return _image(same)
+        return SavedImage(**dict(same))
     counted = tx.one("SELECT count(*) AS images FROM reference_images WHERE owner = ?", (image.owner,))
     assert counted is not None
     if limit and counted["images"] >= limit:
@@ -82,7 +75,7 @@ async def find(readers: Readers, image_id: str, principal: Principal) -> SavedIm
     )
     if row is None:
         raise NotFound("There is no saved image by that id.")
-    return _image(row)
+    return SavedImage(**dict(row))
 
 
 async def page(readers: Readers, principal: Principal, wanted: Page) -> tuple[list[SavedImage], bool]:
@@ -91,7 +84,8 @@ async def page(readers: Readers, principal: Principal, wanted: Page) -> tuple[li
     Ids are in the order of saving, so a page can begin after an image that was deleted meanwhile, and the
     question tells nobody whether an image exists.
     """
-    where, arguments = [_VISIBLE], [principal.user_id, principal.sees_all]
+    where: list[str] = [_VISIBLE]
+    arguments: list[str | bool] = [principal.user_id, principal.sees_all]
     if wanted.library is not None:
         where.append("r.library = ?")
         arguments.append(wanted.library)
@@ -101,7 +95,7 @@ async def page(readers: Readers, principal: Principal, wanted: Page) -> tuple[li
     rows = await readers.all(
         f"{_SELECT} WHERE {' AND '.join(where)} ORDER BY r.id DESC LIMIT ?", (*arguments, wanted.limit + 1)
     )
-    return [_image(row) for row in rows[: wanted.limit]], len(rows) > wanted.limit
+    return [SavedImage(**dict(row)) for row in rows[: wanted.limit]], len(rows) > wanted.limit
 
 
 async def paths(readers: Readers) -> set[str]:
