@@ -26,6 +26,16 @@ class DataDirectory:
         return self.root / "media"
 
     @property
+    def references(self) -> Path:
+        """Saved reference images."""
+        return self.root / "references"
+
+    @property
+    def scratch(self) -> Path:
+        """Images while they are looked at; nothing in it outlives the process."""
+        return self.root / "scratch"
+
+    @property
     def secrets(self) -> Path:
         return self.root / "secrets"
 

@@ -26,6 +26,9 @@ from sora_gateway.errors import StartupError
 
 Seconds = Annotated[float, Field(gt=0)]
 UpstreamName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+HostAndPort = Annotated[
+    str, StringConstraints(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$")
+]
 Size = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")]
 
 CLIENT_VARIABLES = frozenset({"sora_gateway_url", "sora_gateway_api_key"})
@@ -122,6 +125,13 @@ class Media(Section):
     )
     url_lifetime: Seconds = Field(
         default=3600.0, description="Seconds for which a signed file address works."
+    )
+    max_references: int = Field(
+        default=200, ge=0, description="Saved reference images of one person; 0 is unlimited."
+    )
+    image_hosts: tuple[HostAndPort, ...] = Field(
+        default=(),
+        description="Hosts (or host:port) from which images may be fetched although their addresses are private.",
     )
 
 
