@@ -26,6 +26,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
         "poster": "sora_gateway.media.video:poster",
         "spritesheet": "sora_gateway.media.video:spritesheet",
         "render": "sora_gateway.media.render:render",
+        "image": "sora_gateway.media.image_task:prepare",
     }
 )
 """Name -> ``module:function``; imported in the child only."""
@@ -37,6 +38,14 @@ _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "SY
 
 class ChildFailed(Exception):
     """The task was not done; the text is one sentence without paths."""
+
+
+class TaskRefused(ChildFailed):
+    """The task found that it cannot be done, and says why: a sentence for people."""
+
+
+class TaskStopped(ChildFailed):
+    """It took more time or memory than it may, or crashed: most likely over its file."""
 
 
 async def run_in_child(
@@ -52,7 +61,8 @@ async def run_in_child(
     *timeout* is wall seconds for everything, *memory* address space in bytes. Cancelling kills the child.
 
     Raises:
-        ChildFailed: the task failed, was stopped by a limit, or could not be started.
+        ChildFailed: the task could not be started, or has a bug (:class:`TaskRefused`: it said no;
+            :class:`TaskStopped`: a limit or a crash ended it).
         KeyError: there is no such task.
     """
     command = (sys.executable, "-P", "-c", START, tasks[task], str(memory), str(timeout))
@@ -73,7 +83,7 @@ async def run_in_child(
             answer = await _exchange(process, json.dumps(dict(arguments)).encode())
             code = await process.wait()
     except TimeoutError:
-        raise ChildFailed(f"The {task} task took longer than {timeout:g} seconds and was stopped.") from None
+        raise TaskStopped(f"The {task} task took longer than {timeout:g} seconds and was stopped.") from None
     finally:
         await _end(process)
     return _understood(task, answer, code)
@@ -115,16 +125,19 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 def _understood(task: str, answer: bytes, code: int) -> dict[str, Any]:
     if code < 0:
-        raise ChildFailed(f"The {task} task was ended by {_signal_name(-code)}.")
+        raise TaskStopped(f"The {task} task was ended by {_signal_name(-code)}.")
     try:
         outcome = json.loads(answer)
-        failure = outcome.get("error")
+        refusal, excess, failure = (outcome.get(key) for key in ("refused", "stopped", "error"))
         result = outcome.get("result")
     except (ValueError, AttributeError):
         raise ChildFailed(f"The {task} task ended with exit status {code} and without an answer.") from None
+    if refusal is not None:
+        raise TaskRefused(refusal)
+    if excess is not None:
+        raise TaskStopped(excess)
     if failure is not None:
-        if "detail" in outcome:
-            log.warning("the %s task failed: %s", task, outcome["detail"])
+        log.warning("the %s task failed: %s", task, outcome.get("detail"))
         raise ChildFailed(failure)
     if not isinstance(result, dict):
         raise ChildFailed(f"The {task} task gave no result.")

@@ -25,7 +25,8 @@ class TaskFailed(Exception):
 def main() -> None:
     """Runs ``module:function`` of the command line with the keyword arguments from stdin.
 
-    Command line: target, memory in bytes, seconds. Writes ``{"result": ...}`` or ``{"error", "detail"}``.
+    Command line: target, memory in bytes, seconds. Writes ``{"result": ...}``,
+    or why there is none: ``{"refused"}``, ``{"stopped"}`` or ``{"error", "detail"}``.
     """
     target, memory, seconds = sys.argv[1:]
     answer = _keep_stdout_for_the_answer()
@@ -33,9 +34,9 @@ def main() -> None:
     try:
         outcome = {"result": _call(target, json.load(sys.stdin.buffer))}
     except TaskFailed as error:
-        outcome = {"error": str(error)}
+        outcome = {"refused": str(error)}
     except MemoryError:
-        outcome = {"error": "The media task needs more memory than it may use."}
+        outcome = {"stopped": "The media task needs more memory than it may use."}
     except Exception as error:
         # Whatever a library raises over a hostile file must reach the parent as an answer.
         outcome = {

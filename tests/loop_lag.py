@@ -1,0 +1,59 @@
+"""How long a piece of work keeps everybody else on the event loop waiting, and how much memory it takes meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+TICK = 0.001
+TRIES = 3
+
+
+@dataclass
+class Watch:
+    longest: float = 0.0
+    """Seconds for which the loop did nothing else, at the worst."""
+    grown: int = 0
+    """Bytes by which this process was larger than at the beginning, at the most."""
+
+
+def resident() -> int:
+    """Bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@asynccontextmanager
+async def watching() -> AsyncIterator[Watch]:
+    gc.collect()
+    watch, before = Watch(), resident()
+
+    async def tick() -> None:
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(TICK)
+            watch.longest = max(watch.longest, time.perf_counter() - began - TICK)
+            watch.grown = max(watch.grown, resident() - before)
+
+    ticking = asyncio.create_task(tick())
+    await asyncio.sleep(TICK)
+    try:
+        yield watch
+        await asyncio.sleep(2 * TICK)
+    finally:
+        ticking.cancel()
+
+
+async def calmest(work: Callable[[], Awaitable[None]]) -> Watch:
+    """The best of some tries: what the code itself does it does each time, what the machine does besides it does not."""
+    watches = []
+    for _ in range(TRIES):
+        async with watching() as watch:
+            await work()
+        watches.append(watch)
+    return min(watches, key=lambda watch: watch.longest)
