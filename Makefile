@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := sora_gateway tests migrations
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint types check kill-test bench wheel-test fmt docs config schema lock vendor vendor-check clean
+.PHONY: help run demo test lint types check kill-test test-clients fuzz bench wheel-test fmt docs config schema lock vendor vendor-check clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -24,6 +24,26 @@ $(VENV)/runtime.stamp: requirements.lock pyproject.toml | $(BIN)/python
 
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/runtime.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Programs of others, each with its own dependencies and nothing of ours. Made from nothing, so that no package stays behind.
+CLIENTS := tests/clients
+CLIENT_STAMPS := $(foreach name,openai-3 openai-2.54,.venv-clients/$(name)/ready.stamp)
+
+.venv-clients/%/ready.stamp: $(CLIENTS)/requirements/%.txt | $(BIN)/python
+	rm -rf $(@D)
+	$(BIN)/python -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv-fuzz/ready.stamp: $(CLIENTS)/requirements/fuzz.txt | $(BIN)/python
+	rm -rf $(@D)
+	$(BIN)/python -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(CLIENTS)/node/node_modules/ready.stamp: $(CLIENTS)/node/package-lock.json
+	cd $(CLIENTS)/node && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # --- using it ----------------------------------------------------------------------------------------
@@ -50,6 +70,14 @@ check: lint types vendor-check test ## everything but the wheel
 
 kill-test: $(VENV)/dev.stamp ## kill the gateway everywhere, with faults and again in recovery; 10,000 updates over 30 kills
 	$(BIN)/python -m pytest --kills=full tests/test_kills.py tests/test_kills_full.py tests/test_acknowledged.py
+
+test-clients: $(VENV)/dev.stamp $(CLIENT_STAMPS) $(if $(shell command -v npm 2>/dev/null),$(CLIENTS)/node/node_modules/ready.stamp) ## try OpenAI's own Python and Node SDKs, also where answers are lost
+	$(BIN)/python -m tests.clients
+
+fuzz: FUZZ_SECONDS ?= 180
+fuzz: FUZZ_SEED ?= 1
+fuzz: $(VENV)/dev.stamp .venv-fuzz/ready.stamp ## throw what the API's description allows, and what it does not, at a gateway (FUZZ_SECONDS, FUZZ_SEED)
+	$(BIN)/python -m tests.clients.fuzz --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 
 bench: $(VENV)/dev.stamp ## measure start-up and store against references
 	$(BIN)/sora-gateway bench startup
@@ -78,6 +106,10 @@ lock: ## resolve the dependencies anew (needs uv)
 		--custom-compile-command "make lock" --extra media --upgrade -o requirements.lock pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 		--custom-compile-command "make lock" --extra media --group dev --constraint requirements.lock --upgrade -o requirements-dev.lock pyproject.toml
+	for name in openai-3 openai-2.54 fuzz; do \
+		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+			--custom-compile-command "make lock" --upgrade -o $(CLIENTS)/requirements/$$name.txt $(CLIENTS)/requirements/$$name.in || exit 1; \
+	done
 
 vendor: ## fetch the page's browser modules anew (needs npm)
 	$(PYTHON) static/vendor/refresh.py
@@ -86,4 +118,4 @@ vendor-check: ## compare the page's browser modules with their hashes
 	$(PYTHON) static/vendor/check.py
 
 clean: ## remove the environment and everything that was built
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .venv-clients .venv-fuzz $(CLIENTS)/node/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
