@@ -145,8 +145,94 @@ EVERYWHERE: dict[str, Bad] = {
     ),
 }  # fmt: skip
 
+
+def images(field: str, address: str, saved: str) -> dict[str, Bad]:
+    """What is wrong with a reference image before anybody looks at it; the two APIs differ in names alone."""
+
+    def shape(got: str) -> str:
+        return f"Invalid type for {field!r}: expected an object, but got {got}."
+
+    one_of = f"The field {field!r} is not valid: give {address} or {saved}, one of them."
+    either = {address: "https://images.example/a.png", saved: "ref_1"}
+    return {
+        "an image as text": Bad(
+            {field: "https://images.example/a.png"}, shape("a string"), field, "invalid_type"
+        ),
+        "an image as a list": Bad({field: []}, shape("an array"), field, "invalid_type"),
+        "an image as a number": Bad({field: 1}, shape("a number"), field, "invalid_type"),
+        "an image of false": Bad({field: False}, shape("a boolean"), field, "invalid_type"),
+        "no image in an object": Bad({field: {}}, one_of, field),
+        "an address of null": Bad({field: {address: None}}, one_of, field),
+        "an image in two ways": Bad({field: either}, one_of, field),
+        "an image in a third way": Bad(
+            {field: {"path": "/etc/passwd"}}, f"There is no field '{field}.path' here.", f"{field}.path"
+        ),
+        "an address that is a number": Bad(
+            {field: {address: 1}}, TEXT.format(f"{field}.{address}"), f"{field}.{address}"
+        ),
+        "an empty address": Bad(
+            {field: {address: ""}},
+            f"The field '{field}.{address}' must have at least 1 characters.",
+            f"{field}.{address}",
+        ),
+        "an address that is too long": Bad(
+            {field: {address: "data:" + "A" * 20_971_516}},
+            f"The field '{field}.{address}' must have at most 20971520 characters.",
+            f"{field}.{address}",
+        ),
+        "an image as text in a form": Bad(
+            f"prompt=a&{field}=b",
+            f"Invalid type for {field!r}: expected a file or an object, but got a string.",
+            field,
+            "invalid_type",
+            content_type=FORM,
+        ),
+        "an image in a form in two ways": Bad(
+            f"prompt=a&{field}[{address}]=b&{field}[{saved}]=c", one_of, field, content_type=FORM
+        ),
+        "an image in a form as text and as an object": Bad(
+            f"prompt=a&{field}=b&{field}[{saved}]=c",
+            f"The field {field!r} is given both as a value and with brackets.",
+            field,
+            content_type=FORM,
+        ),
+        "a list of images in a form": Bad(
+            f"prompt=a&{field}[][{saved}]=c",
+            f"Invalid type for {field!r}: expected a file or an object, but got an array.",
+            field,
+            "invalid_type",
+            content_type=FORM,
+        ),
+        "an image that is nested too deep": Bad(
+            f"prompt=a&{field}[a][b][c][d][e]=f",
+            f"The field '{field}[a][b][c][d][e]' has more than 4 pairs of brackets.",
+            f"{field}[a][b][c][d][e]",
+            content_type=FORM,
+        ),
+        "a form in which seconds have a unit": Bad(
+            "prompt=a&seconds=4s", WHOLE, "seconds", content_type=FORM
+        ),
+        "a form with 4.5 seconds": Bad("prompt=a&seconds=4.5", WHOLE, "seconds", content_type=FORM),
+    }
+
+
+def ways_to_fit(field: str) -> dict[str, Bad]:
+    message = f"The field {field!r} must be 'crop', 'pad' or 'stretch'."
+    return {
+        "an unknown way to fit": Bad({field: "zoom"}, message, field),
+        "no way to fit": Bad({field: None}, message, field),
+    }
+
+
 ONLY_OWN: dict[str, Bad] = {
     "seconds as text": Bad({"seconds": "4"}, WHOLE, "seconds"),
+    "the other API's name for an image": Bad(
+        {"input_reference": {"image_id": "ref_1"}},
+        "There is no field 'input_reference' here.",
+        "input_reference",
+    ),
+    **images("inputReference", "imageUrl", "imageId"),
+    **ways_to_fit("fit"),
 }
 
 
@@ -192,6 +278,27 @@ ONLY_OPENAI: dict[str, Bad] = {
         multipart(b"a boat", disposition='form-data; name="prompt"; filename="p.txt"'),
         "The field 'prompt' must not be a file here.", "prompt",
     ),
+    "characters as text": Bad(
+        {"characters": "char_1"}, "Invalid type for 'characters': expected an array, but got a string.",
+        "characters", "invalid_type",
+    ),
+    "a character as text": Bad(
+        {"characters": ["char_1"]}, "Invalid type for 'characters.0': expected an object, but got a string.",
+        "characters.0", "invalid_type",
+    ),
+    "a character without an id": Bad(
+        {"characters": [{}]}, "The field 'characters.0.id' is missing.", "characters.0.id"
+    ),
+    "three characters": Bad(
+        {"characters": [{"id": f"char_{n}"} for n in range(3)]},
+        "The field 'characters' must have at most 2 items.", "characters",
+    ),
+    "a character with an absurd number": Bad(
+        "prompt=a&characters[99999999][id]=char_1", "The items of 'characters' must be numbered from 0, without a gap.",
+        "characters", content_type=FORM,
+    ),
+    **images("input_reference", "image_url", "file_id"),
+    **ways_to_fit("input_reference_fit"),
 }  # fmt: skip
 
 
@@ -225,6 +332,28 @@ async def test_what_cannot_be_meant_is_refused_by_name_and_costs_nothing(
             assert response.headers.get("x-should-retry") == "false", case
     assert wrong == {}
     assert lab.orders == []
+
+
+@pytest.mark.parametrize(("path", "status"), [(OWN, 202), (OPENAI, 200)])
+@pytest.mark.parametrize("number", ["4", "4.0", "4e0", "0.4e1", "40E-1"])
+async def test_a_number_without_a_fraction_is_a_whole_number(
+    path: str, status: int, number: str, tmp_path: Path
+) -> None:
+    async with at_the_lab(tmp_path, Lab(), upstream=LIMITS) as ann:
+        body = f'{{"prompt": "a boat", "seconds": {number}, "size": "1280x720"}}'
+        response = await ann.http.post(path, content=body, headers={"content-type": JSON})
+        assert (response.status_code, str(response.json()["seconds"])) == (status, "4")
+
+
+@pytest.mark.parametrize(("path", "status"), [(OWN, 202), (OPENAI, 200)])
+async def test_both_apis_take_a_form(path: str, status: int, tmp_path: Path) -> None:
+    fields = {"prompt": "a boat", "seconds": "8", "size": "1280x720"}
+    async with at_the_lab(tmp_path, Lab(), upstream=LIMITS) as ann:
+        for response in (
+            await ann.http.post(path, data=fields),
+            await ann.http.post(path, files={name: (None, value) for name, value in fields.items()}),
+        ):
+            assert (response.status_code, str(response.json()["seconds"])) == (status, "8")
 
 
 async def in_pieces(data: bytes) -> AsyncIterator[bytes]:

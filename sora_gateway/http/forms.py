@@ -66,7 +66,7 @@ class _Form:
     def __init__(self) -> None:
         self.fields: list[tuple[str, Value]] = []
         self.whole = False
-        self._files = 0
+        self._parts = self._files = 0
         self._header = (b"", b"")
         self._headers: dict[bytes, bytes] = {}
         self._data: list[bytes] = []
@@ -83,6 +83,9 @@ class _Form:
         }
 
     def _part_begins(self) -> None:
+        self._parts += 1
+        if self._parts > MAX_FIELDS:
+            raise InvalidRequest(_TOO_MANY)
         self._headers, self._data = {}, []
 
     def _header_name(self, data: bytes, start: int, end: int) -> None:
@@ -111,8 +114,6 @@ class _Form:
         filename = options.get(b"filename")
         if filename == b"" and not data:
             return
-        if len(self.fields) == MAX_FIELDS:
-            raise InvalidRequest(_TOO_MANY)
         self.fields.append((_text(name), _text(data) if filename is None else self._file(filename, data)))
 
     def _file(self, filename: bytes, data: bytes) -> Upload:

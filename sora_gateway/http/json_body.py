@@ -90,30 +90,31 @@ def _closing(body: bytes, start: int) -> int:
     """Where the text that begins at *start* has its closing quote."""
     quote = body.find(_QUOTE, start)
     while quote >= 0:
+        if quote - start > LONG_TEXT and body[quote - 1] == _BACKSLASH[0]:
+            raise no_address()
         before = quote
         while before > start and body[before - 1] == _BACKSLASH[0]:
             before -= 1
         if (quote - before) % 2 == 0:
             return quote
-        if quote - start > LONG_TEXT:
-            raise no_address()
         quote = body.find(_QUOTE, quote + 1)
     raise InvalidRequest(_NOT_JSON)
 
 
 def _long_text(written: bytes) -> str:
     """What a long text between its quotes stands for; some clients escape a slash or a plus."""
-    if _BACKSLASH * 2 in written or not written.isascii():
-        raise no_address()
     pieces: list[str] = []
     start = 0
     while start < len(written):
         end = start + _SLICE
         if end < len(written):
-            # No escape is cut apart; with no two backslashes in a row each of them begins one.
+            # No escape is cut apart; where no two backslashes are in a row each of them begins one.
             escape = written.rfind(_BACKSLASH, end - _ESCAPE, end)
             end = escape if escape >= 0 else end
-        piece = json.loads(f'"{written[start:end].decode()}"')
+        part = written[start:end]
+        if not part.isascii() or _BACKSLASH * 2 in written[start : end + 1]:
+            raise no_address()
+        piece = json.loads(f'"{part.decode()}"')
         if not piece.isascii():
             raise no_address()
         pieces.append(piece)

@@ -79,7 +79,9 @@ def _schemas(endpoints: Sequence[Endpoint]) -> tuple[_References, dict[str, Sche
             wanted[endpoint.response, "serialization"] = None
     references, definitions = models_json_schema(list(wanted), by_alias=True, ref_template=_REF)
     components: dict[str, Schema] = definitions.get("$defs", {})
-    for form in {endpoint.form for endpoint in endpoints if endpoint.form is not None}:
+    # A model that JSON has as well is as flat as a form.
+    shared = {endpoint.request for endpoint in endpoints}
+    for form in {endpoint.form for endpoint in endpoints} - shared - {None}:
         schema = _component(references[form, "validation"], components)
         schema["properties"] = {
             name: field
@@ -100,7 +102,7 @@ def _form_fields(name: str, schema: Schema, components: dict[str, Schema]) -> It
             yield from _form_fields(f"{name}[{inner}]", field, components)
     elif schema.get("type") == "array" and "$ref" in schema["items"]:
         for inner, field in _form_fields(f"{name}[]", schema["items"], components):
-            yield inner, {"type": "array", "items": field}
+            yield inner, {key: value for key, value in rest.items() if key != "title"} | {"items": field}
     elif any("$ref" in choice or choice.get("format") == "binary" for choice in schema.get("anyOf", ())):
         for choice in schema["anyOf"]:
             if choice != {"type": "null"}:

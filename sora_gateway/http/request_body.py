@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 
 from sora_gateway.errors import UnsupportedMediaType
-from sora_gateway.http.arrival import IN_MEMORY, arrived
+from sora_gateway.http.arrival import arrived
 from sora_gateway.http.form_fields import nested
 from sora_gateway.http.forms import read_multipart, read_urlencoded
 from sora_gateway.http.json_body import read_json
@@ -22,6 +22,8 @@ FORMS = (MULTIPART, URLENCODED)
 
 LARGE_AT_ONCE = 2
 """Bodies of more than 1 MiB that are in memory at once; others wait in their files."""
+MAX_URLENCODED = 1 << 19
+"""Bytes: what percent signs separate is many small values, and costs far more than its size."""
 _AT_ONCE = 1 << 16
 """Bytes that are read in a few milliseconds; more are read in a thread."""
 
@@ -54,8 +56,7 @@ class RequestBodies:
             yield await self._read(request, read, room)
 
     async def _read(self, request: Request, read: Callable[[bytes], Any], room: AsyncExitStack) -> Any:
-        # Values that are separated by percent signs are many small ones, and cost far more than their bytes.
-        limit = IN_MEMORY if media_type(request) == URLENCODED else None
+        limit = MAX_URLENCODED if media_type(request) == URLENCODED else None
         async with arrived(request, limit) as body:
             if body.size <= _AT_ONCE:
                 return read(body.read())
