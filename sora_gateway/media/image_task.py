@@ -139,18 +139,24 @@ def _in_srgb(image: Image, profile: bytes | None) -> Image:
 
 def _fitted(image: Image, profile: bytes | None, size: tuple[int, int], fit: Fit) -> Image:
     """Exactly *size*, in sRGB. Scaled before the colours are converted: that is the smaller work."""
+    whole = (0.0, 0.0, float(image.width), float(image.height))
+    match fit:
+        case Fit.CROP:
+            return _in_srgb(_scaled(image, size, _middle(image.size, size)), profile)
+        case Fit.STRETCH:
+            return _in_srgb(_scaled(image, size, whole), profile)
+        case Fit.PAD:
+            scale = min(size[0] / image.width, size[1] / image.height)
+            inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+            return _on_black(_in_srgb(_scaled(image, inner, whole), profile), size)
+
+
+def _on_black(image: Image, size: tuple[int, int]) -> Image:
     from PIL import Image
 
-    if fit is Fit.PAD:
-        scale = min(size[0] / image.width, size[1] / image.height)
-        inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        picture = _in_srgb(_scaled(image, inner, (0, 0, *image.size)), profile)
-        padded = Image.new("RGB", size, "black")
-        padded.paste(picture, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
-        return padded
-    whole = (0.0, 0.0, float(image.width), float(image.height))
-    box = _middle(image.size, size) if fit is Fit.CROP else whole
-    return _in_srgb(_scaled(image, size, box), profile)
+    padded = Image.new("RGB", size, "black")
+    padded.paste(image, ((size[0] - image.width) // 2, (size[1] - image.height) // 2))
+    return padded
 
 
 def _scaled(image: Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image:
