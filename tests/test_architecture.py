@@ -35,8 +35,10 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "settings": frozenset({"errors"}),
     "config_example": frozenset({"settings"}),
     "store": VALUES,
-    # A download asks the adapter for bytes, and cleans what the upstream wrote before it is logged.
-    "media": VALUES | {"upstream.adapter", "upstream.text"},
+    # A download asks the adapter for bytes, and cleans what the upstream wrote before it is logged. A reference image
+    # is fetched by the same checked steps as a result.
+    "media": VALUES
+    | {"upstream.adapter", "upstream.text", "upstream.addresses", "upstream.client", "upstream.hops"},
     "upstream": VALUES,
     # A simulated video is drawn by the code that checks real ones, in the same limited child process; an
     # uploaded one is as long as the gateway takes it to be.
