@@ -35,17 +35,24 @@ from sora_gateway.http.signed_urls import UrlSigner
 from sora_gateway.http.static_files import Page
 from sora_gateway.http.system import System
 from sora_gateway.http.table import live_routes, table
+from sora_gateway.http.tries import Tries
 from sora_gateway.media import video
 from sora_gateway.media.child import run_in_child
 from sora_gateway.media.download import Downloader, DownloadLimits
 from sora_gateway.media.files import MediaFiles
+from sora_gateway.media.image_source import ImageFetcher
+from sora_gateway.media.images import Images
+from sora_gateway.media.library import ReferenceLibrary
 from sora_gateway.places import DataDirectory, shipped
 from sora_gateway.realtime.hub import Hub
 from sora_gateway.settings import Settings
 from sora_gateway.store import Store, schema
 from sora_gateway.store.lock import DataLock
 from sora_gateway.supervisor import Supervisor
+from sora_gateway.supervisor.characters import Characters
 from sora_gateway.supervisor.watcher import Limits
+from sora_gateway.upstream.addresses import public_or
+from sora_gateway.upstream.client import HttpClient
 from sora_gateway.wiring import Upstreams, open_upstreams
 
 log = logging.getLogger("sora_gateway")
@@ -133,6 +140,10 @@ async def opened(
         )
         files = MediaFiles(places.media)
         await files.sweep(await store.kept_jobs())
+        library = ReferenceLibrary(places.references)
+        await library.sweep(await store.reference_paths())
+        web = HttpClient()
+        stack.push_async_callback(web.aclose)
         supervisor = Supervisor(
             store,
             upstreams.by_name,
@@ -162,6 +173,13 @@ async def opened(
             hub=hub,
             accounts=accounts,
             files=files,
+            images=Images(places.scratch),
+            image_fetcher=ImageFetcher(
+                public_or(settings.media.image_hosts), web, max_bytes=settings.server.max_upload
+            ),
+            library=library,
+            characters=Characters(store, upstreams.by_name, clock, entropy, settings.jobs.create_timeout),
+            tries=Tries(),
             settings=settings,
             clock=clock,
             entropy=entropy,

@@ -13,7 +13,7 @@ from sora_gateway.core.views import OpenAIView, Video, video_view
 from sora_gateway.errors import (
     Gone,
     InsufficientCredits,
-    InvalidRequest,
+    InvalidImage,
     InvalidType,
     NotFinished,
     NotFound,
@@ -21,12 +21,15 @@ from sora_gateway.errors import (
     RangeNotSatisfiable,
     StorageFull,
     UnknownModel,
+    UnsupportedByUpstream,
 )
 from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES
-from sora_gateway.http.orders import order_for
+from sora_gateway.http.orders import Wish, order_for
+from sora_gateway.http.paid import paid
+from sora_gateway.http.reference_input import Given, ImageId, ImageUrl
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.tasks import MAX_DATA_URL, MAX_ID, content, find
-from sora_gateway.http.uploads import FileOr
+from sora_gateway.http.uploads import FileOr, Upload
 from sora_gateway.http.validation import WholeNumber
 from sora_gateway.http.waiting import WaitSeconds, awaited, steer
 from sora_gateway.store.jobs import Filter
@@ -125,13 +128,25 @@ def video_of(call: Call, job: Job) -> Video:
 
 async def create_video(call: Call) -> Video:
     """Accepts a video; it is durable when this answers."""
-    wish: CreateVideo | CreateVideoForm = call.body
-    if wish.input_reference is not None:
-        raise InvalidRequest("Reference images are not taken yet.", param="input_reference")
-    if wish.characters:
-        raise InvalidRequest("Characters are not taken yet.", param="characters")
-    order = order_for(call.services, call.caller, wish.prompt, wish.model, wish.seconds, wish.size)
-    return video_of(call, await call.services.supervisor.accept(order))
+    asked: CreateVideo | CreateVideoForm = call.body
+    wish = Wish(
+        asked.prompt,
+        asked.model,
+        asked.seconds,
+        asked.size,
+        _given(asked.input_reference),
+        asked.input_reference_fit,
+        [character.id for character in asked.characters],
+    )
+    return video_of(call, await paid(call, lambda: order_for(call.services, call.caller, wish)))
+
+
+def _given(reference: Upload | ImageReference | None) -> Given | None:
+    if reference is None or isinstance(reference, Upload):
+        return reference
+    return (
+        ImageUrl(reference.image_url) if reference.image_url is not None else ImageId(str(reference.file_id))
+    )
 
 
 async def list_videos(call: Call) -> VideoList:
@@ -171,8 +186,11 @@ async def video_content(call: Call) -> Response:
 ENDPOINTS = [
     Endpoint(
         method="POST", path="/v1/videos", handler=create_video, summary="Create a video",
-        access=Access.MEMBER, tag="openai", request=CreateVideo, form=CreateVideoForm, uploads=True,
-        response=Video, errors=(InvalidType, UnknownModel, InsufficientCredits, StorageFull),
+        access=Access.MEMBER, tag="openai", paid=True, request=CreateVideo, form=CreateVideoForm, uploads=True,
+        response=Video, errors=(
+            InvalidType, InvalidImage, UnknownModel, UnsupportedByUpstream, InsufficientCredits,
+            StorageFull,
+        ),
     ),
     Endpoint(
         method="GET", path="/v1/videos", handler=list_videos, summary="List videos",

@@ -19,6 +19,13 @@ from sora_gateway.http.request_body import JSON, MULTIPART, URLENCODED
 from sora_gateway.http.routing import Access, Endpoint
 
 _REF = "#/components/schemas/{model}"
+_IDEMPOTENCY_KEY: Schema = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "description": "The same key with the same request within 24 hours is answered with what it made before.",
+}
 _PATH_PARAMETER = re.compile(r"\{([a-z_]+)\}")
 _ERROR = {
     "type": "object",
@@ -81,7 +88,7 @@ def _schemas(endpoints: Sequence[Endpoint]) -> tuple[_References, dict[str, Sche
     components: dict[str, Schema] = definitions.get("$defs", {})
     # A model that JSON has as well is as flat as a form.
     shared = {endpoint.request for endpoint in endpoints}
-    for form in {endpoint.form for endpoint in endpoints} - shared - {None}:
+    for form in {each.form for each in endpoints if each.form is not None and each.form not in shared}:
         schema = _component(references[form, "validation"], components)
         schema["properties"] = {
             name: field
@@ -127,9 +134,11 @@ def _operation(endpoint: Endpoint, references: _References, components: dict[str
     ]
     if endpoint.query is not None:
         parameters += _query_parameters(references[endpoint.query, "validation"], components)
+    if endpoint.paid:
+        parameters.append(_IDEMPOTENCY_KEY)
     if parameters:
         operation["parameters"] = parameters
-    if endpoint.request is not None:
+    if endpoint.request is not None or endpoint.form is not None:
         operation["requestBody"] = _request_body(endpoint, references, components)
     if endpoint.access is not Access.PUBLIC:
         operation["security"] = [{"key": []}, {"session": []}]
@@ -139,7 +148,9 @@ def _operation(endpoint: Endpoint, references: _References, components: dict[str
 
 
 def _request_body(endpoint: Endpoint, references: _References, components: dict[str, Schema]) -> Schema:
-    content: Schema = {JSON: {"schema": references[endpoint.request, "validation"]}}
+    content: Schema = {}
+    if endpoint.request is not None:
+        content[JSON] = {"schema": references[endpoint.request, "validation"]}
     if endpoint.form is not None:
         reference = references[endpoint.form, "validation"]
         content[MULTIPART] = {"schema": reference}
@@ -196,12 +207,15 @@ def _responses(endpoint: Endpoint, references: _References) -> Schema:
 
 def _possible_errors(endpoint: Endpoint) -> dict[type[GatewayError], None]:
     found: list[type[GatewayError]] = []
-    if endpoint.request is not None or endpoint.query is not None:
+    has_body = endpoint.request is not None or endpoint.form is not None
+    if has_body or endpoint.query is not None:
         found.append(errors.InvalidRequest)
-    if endpoint.request is not None:
+    if has_body:
         found += [errors.TooLarge, errors.UnsupportedMediaType]
-    if endpoint.uploads:
+    if endpoint.uploads or endpoint.paid:
         found.append(errors.StorageFull)
+    if endpoint.paid:
+        found.append(errors.IdempotencyMismatch)
     if endpoint.access not in (Access.PUBLIC, Access.OPTIONAL):
         found += [errors.NotAuthenticated, errors.InvalidApiKey]
     if endpoint.access is Access.MEMBER:

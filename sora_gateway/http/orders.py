@@ -2,32 +2,104 @@
 
 from __future__ import annotations
 
-from sora_gateway.core.catalogue import choose, complaint
-from sora_gateway.core.job import Job, JobId
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sora_gateway.core.asset import InputFile
+from sora_gateway.core.catalogue import Offer, choose, complaint
+from sora_gateway.core.character import Character
+from sora_gateway.core.job import Job
 from sora_gateway.core.money import price
+from sora_gateway.core.operation import Operation
+from sora_gateway.core.picture import Fit
 from sora_gateway.core.principal import Principal
-from sora_gateway.errors import InvalidRequest, UnknownModel
+from sora_gateway.errors import Gone, InvalidRequest, NotFound, UnknownModel, UnsupportedByUpstream
+from sora_gateway.http.reference_input import Given, prepared
 from sora_gateway.http.services import Services
 from sora_gateway.supervisor import Order
 
 MAX_MODEL = 128
 
 
-def order_for(
-    services: Services,
-    principal: Principal,
-    prompt: str,
-    model: str,
-    seconds: int,
-    size: str,
-    retry_of: JobId | None = None,
-) -> Order:
-    """The order that the supervisor can accept.
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A new video as somebody asks for it; *size* is ``WIDTHxHEIGHT``, *characters* are our ids."""
+
+    prompt: str
+    model: str
+    seconds: int
+    size: str
+    image: Given | None = None
+    fit: Fit = Fit.CROP
+    characters: Sequence[str] = ()
+
+
+async def order_for(services: Services, principal: Principal, wish: Wish) -> Order:
+    """The order that the supervisor can accept; what is cheap to refuse is refused first, the image last.
 
     Raises:
         InvalidRequest: the prompt is empty or too long, or the size or duration cannot be made.
         UnknownModel: no upstream offers the model.
+        InvalidImage: the reference image cannot be used.
     """
+    check_prompt(services, wish.prompt)
+    characters = [await _character(services, principal, each) for each in wish.characters]
+    offer = _offer(services, wish.model, characters)
+    wrong = complaint(offer, wish.seconds, wish.size)
+    if wrong is not None:
+        raise InvalidRequest(wrong[1], param=wrong[0])
+    upstream_model = offer.name_of(wish.model)
+    assert upstream_model is not None
+    inputs: tuple[InputFile, ...] = ()
+    if wish.image is not None:
+        inputs = (await prepared(services, principal, wish.image, wish.size, wish.fit),)
+    return Order(
+        owner=principal.user_id,
+        prompt=wish.prompt,
+        model=wish.model,
+        upstream=offer.upstream,
+        upstream_model=upstream_model,
+        seconds=wish.seconds,
+        size=wish.size,
+        credits=price_of(services, wish.seconds),
+        inputs=inputs,
+        characters=" ".join(str(character.external_id) for character in characters),
+    )
+
+
+async def _character(services: Services, principal: Principal, character_id: str) -> Character:
+    try:
+        character = await services.store.character(character_id, principal)
+    except NotFound as error:
+        raise InvalidRequest(error.message, param="characters") from None
+    if character.state != "ready":
+        raise InvalidRequest("This character was never made; create it anew.", param="characters")
+    return character
+
+
+def _offer(services: Services, model: str, characters: Sequence[Character]) -> Offer:
+    """Who makes it: the first that offers the model, or the one that knows the characters."""
+    homes = {character.upstream for character in characters}
+    if len(homes) > 1:
+        raise InvalidRequest(
+            "These characters live at different upstreams; name those of one.", param="characters"
+        )
+    offers = [
+        offer for offer in services.offers if not homes or (offer.upstream in homes and offer.characters)
+    ]
+    offer = choose(offers, model) if 0 < len(model) <= MAX_MODEL else None
+    if offer is not None:
+        return offer
+    if homes and choose(services.offers, model) is not None:
+        raise UnsupportedByUpstream(
+            f"{homes.pop()}, which knows the character, does not offer this model (any more).",
+            param="characters",
+        )
+    raise unknown_model(services, model)
+
+
+def check_prompt(services: Services, prompt: str) -> None:
+    """Raises InvalidRequest for what no upstream is to be asked."""
     limit = services.settings.jobs.max_prompt
     if not prompt.strip():
         raise InvalidRequest("The prompt is empty; say what the video should show.", param="prompt")
@@ -37,32 +109,68 @@ def order_for(
         )
     if "\0" in prompt:
         raise InvalidRequest("The prompt has a NUL character, which cannot be sent.", param="prompt")
-    offer = choose(services.offers, model) if 0 < len(model) <= MAX_MODEL else None
-    if offer is None:
-        known = sorted({name for each in services.offers for name in each.models})
-        hint = f" Choose one of: {', '.join(known)}." if known else ""
-        raise UnknownModel(f"No upstream offers the model {model[:MAX_MODEL]!r}.{hint}", param="model")
-    wrong = complaint(offer, seconds, size)
-    if wrong is not None:
-        raise InvalidRequest(wrong[1], param=wrong[0])
-    pricing = services.settings.pricing
-    upstream_model = offer.name_of(model)
-    assert upstream_model is not None
+
+
+def price_of(services: Services, seconds: int) -> int:
+    """Credits for *seconds* of video today."""
+    if not services.settings.credits.enabled:
+        return 0
+    return price(seconds, services.settings.pricing.per_video, services.settings.pricing.per_second)
+
+
+async def order_again(services: Services, principal: Principal, job: Job) -> Order:
+    """The same video once more: a new job with its own hold, at today's price, for whoever asks.
+
+    Raises:
+        InvalidRequest: it cannot be made any more.
+        Gone: what it was made from is not kept any more.
+    """
+    check_prompt(services, job.prompt)
+    offers = [
+        offer
+        for offer in services.offers
+        if job.operation in offer.operations
+        and (offer.upstream == job.upstream or not _needs_its_upstream(job))
+    ]
+    offer = choose(offers, job.model)
+    upstream_model = offer.name_of(job.model) if offer is not None else None
+    if offer is None or upstream_model is None:
+        if choose(services.offers, job.model) is not None:
+            raise UnsupportedByUpstream("No upstream that is configured can make this video again.")
+        raise unknown_model(services, job.model)
+    if job.operation is Operation.CREATE:
+        wrong = complaint(offer, job.seconds, job.size)
+        if wrong is not None:
+            raise InvalidRequest(wrong[1], param=wrong[0])
+    try:
+        inputs = await services.supervisor.inputs(job)
+    except FileNotFoundError:
+        raise Gone("The image or video that it was made from is not kept any more; make it anew.") from None
     return Order(
         owner=principal.user_id,
-        prompt=prompt,
-        model=model,
+        prompt=job.prompt,
+        model=job.model,
         upstream=offer.upstream,
         upstream_model=upstream_model,
-        seconds=seconds,
-        size=size,
-        credits=price(seconds, pricing.per_video, pricing.per_second)
-        if services.settings.credits.enabled
-        else 0,
-        retry_of=retry_of,
+        seconds=job.seconds,
+        size=job.size,
+        credits=price_of(services, job.seconds if job.extended_by is None else job.extended_by),
+        retry_of=job.id,
+        operation=job.operation,
+        source_id=job.source_id,
+        source_external_id=job.source_external_id,
+        extended_by=job.extended_by,
+        characters=job.characters,
+        inputs=inputs,
     )
 
 
-def order_again(services: Services, principal: Principal, job: Job) -> Order:
-    """The same video once more: a new job with its own hold, at today's price, for whoever asks."""
-    return order_for(services, principal, job.prompt, job.model, job.seconds, job.size, retry_of=job.id)
+def _needs_its_upstream(job: Job) -> bool:
+    """Whether it is made from something that only its upstream has."""
+    return job.source_external_id is not None or bool(job.characters)
+
+
+def unknown_model(services: Services, model: str) -> UnknownModel:
+    known = sorted({name for each in services.offers for name in each.models})
+    hint = f" Choose one of: {', '.join(known)}." if known else ""
+    return UnknownModel(f"No upstream offers the model {model[:MAX_MODEL]!r}.{hint}", param="model")

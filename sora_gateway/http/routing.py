@@ -78,9 +78,11 @@ class Endpoint:
     tag: str
     request: type[BaseModel] | None = None
     form: type[BaseModel] | None = None
-    """The model of the body when it comes as a form, where it may."""
+    """The model of the body when it comes as a form, where it may; without *request* it must."""
     uploads: bool = False
     """Whether the body may be as large as files are; the path has no parameters then."""
+    paid: bool = False
+    """Whether it may cost something, so that sending it again must not cost it again (:mod:`.paid`)."""
     query: type[BaseModel] | None = None
     response: type[BaseModel] | None = None
     status: int = 200
@@ -147,11 +149,12 @@ async def _body(
     endpoint: Endpoint, request: Request, bodies: RequestBodies
 ) -> AsyncIterator[tuple[BaseModel | None, Mapping[str, Any] | None]]:
     """The body as the endpoint's model and as it came."""
-    if endpoint.request is None:
+    model = endpoint.request or endpoint.form
+    if model is None:
         yield None, None
         return
-    is_form = endpoint.form is not None and media_type(request) in FORMS
-    model = endpoint.form if is_form and endpoint.form is not None else endpoint.request
+    if endpoint.form is not None and media_type(request) in FORMS:
+        model = endpoint.form
     async with bodies.values(request, forms=endpoint.form is not None) as fields:
         yield parse(model, fields), fields
 

@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from sora_gateway.accounts.authenticator import Authenticator
     from sora_gateway.core.catalogue import Offer
     from sora_gateway.http.signed_urls import UrlSigner
+    from sora_gateway.http.tries import Tries
     from sora_gateway.media.files import MediaFiles
+    from sora_gateway.media.image_source import ImageFetcher
+    from sora_gateway.media.images import Images
+    from sora_gateway.media.library import ReferenceLibrary
     from sora_gateway.realtime.hub import Hub
     from sora_gateway.settings import Settings
     from sora_gateway.store import Store
     from sora_gateway.supervisor import Supervisor
+    from sora_gateway.supervisor.characters import Characters
 
 
 class WhoAsks(Protocol):
@@ -63,6 +68,11 @@ class Services:
     hub: Hub
     accounts: Authenticator
     files: MediaFiles
+    images: Images
+    image_fetcher: ImageFetcher
+    library: ReferenceLibrary
+    characters: Characters
+    tries: Tries
     settings: Settings
     clock: Clock
     entropy: Entropy

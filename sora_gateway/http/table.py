@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from sora_gateway.http import live, models, openai_videos, people, tasks
+from sora_gateway.http import (
+    characters,
+    derived_videos,
+    live,
+    models,
+    openai_videos,
+    people,
+    references,
+    tasks,
+)
 from sora_gateway.http.live import live_routes
 from sora_gateway.http.routing import Endpoint
 from sora_gateway.http.system import System
@@ -14,7 +23,10 @@ def table(system: System) -> list[Endpoint]:
     """The route table; *system* knows about the process."""
     return [
         *tasks.ENDPOINTS,
+        *references.ENDPOINTS,
         *live.ENDPOINTS,
+        *characters.ENDPOINTS,
+        *derived_videos.ENDPOINTS,
         *openai_videos.ENDPOINTS,
         *models.ENDPOINTS,
         *people.ENDPOINTS,

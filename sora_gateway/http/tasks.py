@@ -15,7 +15,6 @@ from sora_gateway.errors import (
     AlreadyEnded,
     Gone,
     InsufficientCredits,
-    InvalidRequest,
     InvalidType,
     NotFinished,
     NotFound,
@@ -25,14 +24,17 @@ from sora_gateway.errors import (
     UnknownModel,
 )
 from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES, file_response
-from sora_gateway.http.orders import order_again, order_for
+from sora_gateway.http.orders import Wish, order_again, order_for
+from sora_gateway.http.paid import paid
+from sora_gateway.http.reference_input import Given, ImageId, ImageUrl
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
-from sora_gateway.http.uploads import FileOr
+from sora_gateway.http.uploads import FileOr, Upload
 from sora_gateway.http.validation import WholeNumber
 from sora_gateway.http.waiting import WaitSeconds, awaited, steer
 from sora_gateway.store.events import Scope
 from sora_gateway.store.jobs import Filter
+from sora_gateway.supervisor import Order
 
 MAX_EVENTS = 1000
 MAX_DATA_URL = 20_971_520
@@ -156,11 +158,19 @@ async def find(call: Call) -> Job:
 
 async def create_task(call: Call) -> Task:
     """Accepts a video. It is durable, and its credits are held, when this answers."""
-    wish: CreateTask | CreateTaskForm = call.body
-    if wish.input_reference is not None:
-        raise InvalidRequest("Reference images are not taken yet.", param="inputReference")
-    order = order_for(call.services, call.caller, wish.prompt, wish.model, wish.seconds, wish.size)
-    return await task_of(call, await call.services.supervisor.accept(order))
+    asked: CreateTask | CreateTaskForm = call.body
+    wish = Wish(
+        asked.prompt, asked.model, asked.seconds, asked.size, _given(asked.input_reference), asked.fit
+    )
+    return await task_of(call, await paid(call, lambda: order_for(call.services, call.caller, wish)))
+
+
+def _given(reference: Upload | InputImage | None) -> Given | None:
+    if reference is None or isinstance(reference, Upload):
+        return reference
+    return (
+        ImageUrl(reference.image_url) if reference.image_url is not None else ImageId(str(reference.image_id))
+    )
 
 
 async def list_tasks(call: Call) -> TaskPage:
@@ -232,11 +242,14 @@ async def cancel_task(call: Call) -> Task:
 
 async def retry_task(call: Call) -> Task:
     """The same video once more, as a new task (``retryOf``) with its own hold."""
-    job = await find(call)
-    if not job.ended:
-        raise NotFinished("The video is not finished; cancel it first.")
-    order = order_again(call.services, call.caller, job)
-    return await task_of(call, await call.services.supervisor.accept(order))
+
+    async def order() -> Order:
+        job = await find(call)
+        if not job.ended:
+            raise NotFinished("The video is not finished; cancel it first.")
+        return await order_again(call.services, call.caller, job)
+
+    return await task_of(call, await paid(call, order))
 
 
 async def delete_task(call: Call) -> Response:
@@ -280,7 +293,7 @@ ENDPOINTS = [
     ),
     Endpoint(
         method="POST", path="/api/video/tasks", handler=create_task, summary="Make a video",
-        access=Access.MEMBER, tag="videos", request=CreateTask, form=CreateTaskForm, uploads=True,
+        access=Access.MEMBER, tag="videos", paid=True, request=CreateTask, form=CreateTaskForm, uploads=True,
         response=Task, status=202, errors=(InvalidType, UnknownModel, InsufficientCredits, StorageFull),
     ),
     Endpoint(
@@ -306,7 +319,7 @@ ENDPOINTS = [
     ),
     Endpoint(
         method="POST", path="/api/video/tasks/{id}/retry", handler=retry_task, summary="Make it again",
-        access=Access.MEMBER, tag="videos", response=Task, status=202,
+        access=Access.MEMBER, tag="videos", paid=True, response=Task, status=202,
         errors=(NotFound, NotFinished, InsufficientCredits, StorageFull),
     ),
     Endpoint(

@@ -1,0 +1,72 @@
+"""A paid request that is sent again gets what it made before, however it says that it is the same.
+
+``Idempotency-Key`` says it by name. Official clients say it by counting their tries (``x-stainless-retry-count``)
+and send no key: a lost answer would otherwise become a second paid video.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+
+from sora_gateway.core.claim import Claim, KeyClaim, ResendClaim
+from sora_gateway.core.job import Job, JobId
+from sora_gateway.errors import InvalidRequest
+from sora_gateway.http.fingerprint import fingerprint
+from sora_gateway.http.routing import Call
+from sora_gateway.http.services import Services
+from sora_gateway.supervisor import Order
+
+KEY_HEADER = "idempotency-key"
+TRY_HEADER = "x-stainless-retry-count"
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_COUNT = re.compile(r"[0-9]{1,3}")
+
+
+async def paid(call: Call, order: Callable[[], Awaitable[Order]]) -> Job:
+    """The job that this request makes, or made when it was sent before. *order* is asked for only once it is new.
+
+    Raises:
+        InvalidRequest: the key is no key, or *order* refuses the wish.
+        IdempotencyMismatch: the key was used for another request.
+    """
+    services = call.services
+    claim = await claim_of(call)
+    async with services.tries.turn(claim):
+        earlier = await _earlier(services, claim)
+        if earlier is not None:
+            return earlier
+        return await services.supervisor.accept(await order(), claim)
+
+
+async def _earlier(services: Services, claim: Claim | None) -> Job | None:
+    """What an earlier sending made, looked up before anything of the wish is checked or fetched again."""
+    if claim is None or (isinstance(claim, ResendClaim) and claim.count == 0):
+        return None
+    made = await services.store.made_by(claim, services.clock.now())
+    return None if made is None else await services.store.get(JobId(made))
+
+
+async def claim_of(call: Call) -> Claim | None:
+    """How this request would be known again; None when it says nothing.
+
+    Raises:
+        InvalidRequest: the key is empty, too long or not plain ASCII.
+    """
+    headers, caller = call.request.headers, call.caller
+    key = headers.get(KEY_HEADER)
+    if key is not None:
+        if not _KEY.fullmatch(key):
+            raise InvalidRequest(
+                "An Idempotency-Key has 1 to 255 visible ASCII characters.", param="Idempotency-Key"
+            )
+        return KeyClaim(
+            caller.user_id, call.route, key, await fingerprint(call.request.scope["path"], call.fields)
+        )
+    count = headers.get(TRY_HEADER, "")
+    if caller.via != "key" or not _COUNT.fullmatch(count):
+        return None
+    return ResendClaim(
+        caller.credential, await fingerprint(call.request.scope["path"], call.fields), int(count)
+    )
