@@ -48,9 +48,10 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     # It is handed the store, adapters and the downloader.
     "supervisor": VALUES | {"store", "upstream.adapter", "media.download", "media.files"},
     "realtime": VALUES | {"store"},
-    # Of an upstream it knows the word for a file (Variant), of the media only where a file lies.
+    # Of an upstream it knows the word for a file (Variant), of the media where a file lies and what makes a picture.
     "http": VALUES
-    | {"settings", "store", "supervisor", "realtime", "accounts", "media.files", "upstream.adapter"},
+    | {"settings", "store", "supervisor", "realtime", "accounts", "upstream.adapter"}
+    | {"media.files", "media.images", "media.image_source", "media.library", "media.mp4_facts"},
     "operations": VALUES | {"store", "accounts", "supervisor"},
     # From settings to adapters: the one place besides app that knows both configuration and parts.
     "wiring": VALUES | {"settings", "supervisor", "upstream"},
@@ -300,7 +301,7 @@ def test_nobody_asks_the_system_for_the_date_or_for_random_bytes() -> None:
 CALLED_ONLY_IN = {
     "advance": {"supervisor/recorder.py"},
     "movement": {"supervisor/recorder.py"},
-    "classify": {"supervisor/creating.py"},
+    "classify": {"supervisor/creating.py", "supervisor/characters.py"},
     "_store.save": {"supervisor/recorder.py"},
     "_store.accept": {"supervisor/supervisor.py"},
     "adapter.create": {"supervisor/creating.py"},

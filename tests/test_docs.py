@@ -173,6 +173,8 @@ def test_the_examples_of_the_api_answer_as_described(tmp_path: Path) -> None:
     assert '"status":"completed"' in said["wait"]
     assert '"code":"model_not_found"' in said["wrong"]
     assert '"param":"model"' in said["wrong"]
+    assert '"name":"boat.png","library":"team"' in said["image"]
+    assert (tmp_path / "preview.png").read_bytes().startswith(b"\x89PNG")
     assert said["socket"].splitlines()[0] == "ready"
     assert said["socket"].split()[-1] == "pong"
     assert '"status":"completed"' in said["events"]
@@ -187,7 +189,7 @@ def test_the_operators_commands_do_what_the_page_says(tmp_path: Path) -> None:
         said = run(page, tmp_path, address)
         rows = re.findall(r"^\| (`[^|]+`) \| .+ \|$", page.read_text(encoding="utf-8"), re.MULTILINE)
         files = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
-        assert len(files) == 9
+        assert len(files) == 11
         missing = [name for name in files if not (tmp_path / "data" / name).exists()]
     assert missing == ["simulator/", "backups/"], "there was no simulated video and no migration"
     assert f"running on {address}" in said["look"]
@@ -197,6 +199,7 @@ def test_the_operators_commands_do_what_the_page_says(tmp_path: Path) -> None:
     assert re.search(r"^sgw_", said["people"], re.MULTILINE)
     assert "render farm" in said["people"]
     assert (tmp_path / "media-backup").is_dir()
+    assert (tmp_path / "references-backup").is_dir()
 
 
 def test_a_restored_backup_is_a_gateway_with_a_new_epoch(tmp_path: Path) -> None:

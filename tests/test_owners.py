@@ -29,6 +29,8 @@ from tests.running import Json, Person, person, running
 from tests.sample_videos import sample_mp4
 
 SECRET = "a paper boat that only Ann may see"
+BLACK = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC"
+"""An image of one pixel."""
 
 
 class Kind(Enum):
@@ -38,6 +40,7 @@ class Kind(Enum):
     JOB = "one video"
     FILE = "one video's file, which a signed address opens to anyone"
     KEY = "one API key"
+    IMAGE = "one saved image"
     SHARED = "something by its name that is the same for everybody"
 
 
@@ -68,6 +71,12 @@ MATRIX = {
     "POST /api/video/tasks/{id}/retry": Row(Kind.JOB, 202, job="ended", viewer=403),
     "POST /api/video/tasks/{id}/refresh-url": Row(Kind.JOB),
     "DELETE /api/video/tasks/{id}": Row(Kind.JOB, 204, job="ended", viewer=403),
+    "POST /api/references": Row(Kind.MAKE, 201, {"imageUrl": BLACK, "name": SECRET}, viewer=403),
+    "GET /api/references": Row(Kind.MINE),
+    "POST /api/references/preview": Row(Kind.MAKE, 200, {"imageUrl": BLACK, "size": "8x8"}, viewer=403),
+    "GET /api/references/{id}": Row(Kind.IMAGE),
+    "GET /api/references/{id}/content": Row(Kind.IMAGE),
+    "DELETE /api/references/{id}": Row(Kind.IMAGE, 204, viewer=403),
     "GET /api/events/stream": Row(Kind.MINE),
     "POST /v1/videos": Row(Kind.MAKE, body={"prompt": "a boat"}, viewer=403),
     "GET /v1/videos": Row(Kind.MINE),
@@ -92,8 +101,9 @@ ONE_JOB = {route: row for route, row in MATRIX.items() if row.kind in (Kind.JOB,
 def test_every_route_has_a_row() -> None:
     routes = {f"{endpoint.method} {endpoint.template}" for endpoint in table(System(0.0, list))}
     assert routes == set(MATRIX)
+    one = (Kind.JOB, Kind.FILE, Kind.KEY, Kind.IMAGE, Kind.SHARED)
     for route, row in MATRIX.items():
-        assert ("{id}" in route) == (row.kind in (Kind.JOB, Kind.FILE, Kind.KEY, Kind.SHARED)), route
+        assert ("{id}" in route) == (row.kind in one), route
 
 
 # --- a team ------------------------------------------------------------------------------------------
@@ -189,9 +199,32 @@ async def test_another_persons_video_is_not_there(tmp_path: Path) -> None:
             assert not after["cancelRequested"]
 
 
+async def test_another_persons_saved_image_is_not_there_until_it_is_the_teams(tmp_path: Path) -> None:
+    routes = {route: row for route, row in MATRIX.items() if row.kind is Kind.IMAGE}
+    async with team(tmp_path) as all:
+        for library in ("personal", "team"):
+            wish = {"imageUrl": BLACK, "name": SECRET, "library": library}
+            image = (await all.ann.http.post("/api/references", json=wish)).json()
+            for who in (all.bob, all.vic):
+                for route, row in routes.items():
+                    answer = await ask(who.http, route, image["id"])
+                    hidden = row.viewer if who is all.vic else 404
+                    seen = 403 if route.startswith("DELETE") else row.status
+                    assert answer.status_code == (hidden if library == "personal" else seen), (route, library)
+                    assert library == "team" or SECRET not in answer.text, route
+                listed = (await who.get("/api/references")).text
+                assert (image["id"] in listed) == (library == "team")
+            for who in (all.root, all.ann):
+                assert image["id"] in (await who.get("/api/references")).text
+                for route, row in routes.items():
+                    if who is all.ann or not route.startswith("DELETE"):
+                        assert (await ask(who.http, route, image["id"])).status_code == row.status, route
+
+
 async def test_lists_have_only_what_is_mine(tmp_path: Path) -> None:
     async with team(tmp_path) as all:
         video = await all.video("running")
+        assert (await ask(all.ann.http, "POST /api/references")).status_code == 201
         for route, row in MATRIX.items():
             if row.kind is not Kind.MINE or route == "GET /api/events/stream":
                 continue
