@@ -20,6 +20,7 @@ from sora_gateway.app import Gateway, opened
 from sora_gateway.cli import main
 from sora_gateway.cli.demo import demo_settings
 from sora_gateway.settings import Settings
+from tests.pictures import BLACK, GREEN, RED, decoded, encoded, striped
 from tests.raw_server import always, answer, serving_raw
 
 
@@ -302,6 +303,53 @@ async def test_a_prompt_becomes_a_file(gateway: Gateway, outcome: Any) -> None:
 async def test_without_waiting_only_the_id_is_printed(gateway: Gateway, outcome: Any) -> None:
     assert await run("generate", "a paper boat") == 0
     assert re.fullmatch(r"video_[0-9a-f]{32}\n", outcome().out)
+
+
+@pytest.fixture
+def _pictures(tmp_path: Path) -> None:
+    (tmp_path / "boat.png").write_bytes(encoded(striped(80, 40)))
+    (tmp_path / "page.html").write_text("<!doctype html>")
+
+
+def nearest(colour: Any) -> tuple[int, int, int]:
+    """Edges of other colours are not sharp."""
+    return min(
+        (RED, GREEN, BLACK), key=lambda known: sum(abs(a - b) for a, b in zip(known, colour, strict=True))
+    )
+
+
+@pytest.mark.usefixtures("_pictures")
+@pytest.mark.parametrize(
+    ("fit", "colour"), [((), RED), (("--fit", "pad"), BLACK), (("--fit", "stretch"), GREEN)]
+)
+async def test_a_video_begins_with_an_image(
+    fit: tuple[str, ...], colour: tuple[int, int, int], gateway: Gateway, outcome: Any
+) -> None:
+    wish = ("generate", "a paper boat", "--image", "boat.png", "--size", "1280x720", "--seconds", "4")
+    assert await run(*wish, *fit) == 0
+    files = await gateway.store.assets(outcome().out.strip())
+    sent = decoded((Path("data/media") / files["reference"].path).read_bytes())
+    assert sent.size == (1280, 720)
+    # Near the top: red where it was cut, black where it was padded, green where it was distorted.
+    assert nearest(sent.getpixel((300, 5))) == colour
+
+
+@pytest.mark.usefixtures("_pictures")
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--image", "none.png"), "none.png cannot be read: No such file or directory."),
+        (("--image", "."), ". cannot be read: Is a directory."),
+        (("--fit", "pad"), "--fit says how an image is made to fit; name the image with --image FILE."),
+        (("--image", "page.html"), "The file is not a JPEG, PNG or WebP image"),
+    ],
+)
+async def test_an_image_that_is_none_is_said_before_anything_is_paid(
+    options: tuple[str, ...], says: str, gateway: Gateway, outcome: Any
+) -> None:
+    assert await run("generate", "a paper boat", *options) == 1
+    assert outcome().err.startswith(f"sora-gateway: {says}")
+    assert await gateway.store.unfinished() == []
 
 
 async def test_a_bad_wish_is_refused_in_one_sentence(gateway: Gateway, outcome: Any) -> None:

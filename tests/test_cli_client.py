@@ -10,17 +10,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sora_gateway.cli.client import Answered, Client, Message, Unreachable, parse_stream
 from sora_gateway.cli.follow import follow
+from sora_gateway.cli.form import Form
 from sora_gateway.errors import StartupError
+from sora_gateway.http.forms import read_multipart
+from sora_gateway.http.uploads import Upload
 from tests.raw_server import Received, Wire, always, answer, serving_raw
+from tests.running import person, running, settings_for
 
 EVENT_STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 TASK = {
     "videoId": "video_1", "status": "queued", "stage": "queued", "progress": 0.0, "progressEstimated": False, "note": "",
     "error": None, "seq": 1, "createdAt": "2026-11-22T10:00:00.000Z",
 }  # fmt: skip
+
+
+def is_text(text: str) -> bool:
+    """Without halves of surrogate pairs, which no encoding has."""
+    return text.encode(errors="ignore").decode() == text
 
 
 def event(cursor: str, seq: int, **changed: Any) -> bytes:
@@ -50,6 +61,34 @@ async def test_an_error_comes_with_its_code_and_sentence() -> None:
         with pytest.raises(Answered, match="No such model") as caught:
             await asyncio.to_thread(Client(server.url, "k").request, "GET", "api/x")
     assert (caught.value.code, caught.value.http_status) == ("model_not_found", 400)
+
+
+@given(
+    st.dictionaries(st.text("abc", min_size=1), st.text().filter(is_text), max_size=3),
+    st.text(min_size=1).filter(is_text),
+    st.binary(),
+)
+def test_a_form_is_read_as_it_was_meant(fields: dict[str, str], file_name: str, data: bytes) -> None:
+    form = Form(fields, "file", file_name, data, boundary="form_1")
+    *texts, (name, file) = read_multipart(form.content_type, form.encoded())
+    assert (dict(texts), name) == (fields, "file")
+    assert isinstance(file, Upload)
+    assert file.data == data
+
+
+def test_every_form_has_a_boundary_that_no_file_has() -> None:
+    assert Form({}, "file", "a", b"").boundary != Form({}, "file", "a", b"").boundary
+
+
+async def test_a_file_that_is_too_large_is_refused_in_the_gateways_words(tmp_path: Path) -> None:
+    async with (
+        running(settings_for(tmp_path, server={"max_upload": 4096})) as gateway,
+        person(gateway) as ann,
+    ):
+        client, form = Client(gateway.address, ann.key), Form({}, "file", "boat.png", bytes(20_000_000))
+        with pytest.raises(Answered, match="larger than 4096 bytes") as refused:
+            await asyncio.to_thread(client.request, "POST", "api/references", form)
+        assert refused.value.http_status == 413
 
 
 @pytest.mark.parametrize("page", [answer(404, "<html>nginx"), answer(302, b"", {"Location": "/login"})])

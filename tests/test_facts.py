@@ -10,10 +10,11 @@ from typing import Any, get_args
 
 from sora_gateway.accounts.authenticator import LINK_LIFETIME
 from sora_gateway.app import SOCKETS_MAY_FINISH
-from sora_gateway.cli import people, progress
+from sora_gateway.cli import jobs, people, progress
 from sora_gateway.core import catalogue
 from sora_gateway.core.catalogue import Offer, complaint
 from sora_gateway.core.job import ENDED
+from sora_gateway.core.picture import Fit
 from sora_gateway.core.polling import PollPolicy
 from sora_gateway.core.principal import Role
 from sora_gateway.core.steering import LATEST, LONGEST_KEPT, SHORTEST_KEPT, SOONEST
@@ -77,6 +78,7 @@ def test_what_the_embedded_simulator_is_offered_for_it_can_make() -> None:
 
 def test_the_command_line_knows_the_roles_and_the_ends() -> None:
     assert get_args(Role) == people.ROLES
+    assert tuple(Fit) == jobs.FITS
     assert {status_of(state) for state in ENDED} == progress.FINAL
 
 
@@ -115,6 +117,7 @@ def test_the_numbers_in_the_documentation_are_the_ones_in_the_code() -> None:
     assert "after three denials over five minutes, and not in the first two minutes" in reasons
     assert (LOST_CONFIRMATIONS, VISIBILITY_GRACE) == (3, 120)
     described = " ".join((ROOT / "docs/api.md").read_text(encoding="utf-8").split())
+    assert f"`media.max_references` images ({Media().max_references})" in described
     assert "the hundred newest for `all`" in described
     assert SNAPSHOT == 100
     assert "a quarter of a second to half a minute" in described

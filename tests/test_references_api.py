@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import pytest
 from PIL import Image
 
 from sora_gateway.app import Gateway
+from tests.pictures import bomb, decoded, encoded
 from tests.raw_server import Received, Wire, answer, serving_raw
 from tests.running import Json, Person, person, running, settings_for
 
@@ -25,10 +25,8 @@ PREVIEW = "/api/references/preview"
 NO_IMAGE_ID = "ref_" + "0" * 32
 
 
-def png(width: int = 64, height: int = 48, colour: str = "teal") -> bytes:
-    target = io.BytesIO()
-    Image.new("RGB", (width, height), colour).save(target, "PNG")
-    return target.getvalue()
+def png(width: int = 64, height: int = 48) -> bytes:
+    return encoded(Image.new("RGB", (width, height), "teal"))
 
 
 def photograph() -> bytes:
@@ -36,15 +34,7 @@ def photograph() -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6
     exif.get_ifd(0x8825)[2] = (52.0, 31.0, 12.0)
-    target = io.BytesIO()
-    Image.new("RGB", (64, 48), "orange").save(target, "JPEG", exif=exif)
-    return target.getvalue()
-
-
-def opened(data: bytes) -> Image.Image:
-    image = Image.open(io.BytesIO(data))
-    image.load()
-    return image
+    return encoded(Image.new("RGB", (64, 48), "orange"), "JPEG", exif=exif)
 
 
 def data_url(data: bytes, media_type: str = "image/png") -> str:
@@ -130,7 +120,7 @@ async def test_an_uploaded_image_is_kept_and_can_be_had_again(tmp_path: Path) ->
         }
         assert (await all.ann.get(f"{REFERENCES}/{image['id']}")).json() == image
         assert (await all.ann.get(REFERENCES)).json() == {"references": [image], "hasMore": False}
-        assert opened(content.content).getpixel((0, 0)) == (0, 128, 128)
+        assert decoded(content.content).getpixel((0, 0)) == (0, 128, 128)
         assert all.files() == [f"{image['id']}.png"]
 
 
@@ -154,7 +144,7 @@ async def test_where_a_photograph_was_taken_is_forgotten_and_it_stands_upright(t
         image = await saved(all.ann, photograph())
         assert (image["mediaType"], image["width"], image["height"]) == ("image/jpeg", 48, 64)
         data = (await all.ann.get(image["url"])).content
-        assert not opened(data).getexif()
+        assert not decoded(data).getexif()
         assert b"Exif" not in data
 
 
@@ -241,6 +231,7 @@ NO_IMAGES = {
     "a drawing": b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>',
     "half a photograph": photograph()[:-40],
     "only the first bytes": b"\x89PNG\r\n\x1a\n",
+    "a picture of 169 million pixels": bomb(),
     "an image with a page behind it": png() + b"<script>alert(1)</script>",
 }
 
@@ -381,7 +372,7 @@ async def test_a_preview_is_the_image_as_it_would_be_sent(fit: str, tmp_path: Pa
         assert shown.status_code == 200, shown.text
         assert shown.headers["content-type"] == "image/png"
         assert shown.headers["cache-control"] == "no-store"
-        picture = opened(shown.content)
+        picture = decoded(shown.content)
         assert picture.size == (128, 72)
         assert picture.getpixel((0, 36)) == ((0, 0, 0) if fit == "pad" else (0, 128, 128))
         assert all.files() == []
@@ -394,9 +385,9 @@ async def test_a_preview_takes_an_address_or_a_saved_image(tmp_path: Path) -> No
         for who in (all.ann, all.bob):
             shown = await who.http.post(PREVIEW, json={"imageId": image["id"], "size": "32x32"})
             assert shown.headers["content-type"] == "image/jpeg"
-            assert opened(shown.content).size == (32, 32)
+            assert decoded(shown.content).size == (32, 32)
         shown = await all.ann.http.post(PREVIEW, json={"imageUrl": data_url(png()), "size": "32x32"})
-        assert opened(shown.content).size == (32, 32)
+        assert decoded(shown.content).size == (32, 32)
 
 
 async def test_a_saved_image_that_one_does_not_see_cannot_be_used(tmp_path: Path) -> None:

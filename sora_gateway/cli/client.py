@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from sora_gateway.cli.form import Form
 from sora_gateway.errors import GatewayError, StartupError
 
 PATIENCE = 30.0
@@ -55,15 +56,17 @@ class Client:
         self._token = token
 
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The decoded JSON answer. *path* is relative to the gateway's address.
+        """The decoded JSON answer. *path* is relative to the gateway's address, *body* a :class:`Form` or JSON.
 
         Raises:
             Answered: the gateway answered with an error.
             Unreachable: it did not answer.
         """
-        data = None if body is None else json.dumps(body).encode()
-        if data is not None:
-            headers["Content-Type"] = "application/json"
+        data = None
+        if isinstance(body, Form):
+            data, headers["Content-Type"] = body.encoded(), body.content_type
+        elif body is not None:
+            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
         with _broken_is_unreachable():
             connection, response = self._open(method, path, data, headers)
             with closing(connection):

@@ -14,8 +14,10 @@ from sora_gateway.errors import StartupError
 
 if TYPE_CHECKING:
     from sora_gateway.cli.client import Client
+    from sora_gateway.cli.form import Form
 
 URL, API_KEY = "SORA_GATEWAY_URL", "SORA_GATEWAY_API_KEY"
+FITS = ("crop", "pad", "stretch")
 
 
 def register(commands: Commands) -> None:
@@ -24,6 +26,12 @@ def register(commands: Commands) -> None:
     generate.add_argument("--model", help="the model (sora-2)")
     generate.add_argument("--seconds", type=int, help="how long it is")
     generate.add_argument("--size", metavar="WIDTHxHEIGHT", help="how large it is, in pixels")
+    generate.add_argument(
+        "--image", type=Path, metavar="FILE", help="an image to begin with (JPEG, PNG or WebP)"
+    )
+    generate.add_argument(
+        "--fit", choices=FITS, help="how the image is made as large as the video (crop); needs --image"
+    )
     generate.add_argument("--wait", action="store_true", help="show the progress and save the file")
     generate.add_argument("--output", type=Path, metavar="FILE", help="wait, and save it here")
     _add_connection(generate)
@@ -80,12 +88,10 @@ def _generate(arguments: argparse.Namespace) -> int:
     waits = arguments.wait or arguments.output is not None
     if waits:
         check_target(arguments.output or Path("video.mp4"))
+    wish = _wish(arguments)
     client = connect(arguments)
-    wish = {name: getattr(arguments, name) for name in ("prompt", "model", "seconds", "size")}
     try:
-        task = client.request(
-            "POST", "api/video/tasks", {name: value for name, value in wish.items() if value is not None}
-        )
+        task = client.request("POST", "api/video/tasks", wish)
     except Unreachable as error:
         raise StartupError(
             f"The gateway at {client.base} cannot be reached ({error}); before trying again, see with "
@@ -99,6 +105,24 @@ def _generate(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f"The video is still being made; follow it with: sora-gateway watch {task['videoId']}")
         raise
+
+
+def _wish(arguments: argparse.Namespace) -> Form | dict[str, Any]:
+    """What to make: JSON, or a form when it begins with an image. Raises StartupError when that cannot be read."""
+    from sora_gateway.cli.form import Form
+
+    given = {name: getattr(arguments, name) for name in ("prompt", "model", "seconds", "size", "fit")}
+    wish = {name: value for name, value in given.items() if value is not None}
+    image: Path | None = arguments.image
+    if image is None:
+        if arguments.fit is not None:
+            raise StartupError("--fit says how an image is made to fit; name the image with --image FILE.")
+        return wish
+    try:
+        data = image.read_bytes()
+    except OSError as error:
+        raise StartupError(f"{image} cannot be read: {error.strerror}.") from None
+    return Form({name: str(value) for name, value in wish.items()}, "inputReference", image.name, data)
 
 
 def make_and_save(client: Client, task: Mapping[str, Any], target: Path) -> int:
