@@ -330,5 +330,5 @@ def test_the_codes_of_a_failed_video_are_the_ones_in_the_code() -> None:
     part = text.partition("The codes of a failed task")[2].partition("Cancelling")[0]
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "sora_gateway").rglob("*.py"))
     codes = re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
-    assert len(codes) == 6
+    assert len(codes) == 8
     assert not [code for code in codes if f'"{code}"' not in source]
