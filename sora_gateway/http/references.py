@@ -179,8 +179,16 @@ async def _keep(call: Call, picture: Picture, name: str, library: Library) -> Sa
         kept = await services.store.add_reference(image, services.settings.media.max_references)
     finally:
         if kept is None or kept.id != image_id:
-            await services.library.delete(stored.path)
+            await _discard(call, stored.path)
     return kept
+
+
+async def _discard(call: Call, path: str) -> None:
+    """Removes a file that no row has (any more); if that fails, the sweep of the next start does it."""
+    try:
+        await call.services.library.delete(path)
+    except OSError as error:
+        log.warning("the image %s could not be removed: %s", path, error.strerror)
 
 
 async def list_references(call: Call) -> ReferencePage:
@@ -212,12 +220,7 @@ async def delete_reference(call: Call) -> Response:
     if not image.deletable_by(call.caller):
         raise Forbidden("Only the person who saved this image, or an administrator, can delete it.")
     await call.services.store.remove_reference(image.id)
-    try:
-        await call.services.library.delete(image.path)
-    except OSError as error:
-        log.warning(
-            "the file of %s could not be removed, the next start tries again: %s", image.id, error.strerror
-        )
+    await _discard(call, image.path)
     return Response(status_code=204)
 
 
