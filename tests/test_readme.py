@@ -46,8 +46,9 @@ def test_the_range_of_a_close_code_says_whether_to_come_back() -> None:
 
 def test_the_table_of_errors_is_the_catalogue() -> None:
     assert error_table() in README
-    codes = [kind.code for kind in catalogue()]
-    assert len(codes) == len(set(codes)), "two errors have one code"
+    # A model that nobody offers is a wrong field of a create, and nothing at an address of its own.
+    codes = [(kind.code, kind.http_status) for kind in catalogue()]
+    assert len(codes) == len(set(codes)), "two errors are told in the same way"
     assert all(kind.__doc__ for kind in catalogue())
 
 
