@@ -1,86 +1,16 @@
-"""Forms and large bodies: files that arrive as they are, bad forms in one sentence, and what none of it may cost."""
+"""Files in forms arrive as they are; a bad form is refused in one sentence."""
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import os
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
-from typing import Any
-
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict
-from starlette.responses import JSONResponse, Response
 
 from sora_gateway.http.forms import read_multipart
-from sora_gateway.http.openai_videos import CreateVideo, CreateVideoForm
-from sora_gateway.http.routing import Access, Call, Endpoint
-from sora_gateway.http.uploads import FileOr, Upload, display_name
+from sora_gateway.http.routing import Access, Endpoint
+from sora_gateway.http.uploads import Upload, display_name
+from tests.forms import MULTIPART, PNG, MiB, Wanted, error_of, form, gateway, make_thing, part, post
 from tests.http_calls import application, client_of
-from tests.listening import listening, peer_of
-from tests.loop_lag import calmest
-
-MULTIPART = "multipart/form-data; boundary=b"
-PNG = b"\x89PNG\r\n\x1a\n and so on"
-MiB = 1 << 20
-
-
-def part(name: str, content: bytes | str, more: str = "") -> bytes:
-    """One part of a form; *more* follows the name in its Content-Disposition."""
-    data = content.encode() if isinstance(content, str) else content
-    return f'--b\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'.encode() + data + b"\r\n"
-
-
-def form(*parts: bytes) -> bytes:
-    return b"".join(parts) + b"--b--\r\n"
-
-
-# --- files ---------------------------------------------------------------------------------------------
-
-
-class Wanted(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    prompt: str = ""
-    image: FileOr[dict[str, str]] | None = None
-    clip: Upload | None = None
-
-
-async def make_thing(call: Call) -> Response:
-    """Says what it was given."""
-    image, clip = call.body.image, call.body.clip
-    said = {
-        "prompt": call.body.prompt,
-        "image": [image.filename, image.content_type, len(image.data)]
-        if isinstance(image, Upload)
-        else image,
-        "clip": clip and len(clip.data),
-    }
-    return JSONResponse(said)
-
-
-def gateway(**options: Any) -> Any:
-    endpoint = Endpoint(
-        method="POST", path="/things", handler=make_thing, summary="", access=Access.MEMBER, tag="things",
-        request=Wanted, form=Wanted, uploads=True,
-    )  # fmt: skip
-    return application([endpoint], **options)
-
-
-async def post(body: bytes, content_type: str = MULTIPART, **options: Any) -> httpx.Response:
-    async with client_of(
-        gateway(**options), authorization="Bearer member", content_type=content_type
-    ) as client:
-        return await client.post("/things", content=body)
-
-
-async def error_of(body: bytes, content_type: str = MULTIPART, **options: Any) -> tuple[int, str]:
-    answer = await post(body, content_type, **options)
-    return answer.status_code, answer.json()["error"]["message"]
 
 
 async def test_a_file_reaches_the_handler_with_its_name_and_its_declared_type() -> None:
@@ -163,6 +93,24 @@ async def test_a_bad_form_gets_one_sentence(case: str) -> None:
     assert await error_of(body) == (400, sentence)
 
 
+async def test_where_only_forms_are_taken_json_is_refused() -> None:
+    only_forms = Endpoint(
+        method="POST",
+        path="/clips",
+        handler=make_thing,
+        summary="",
+        access=Access.PUBLIC,
+        tag="t",
+        form=Wanted,
+    )
+    async with client_of(application([only_forms])) as client:
+        refused = await client.post("/clips", json={})
+        assert (await client.post("/clips", data={"prompt": "a"})).status_code == 200
+    assert (refused.status_code, refused.json()["error"]["message"]) == (
+        415, "Send the body as a form, with Content-Type: multipart/form-data.",
+    )  # fmt: skip
+
+
 async def test_a_boundary_that_is_no_boundary_is_refused() -> None:
     for boundary in ("", "boundary=", f"boundary={'b' * 300}"):
         assert (await error_of(form(part("prompt", "a")), f"multipart/form-data; {boundary}"))[0] == 400
@@ -210,187 +158,3 @@ def test_a_files_bytes_arrive_as_they_are(data: bytes) -> None:
         return  # it is the boundary: nobody may send that
     fields = dict(read_multipart(MULTIPART, form(part("image", data, '; filename="a"'), part("prompt", "a"))))
     assert fields == {"image": Upload("a", "", data), "prompt": "a"}
-
-
-# --- sizes, disks and the event loop -------------------------------------------------------------------
-
-
-def descriptors() -> int:
-    """Open files of this process, those without a name included."""
-    return len(os.listdir("/proc/self/fd"))
-
-
-def names_in(directory: Path) -> list[str]:
-    return os.listdir(directory)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  # nothing tells that a file was closed
-            await asyncio.sleep(0.01)
-
-
-@pytest.fixture
-def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory in which large bodies wait."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    return tmp_path
-
-
-async def in_pieces(body: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(body), 1 << 16):
-        yield body[start : start + (1 << 16)]
-
-
-async def test_25_mib_are_taken_and_one_byte_more_is_not_and_nothing_stays_on_the_disk(spool: Path) -> None:
-    before = descriptors()
-    room = 25 * MiB - len(form(part("image", b"", '; filename="a"')))
-    for declared in (True, False):
-        for size, status in ((room, 200), (room + 1, 413)):
-            body = form(part("image", b"x" * size, '; filename="a"'))
-            answer = await post(body if declared else in_pieces(body))  # type: ignore[arg-type]
-            assert answer.status_code == status
-            if status == 413:
-                assert answer.json()["error"]["message"] == "The request body is larger than 26214400 bytes."
-            else:
-                assert answer.json()["image"] == ["a", "", room]
-            assert (descriptors(), names_in(spool)) == (before, [])
-
-
-async def test_an_upload_that_breaks_off_leaves_nothing_behind(spool: Path) -> None:
-    async with listening(gateway()) as port:
-        before = descriptors()
-        async with peer_of(port) as peer:
-            head = f"POST /things HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer member\r\nContent-Type: {MULTIPART}\r\n"
-            await peer.send(f"{head}Content-Length: {20 * MiB}\r\n\r\n".encode(), b"x" * (5 * MiB))
-            await until(lambda: descriptors() == before + 3)  # both ends of the connection, and the file
-        await until(lambda: descriptors() == before)
-        assert names_in(spool) == []
-
-
-async def test_a_disk_without_room_for_an_upload_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
-    body = form(part("image", b"x" * (2 * MiB), '; filename="a"'))
-    assert await error_of(body) == (507, "The disk has no room for this upload; try again later.")
-    assert (await post(form(part("prompt", "a")))).status_code == 200
-
-
-async def test_an_upload_of_somebody_who_may_not_is_refused_before_it_comes() -> None:
-    async with listening(gateway()) as port, peer_of(port) as peer:
-        head = f"POST /things HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer viewer\r\nContent-Type: {MULTIPART}\r\n"
-        await peer.send(f"{head}Content-Length: {20 * MiB}\r\n\r\n".encode())
-        assert (await peer.response())[0] == 403
-
-
-async def test_an_upload_may_take_longer_than_other_bodies() -> None:
-    async def other(call: Call) -> Response:
-        return JSONResponse({})
-
-    small = Endpoint(
-        method="PUT", path="/things", handler=other, summary="", access=Access.MEMBER, tag="t", request=Wanted
-    )
-    large = Endpoint(
-        method="POST", path="/things", handler=make_thing, summary="", access=Access.MEMBER, tag="things",
-        request=Wanted, form=Wanted, uploads=True,
-    )  # fmt: skip
-    app = application([small, large], max_body=100, body_deadline=0.05, upload_deadline=30)
-    async with listening(app) as port:
-        for method, status in (("PUT", 408), ("POST", 200)):
-            async with peer_of(port) as peer:
-                head = f"{method} /things HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer member\r\n"
-                await peer.send(
-                    f"{head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{".encode()
-                )
-                await asyncio.sleep(0.3)
-                await peer.send(b"}")
-                assert (await peer.response())[0] == status
-    async with client_of(app, authorization="Bearer member") as client:
-        assert (await client.put("/things", json={"prompt": "x" * 100})).status_code == 413
-        assert (await client.post("/things", json={"prompt": "x" * 100})).status_code == 200
-
-
-ADDRESS = b"data:image/png;base64," + base64.b64encode(os.urandom(15 * MiB))[: 20 * MiB - 40]
-
-
-def with_address(address: bytes) -> bytes:
-    return b'{"prompt": "a", "input_reference": {"image_url": "' + address + b'"}}'
-
-
-LARGE: dict[str, tuple[bytes, str, int]] = {
-    "a data: address": (with_address(ADDRESS), "application/json", 200),
-    "a data: address with escaped slashes": (
-        with_address(ADDRESS.replace(b"/", rb"\/").replace(b"+", rb"\u002B")), "application/json", 200,
-    ),
-    "nothing but escapes": (with_address(rb"\/" * (10 * MiB)), "application/json", 200),
-    "nothing but numbers": (b"[" + b"1," * (10 * MiB) + b"1]", "application/json", 413),
-    "nothing but texts": (b"[" + b'"",' * (8 * MiB) + b'""]', "application/json", 413),
-    "nothing but letters that are long in memory": (with_address("🚢".encode() * (6 * MiB)), "application/json", 400),
-    "nothing but quotes": (with_address(b'\\"' * (12 * MiB)), "application/json", 400),
-    "nothing but backslashes": (with_address(b"\\" * (24 * MiB)), "application/json", 400),
-    "a file": (
-        form(part("prompt", "a"), part("input_reference", b"\0" * (24 * MiB), '; filename="a"')), MULTIPART, 200,
-    ),
-    "an address in a form": (
-        form(part("prompt", "a"), part("input_reference[image_url]", ADDRESS)), MULTIPART, 200,
-    ),
-    "a file of line ends": (
-        form(part("prompt", "a"), part("input_reference", b"\r\n-" * (8 * MiB), '; filename="a"')), MULTIPART, 200,
-    ),
-    "nothing but percent signs": (
-        b"prompt=" + b"%41" * (170 * 1024), "application/x-www-form-urlencoded", 200,
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", LARGE)
-async def test_no_body_however_large_stalls_the_event_loop(case: str) -> None:
-    """20 to 24 MB over a real socket, of what people send and of what costs a parser the most."""
-    body, content_type, status = LARGE[case]
-
-    async def show(call: Call) -> Response:
-        reference = call.body.input_reference
-        size = (
-            len(reference.data if isinstance(reference, Upload) else reference.image_url) if reference else 0
-        )
-        return JSONResponse({"size": size})
-
-    endpoint = Endpoint(
-        method="POST", path="/v1/videos", handler=show, summary="", access=Access.PUBLIC, tag="openai",
-        request=CreateVideo, form=CreateVideoForm, uploads=True,
-    )  # fmt: skip
-    async with listening(application([endpoint])) as port:
-
-        async def send() -> None:
-            async with peer_of(port) as peer:
-                head = f"POST /v1/videos HTTP/1.1\r\nHost: a\r\nContent-Type: {content_type}\r\n"
-                await peer.send(f"{head}Content-Length: {len(body)}\r\n\r\n".encode())
-                for start in range(0, len(body), 1 << 16):
-                    await peer.send(body[start : start + (1 << 16)])
-                assert (await peer.response())[0] == status
-
-        watch = await calmest(send)
-    assert watch.longest < 0.050
-
-
-async def test_only_few_large_bodies_are_in_memory_at_once() -> None:
-    inside, most = 0, 0
-
-    async def count(call: Call) -> Response:
-        nonlocal inside, most
-        inside += 1
-        most = max(most, inside)
-        await asyncio.sleep(0.02)
-        inside -= 1
-        return JSONResponse({})
-
-    endpoint = Endpoint(
-        method="POST", path="/things", handler=count, summary="", access=Access.MEMBER, tag="things",
-        request=Wanted, form=Wanted, uploads=True,
-    )  # fmt: skip
-    async with client_of(application([endpoint]), authorization="Bearer member") as client:
-        for size, at_once in ((1000, 6), (2 * MiB, 2)):
-            most = 0
-            file = {"image": ("a", b"x" * size)}
-            answers = await asyncio.gather(*[client.post("/things", files=file) for _ in range(6)])
-            assert {answer.status_code for answer in answers} == {200}
-            assert most == at_once

@@ -13,6 +13,7 @@ from starlette.routing import Match, Route
 
 from sora_gateway.core.principal import SESSION_COOKIE
 from sora_gateway.http.openapi import document
+from sora_gateway.http.request_body import JSON, MULTIPART, URLENCODED
 from sora_gateway.http.routing import Endpoint
 from sora_gateway.http.system import System
 from sora_gateway.http.table import table
@@ -65,6 +66,50 @@ async def test_an_answer_that_is_not_as_described_is_noticed(case: str) -> None:
     await as_described(good)
     with pytest.raises((AssertionError, ValidationError)):
         await as_described(bad)
+
+
+CREATES = {"/v1/videos": "input_reference", "/api/video/tasks": "inputReference"}
+
+
+@pytest.mark.parametrize("path", CREATES)
+def test_json_and_forms_are_described_apart(path: str, description: dict[str, Any]) -> None:
+    content = description["paths"][path]["post"]["requestBody"]["content"]
+    json, form, small_form = (
+        schema
+        if "$ref" not in schema
+        else description["components"]["schemas"][schema["$ref"].split("/")[-1]]
+        for schema in (content[kind]["schema"] for kind in (JSON, MULTIPART, URLENCODED))
+    )
+    field = CREATES[path]
+    image = json["properties"][field]
+    assert [sorted(choice) for choice in image["anyOf"]] == [["$ref"], ["type"]]
+    assert image["anyOf"][1] == {"type": "null"}
+    # A form is flat: an object's fields have names of their own, nothing is null, and a file is bytes.
+    assert form["properties"][field] == {"type": "string", "format": "binary"}
+    object_fields = {name for name in form["properties"] if name.startswith(f"{field}[")}
+    assert len(object_fields) == 2
+    assert "null" not in str(form)
+    assert set(form["properties"]) - set(small_form["properties"]) == {field}
+    assert json["required"] == form["required"] == small_form["required"] == ["prompt"]
+    assert {json["additionalProperties"], form["additionalProperties"]} == {False}
+
+
+def test_a_list_of_objects_is_described_as_fields_that_repeat(description: dict[str, Any]) -> None:
+    fields = description["components"]["schemas"]["CreateVideoForm"]["properties"]
+    assert (fields["characters[][id]"]["type"], fields["characters[][id]"]["maxItems"]) == ("array", 2)
+    assert fields["characters[][id]"]["items"]["type"] == "string"
+
+
+def test_a_form_that_needs_a_file_has_one_encoding(description: dict[str, Any]) -> None:
+    content = description["paths"]["/v1/videos/characters"]["post"]["requestBody"]["content"]
+    assert list(content) == [MULTIPART]
+
+
+def test_an_upload_can_find_the_disk_full(endpoints: list[Endpoint], description: dict[str, Any]) -> None:
+    uploading = [endpoint for endpoint in endpoints if endpoint.uploads]
+    assert uploading
+    for endpoint in uploading:
+        assert "507" in description["paths"][endpoint.path]["post"]["responses"]
 
 
 def test_every_operation_has_a_name_of_its_own(endpoints: list[Endpoint]) -> None:

@@ -20,8 +20,10 @@ MULTIPART = "multipart/form-data"
 URLENCODED = "application/x-www-form-urlencoded"
 FORMS = (MULTIPART, URLENCODED)
 
-LARGE_AT_ONCE = 2
+LARGE_AT_ONCE = 8
 """Bodies of more than 1 MiB that are in memory at once; others wait in their files."""
+READ_AT_ONCE = 2
+"""Of these, how many are read at once: each keeps the event loop waiting for a few milliseconds, again and again."""
 MAX_URLENCODED = 1 << 19
 """Bytes: what percent signs separate is many small values, and costs far more than its size."""
 _AT_ONCE = 1 << 16
@@ -37,10 +39,12 @@ class RequestBodies:
 
     def __init__(self) -> None:
         self._room = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._reading = asyncio.Semaphore(READ_AT_ONCE)
 
     @asynccontextmanager
-    async def values(self, request: Request, *, forms: bool) -> AsyncIterator[Any]:
-        """What the body says, inside the block, which a large body keeps others out of.
+    async def values(self, request: Request, *, json: bool, forms: bool) -> AsyncIterator[Any]:
+        """What the body says, inside the block, which a large body keeps others out of. *json* and *forms* are
+        what it may be.
 
         JSON is any value; a form is an object whose values are texts,
         :class:`~sora_gateway.http.uploads.Upload`, objects and lists of these.
@@ -51,7 +55,7 @@ class RequestBodies:
             TooLarge: it has more in it than its kind may have.
             StorageFull: the disk cannot hold it while it arrives.
         """
-        read = _reader(request, forms)
+        read = _reader(request, json, forms)
         async with AsyncExitStack() as room:
             yield await self._read(request, read, room)
 
@@ -60,12 +64,14 @@ class RequestBodies:
         async with arrived(request, limit) as body:
             if body.size <= _AT_ONCE:
                 return read(body.read())
-            if body.large:
-                await room.enter_async_context(self._room)
-            return await asyncio.to_thread(lambda: read(body.read()))
+            if not body.large:
+                return await asyncio.to_thread(lambda: read(body.read()))
+            await room.enter_async_context(self._room)
+            async with self._reading:
+                return await asyncio.to_thread(lambda: read(body.read()))
 
 
-def _reader(request: Request, forms: bool) -> Callable[[bytes], Any]:
+def _reader(request: Request, json: bool, forms: bool) -> Callable[[bytes], Any]:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType("Send the body without Content-Encoding.")
     kind = media_type(request)
@@ -74,6 +80,7 @@ def _reader(request: Request, forms: bool) -> Callable[[bytes], Any]:
         return lambda body: nested(read_multipart(content_type, body))
     if forms and kind == URLENCODED:
         return lambda body: nested(read_urlencoded(body))
-    if kind != JSON:
-        raise UnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
-    return read_json
+    if json and kind == JSON:
+        return read_json
+    wanted = f"JSON, with Content-Type: {JSON}" if json else f"a form, with Content-Type: {MULTIPART}"
+    raise UnsupportedMediaType(f"Send the body as {wanted}.")

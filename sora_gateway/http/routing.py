@@ -155,7 +155,8 @@ async def _body(
         return
     if endpoint.form is not None and media_type(request) in FORMS:
         model = endpoint.form
-    async with bodies.values(request, forms=endpoint.form is not None) as fields:
+    json, forms = endpoint.request is not None, endpoint.form is not None
+    async with bodies.values(request, json=json, forms=forms) as fields:
         yield parse(model, fields), fields
 
 
