@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ TRIES = 3
 @dataclass
 class Watch:
     longest: float = 0.0
-    """Seconds for which the loop did nothing else, at the worst."""
+    """Seconds for which the loop did nothing else, at the worst, although it had a processor."""
     grown: int = 0
     """Bytes by which this process was larger than at the beginning, at the most."""
 
@@ -28,6 +29,16 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def kept_waiting() -> float:
+    """Seconds that this thread could have run and the machine ran others."""
+    try:
+        spent = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat").read_text()
+    except OSError:
+        # A kernel without these numbers.
+        return 0.0
+    return int(spent.split()[1]) / 1e9
+
+
 @asynccontextmanager
 async def watching() -> AsyncIterator[Watch]:
     gc.collect()
@@ -35,9 +46,9 @@ async def watching() -> AsyncIterator[Watch]:
 
     async def tick() -> None:
         while True:
-            began = time.perf_counter()
+            began = time.perf_counter() - kept_waiting()
             await asyncio.sleep(TICK)
-            watch.longest = max(watch.longest, time.perf_counter() - began - TICK)
+            watch.longest = max(watch.longest, time.perf_counter() - kept_waiting() - began - TICK)
             watch.grown = max(watch.grown, resident() - before)
 
     ticking = asyncio.create_task(tick())

@@ -144,12 +144,13 @@ async def test_a_name_that_takes_for_ever_counts_too(client: HttpClient) -> None
 
 async def test_so_many_images_are_on_their_way_and_no_more(client: HttpClient) -> None:
     under_way, most = 0, 0
+    in_pairs = asyncio.Barrier(2)
 
     async def counting(_: Received, wire: Wire) -> None:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
-        await asyncio.sleep(0.02)
+        await in_pairs.wait()
         under_way -= 1
         await wire.send(answer(200, IMAGE))
 

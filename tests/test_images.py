@@ -541,12 +541,14 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
 
 async def test_so_many_images_at_once_and_no_more(tmp_path: Path) -> None:
     running, most = 0, 0
+    in_pairs = asyncio.Barrier(2)
 
     async def run(task: str, arguments: dict[str, Any], timeout: float, memory: int) -> dict[str, Any]:
         nonlocal running, most
         running += 1
         most = max(most, running)
-        await asyncio.to_thread(lambda: prepare(**arguments))
+        await in_pairs.wait()
+        prepare(**arguments)
         running -= 1
         return {}
 
