@@ -186,5 +186,5 @@ class ImageFetcher:
     def _bound(self, length: int) -> None:
         if length > self._max_bytes:
             raise InvalidImage(
-                f"The image is larger than {self._max_bytes >> 20} MiB; make it smaller and try again."
+                f"The image is larger than {self._max_bytes / (1 << 20):.3g} MiB; make it smaller and try again."
             )
