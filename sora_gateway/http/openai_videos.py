@@ -135,8 +135,8 @@ async def create_video(call: Call) -> Video:
         asked.seconds,
         asked.size,
         _given(asked.input_reference),
-        asked.input_reference_fit,
-        [character.id for character in asked.characters],
+        fit=asked.input_reference_fit,
+        characters=[character.id for character in asked.characters],
     )
     return video_of(call, await paid(call, lambda: order_for(call.services, call.caller, wish)))
 

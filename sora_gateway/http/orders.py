@@ -13,7 +13,14 @@ from sora_gateway.core.money import price
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.picture import Fit
 from sora_gateway.core.principal import Principal
-from sora_gateway.errors import Gone, InvalidRequest, NotFound, UnknownModel, UnsupportedByUpstream
+from sora_gateway.errors import (
+    Gone,
+    InvalidImage,
+    InvalidRequest,
+    NotFound,
+    UnknownModel,
+    UnsupportedByUpstream,
+)
 from sora_gateway.http.reference_input import Given, prepared
 from sora_gateway.http.services import Services
 from sora_gateway.supervisor import Order
@@ -30,6 +37,8 @@ class Wish:
     seconds: int
     size: str
     image: Given | None = None
+    image_field: str = "input_reference"
+    """What the image's field is called where it was asked for."""
     fit: Fit = Fit.CROP
     characters: Sequence[str] = ()
 
@@ -52,7 +61,10 @@ async def order_for(services: Services, principal: Principal, wish: Wish) -> Ord
     assert upstream_model is not None
     inputs: tuple[InputFile, ...] = ()
     if wish.image is not None:
-        inputs = (await prepared(services, principal, wish.image, wish.size, wish.fit),)
+        try:
+            inputs = (await prepared(services, principal, wish.image, wish.size, wish.fit),)
+        except InvalidImage as error:
+            raise InvalidImage(error.message, param=wish.image_field) from None
     return Order(
         owner=principal.user_id,
         prompt=wish.prompt,

@@ -159,9 +159,8 @@ async def find(call: Call) -> Job:
 async def create_task(call: Call) -> Task:
     """Accepts a video. It is durable, and its credits are held, when this answers."""
     asked: CreateTask | CreateTaskForm = call.body
-    wish = Wish(
-        asked.prompt, asked.model, asked.seconds, asked.size, _given(asked.input_reference), asked.fit
-    )
+    image = _given(asked.input_reference)
+    wish = Wish(asked.prompt, asked.model, asked.seconds, asked.size, image, "inputReference", asked.fit)
     return await task_of(call, await paid(call, lambda: order_for(call.services, call.caller, wish)))
 
 
