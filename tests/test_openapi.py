@@ -100,6 +100,11 @@ def test_a_list_of_objects_is_described_as_fields_that_repeat(description: dict[
     assert fields["characters[][id]"]["items"]["type"] == "string"
 
 
+def test_a_form_that_takes_a_file_or_an_id_needs_neither_by_name(description: dict[str, Any]) -> None:
+    form = description["components"]["schemas"]["EditVideoForm"]
+    assert (set(form["properties"]), form["required"]) == ({"prompt", "video", "video[id]"}, ["prompt"])
+
+
 def test_a_form_that_needs_a_file_has_one_encoding(description: dict[str, Any]) -> None:
     content = description["paths"]["/v1/videos/characters"]["post"]["requestBody"]["content"]
     assert list(content) == [MULTIPART]

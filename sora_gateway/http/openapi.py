@@ -90,11 +90,12 @@ def _schemas(endpoints: Sequence[Endpoint]) -> tuple[_References, dict[str, Sche
     shared = {endpoint.request for endpoint in endpoints}
     for form in {each.form for each in endpoints if each.form is not None and each.form not in shared}:
         schema = _component(references[form, "validation"], components)
-        schema["properties"] = {
-            name: field
-            for nested, description in schema["properties"].items()
-            for name, field in _form_fields(nested, description, components)
+        fields = {
+            name: dict(_form_fields(name, field, components)) for name, field in schema["properties"].items()
         }
+        schema["properties"] = {name: field for each in fields.values() for name, field in each.items()}
+        # One of several that can be given is needed, which no list of names can say.
+        schema["required"] = [name for name in schema.get("required", ()) if list(fields[name]) == [name]]
     return dict(references), components
 
 
