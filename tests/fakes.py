@@ -14,11 +14,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 from sora_gateway.clock import SystemClock
 from sora_gateway.core.job import ExternalId
-from sora_gateway.core.observation import Look, LookKind
+from sora_gateway.core.observation import Listing, Look, LookKind
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.outcome import CreateAnswer, RejectRules
 from sora_gateway.upstream.adapter import CancelAnswer, Content, ContentTrouble, CreateOrder, Variant
@@ -149,6 +149,9 @@ class ScriptedUpstream:
     min_poll_interval: float = 0.0
     operations: frozenset[Operation] = frozenset(Operation)
     characters: bool = True
+    listing: Literal["none", "stale", "live"] = "none"
+    idempotent: bool = False
+    listings: list[Listing | Look] = field(default_factory=lambda: [Listing((), more=False)])
     creates: list[CreateAnswer] = field(default_factory=list)
     """Empty: every create is accepted under a new id."""
     looks: list[Look] = field(default_factory=lambda: [Look(LookKind.ALIVE, "in_progress", 10.0)])
@@ -186,6 +189,9 @@ class ScriptedUpstream:
     async def look(self, external_id: ExternalId) -> Look:
         self.looked += 1
         return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+    async def list_jobs(self, after: ExternalId | None = None) -> Listing | Look:
+        return self.listings.pop(0) if len(self.listings) > 1 else self.listings[0]
 
     async def cancel(self, external_id: ExternalId) -> CancelAnswer:
         return self.cancels.pop(0) if len(self.cancels) > 1 else self.cancels[0]

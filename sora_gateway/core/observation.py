@@ -1,9 +1,11 @@
-"""What one look at an upstream said about a job, free of any dialect."""
+"""What an upstream said about jobs, free of any dialect."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from sora_gateway.core.job import ExternalId
 
 
 class LookKind(StrEnum):
@@ -35,3 +37,32 @@ class Look:
     message: str = ""
     """On failure the upstream's reason; on trouble what went wrong; bounded and redacted."""
     retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One row of an upstream's list: what a look at the job would say, and by what a lost create is known again.
+
+    What the upstream does not tell is None. *created_at* is in epoch seconds of the upstream's clock.
+    """
+
+    external_id: ExternalId
+    look: Look
+    created_at: float | None = None
+    prompt: str | None = None
+    model: str | None = None
+    seconds: str | None = None
+    size: str | None = None
+    token: str | None = None
+    """Our own word for the attempt, from upstreams that keep one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of an upstream's list, newest first."""
+
+    rows: tuple[Listed, ...]
+    more: bool
+    """Whether there are older ones."""
+    date: float | None = None
+    """The upstream's clock when it answered, in epoch seconds."""

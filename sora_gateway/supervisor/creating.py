@@ -125,6 +125,7 @@ def _order(job: Job, attempt_id: str, inputs: Sequence[InputFile]) -> CreateOrde
         source_file=source.data if source else None,
         source_type=source.media_type if source else "",
         characters=tuple(job.characters.split()),
+        idempotency_key=f"{job.id}-{job.attempt}",
     )
 
 

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sora_gateway.core.job import ExternalId
-from sora_gateway.core.observation import Look
+from sora_gateway.core.observation import Listing, Look
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.outcome import CreateAnswer, RejectRules
 
@@ -35,6 +35,8 @@ class CreateOrder:
     source_type: str = ""
     characters: tuple[str, ...] = ()
     """The upstream's ids of characters that are to appear."""
+    idempotency_key: str = ""
+    """Ours, the same for every sending of one attempt; goes along where the upstream honours one."""
 
 
 class CancelAnswer(StrEnum):
@@ -113,6 +115,16 @@ class Adapter(Protocol):
         """Whether it has characters; without, an order that names some is not sent."""
         ...
 
+    @property
+    def listing(self) -> Literal["none", "stale", "live"]:
+        """Whether it lists its jobs, and whether the list says how they are now."""
+        ...
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether a create that is sent again with its key is answered with its first job, and not paid again."""
+        ...
+
     async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:
         """Sends the paid create once. *timeout* is a total deadline in seconds. Never raises, never retries."""
         ...
@@ -128,6 +140,10 @@ class Adapter(Protocol):
 
     async def look(self, external_id: ExternalId) -> Look:
         """Asks for one job. Never raises."""
+        ...
+
+    async def list_jobs(self, after: ExternalId | None = None) -> Listing | Look:
+        """The newest hundred jobs, or those that follow *after*; trouble is told as a Look is. Never raises."""
         ...
 
     async def cancel(self, external_id: ExternalId) -> CancelAnswer:

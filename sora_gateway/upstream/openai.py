@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from urllib.parse import urlsplit
+from typing import Literal
+from urllib.parse import quote, urlsplit
 
 from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.core.job import ExternalId
-from sora_gateway.core.observation import Look, LookKind
+from sora_gateway.core.observation import Listing, Look, LookKind
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.outcome import CreateAnswer, RejectRules
 from sora_gateway.upstream.adapter import CancelAnswer, Content, ContentTrouble, CreateOrder, Variant
 from sora_gateway.upstream.addresses import AddressGuard, origin_of, public_only
 from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Reply, Request
 from sora_gateway.upstream.download import Downloader, Place, Resume
+from sora_gateway.upstream.listing import parse_listing
 from sora_gateway.upstream.openai_requests import PaidRequests, video_path
 from sora_gateway.upstream.parsing import load_object, parse_cancel, parse_create, parse_look
 from sora_gateway.upstream.profiles import Profile
@@ -22,6 +24,8 @@ from sora_gateway.upstream.profiles import Profile
 LOOK_DEADLINE = 30.0
 PROBE_DEADLINE = 15.0
 """Seconds in total, from the connection to the last byte."""
+PAGE = 100
+"""Jobs asked for at once: what every list allows at most."""
 
 _TRY_ELSEWHERE = frozenset({ContentTrouble.Kind.EXPIRED, ContentTrouble.Kind.NOT_MEDIA})
 _NOTHING_THERE = _TRY_ELSEWHERE | {ContentTrouble.Kind.NOT_YET}
@@ -94,6 +98,14 @@ class OpenAIAdapter:
     def characters(self) -> bool:
         return self._profile.characters
 
+    @property
+    def listing(self) -> Literal["none", "stale", "live"]:
+        return self._profile.listing
+
+    @property
+    def idempotent(self) -> bool:
+        return bool(self._profile.idempotency_header)
+
     async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:
         """See :meth:`Adapter.create`."""
         return await self._pay(lambda: self._requests.video(order), timeout)
@@ -111,6 +123,19 @@ class OpenAIAdapter:
         except (NotSent, Lost) as error:
             return Look(LookKind.TROUBLE, message=str(error))
         return self._parse_look(reply, external_id)
+
+    async def list_jobs(self, after: ExternalId | None = None) -> Listing | Look:
+        """See :meth:`Adapter.list_jobs`."""
+        page = f"?limit={PAGE}&order=desc" + (f"&after={quote(after, safe='')}" if after is not None else "")
+        try:
+            reply = await self._ask("GET", f"/videos{page}")
+        except (NotSent, Lost) as error:
+            return Look(LookKind.TROUBLE, message=str(error))
+        profile = self._profile
+        listing = parse_listing(
+            reply, id_paths=profile.id_paths, progress_scale=profile.progress_scale, secrets=self._secrets
+        )
+        return listing or self._parse_look(reply, "")
 
     async def cancel(self, external_id: ExternalId) -> CancelAnswer:
         """See :meth:`Adapter.cancel`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import assert_never
 from urllib.parse import quote
 
@@ -31,7 +32,7 @@ class PaidRequests:
         self._profile = profile
 
     def video(self, order: CreateOrder) -> Request:
-        """The create, remix, edit or extension that *order* asks for.
+        """The create, remix, edit or extension that *order* asks for, with its idempotency key if one is honoured.
 
         Raises:
             NotSent: this upstream has no such operation or no characters, or the order names no source.
@@ -40,6 +41,13 @@ class PaidRequests:
             raise NotSent(f"the upstream has no operation {order.operation}")
         if order.characters and not self._profile.characters:
             raise NotSent("the upstream has no characters")
+        request = self._operation(order)
+        if self._profile.idempotency_header and order.idempotency_key:
+            headers = {**request.headers, self._profile.idempotency_header: order.idempotency_key}
+            request = replace(request, headers=headers)
+        return request
+
+    def _operation(self, order: CreateOrder) -> Request:
         match order.operation:
             case Operation.CREATE:
                 return self._create(order)

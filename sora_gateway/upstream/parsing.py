@@ -97,7 +97,7 @@ def parse_look(
     code, message = error_of(body or {}, secrets)
     if body is not None and ours and not 200 <= reply.status < 300:
         # vLLM-Omni answers the look at a failed job with the failure's own status.
-        look = _of_object(body, code, message, progress_scale, wait)
+        look = look_of_object(body, code, message, progress_scale, wait)
         if look.kind in (LookKind.FAILED, LookKind.CANCELLED):
             return look
     if not 200 <= reply.status < 300:
@@ -109,7 +109,7 @@ def parse_look(
         return Look(LookKind.TROUBLE, message="an answer about another job", retry_after=wait)
     if not status_of(body) and not (ours and body.get("error")):
         return _without_status(code, message, wait)
-    return _of_object(body, code, message, progress_scale, wait)
+    return look_of_object(body, code, message, progress_scale, wait)
 
 
 def parse_cancel(reply: Reply) -> CancelAnswer:
@@ -150,7 +150,8 @@ def _without_status(code: str, message: str, wait: float | None) -> Look:
     )
 
 
-def _of_object(body: Object, code: str, message: str, scale: float, wait: float | None) -> Look:
+def look_of_object(body: Object, code: str, message: str, scale: float, wait: float | None) -> Look:
+    """What an object says of its job; *code* and *message* are the error in it, *scale* turns progress to percent."""
     word = status_of(body)
     # An object about our job that has an error and no status has failed.
     kind = STATUSES.get(word, LookKind.ALIVE) if word else LookKind.FAILED
@@ -167,9 +168,9 @@ def _of_object(body: Object, code: str, message: str, scale: float, wait: float 
     return Look(
         kind,
         word,
-        progress=_progress(_first(body, ("progress", "data.progress")), scale),
+        progress=_progress(first(body, ("progress", "data.progress")), scale),
         result_url=url if done else None,
-        expires_at=_moment(_first(body, ("expires_at", "data.expires_at"))) if done else None,
+        expires_at=moment(first(body, ("expires_at", "data.expires_at"))) if done else None,
         retry_after=wait,
     )
 
@@ -220,7 +221,8 @@ def _at(value: object, path: str) -> object:
     return value
 
 
-def _first(body: Object, paths: Iterable[str]) -> object:
+def first(body: Object, paths: Iterable[str]) -> object:
+    """The first value that is there, of dotted paths."""
     return next((found for path in paths if (found := _at(body, path)) is not None), None)
 
 
@@ -306,12 +308,10 @@ def _raw_error(body: Object) -> tuple[str, str]:
     detail = body.get("detail")
     if detail:
         return _word(body.get("code")), _detail(detail)
-    code = _word(
-        _first(body, ("bizCode", "failureCode", "data.failureCode", "base_resp.status_code", "code"))
-    )
+    code = _word(first(body, ("bizCode", "failureCode", "data.failureCode", "base_resp.status_code", "code")))
     reasons = ("fail_reason", "data.fail_reason", "failMsg", "data.failMsg", "failure", "data.failure")
     reason = next((text for path in reasons if (text := _text(_at(body, path))) and not _is_url(text)), "")
-    message = reason or _text(_first(body, ("message", "msg", "base_resp.status_msg")))
+    message = reason or _text(first(body, ("message", "msg", "base_resp.status_msg")))
     return ("", reason) if code.strip().lower() in _ENVELOPE_OK else (code, message)
 
 
@@ -340,7 +340,7 @@ def _progress(value: object, scale: float) -> float | None:
     return None if number is None else min(100.0, max(0.0, number * scale))
 
 
-def _moment(value: object) -> float | None:
+def moment(value: object) -> float | None:
     """Epoch seconds from seconds or milliseconds."""
     number = _number(value)
     if number is None or not 0 < number <= _LAST_MOMENT * 1000:
@@ -372,7 +372,12 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     until = _http_date(text)
     if until is None:
         return None
-    return min(MAX_RETRY_AFTER, max(0.0, until - (_http_date(headers.get("date", "")) or now)))
+    return min(MAX_RETRY_AFTER, max(0.0, until - (date_of(headers) or now)))
+
+
+def date_of(headers: Mapping[str, str]) -> float | None:
+    """The answer's own ``Date`` in epoch seconds."""
+    return _http_date(headers.get("date", ""))
 
 
 def _http_date(text: str) -> float | None:

@@ -41,12 +41,16 @@ class Profile:
     """What it can be asked to make; always a create. Anything else is refused before it costs something."""
     characters: bool = True
     """Whether characters can be made there, and appear in a create."""
+    listing: Literal["none", "stale", "live"] = "none"
+    """Whether ``GET /videos`` lists all jobs of the account; ``stale``: with what the last single look at each said."""
+    idempotency_header: str = ""
+    """Name of the header by which a create that is sent again is known and answered with its first job."""
     min_poll_interval: float = 2.0
     """Seconds below which polling is pointless."""
 
 
 PROFILES: dict[str, Profile] = {
-    "openai": Profile(),
+    "openai": Profile(listing="live"),
     # For a server that nobody has described: asks for nothing unusual and takes every known answer.
     "generic": Profile(
         id_paths=("id", "task_id", "video_id", "data.id", "data.task_id"),
@@ -59,5 +63,5 @@ PROFILES: dict[str, Profile] = {
         operations=frozenset({Operation.CREATE}),
         characters=False,
     ),
-    "simulator": Profile(delete_cancels=True, min_poll_interval=0.5),
+    "simulator": Profile(delete_cancels=True, listing="live", min_poll_interval=0.5),
 }
