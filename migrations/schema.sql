@@ -79,7 +79,7 @@ CREATE TABLE jobs (
     error_message TEXT, 
     credits INTEGER NOT NULL, 
     retry_of TEXT, 
-    deleted_at FLOAT, operation TEXT NOT NULL DEFAULT 'create' CONSTRAINT ck_jobs_operation CHECK (operation IN ('create', 'remix', 'edit', 'extend')), source_id TEXT, source_external_id TEXT, extended_by INTEGER, characters TEXT NOT NULL DEFAULT '', 
+    deleted_at FLOAT, operation TEXT NOT NULL DEFAULT 'create' CONSTRAINT ck_jobs_operation CHECK (operation IN ('create', 'remix', 'edit', 'extend')), source_id TEXT, source_external_id TEXT, extended_by INTEGER, characters TEXT NOT NULL DEFAULT '', took FLOAT, 
     CONSTRAINT pk_jobs PRIMARY KEY (id), 
     CONSTRAINT ck_jobs_ended_has_a_time CHECK ((state IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)), 
     CONSTRAINT ck_jobs_progress CHECK (progress >= 0 AND progress <= 100 AND (progress < 100 OR state = 'completed')), 
@@ -206,3 +206,22 @@ CREATE TABLE characters (
     CONSTRAINT fk_characters_owner FOREIGN KEY(owner) REFERENCES users (id)
 );
 CREATE INDEX ix_characters_owner ON characters (owner);
+CREATE INDEX ix_jobs_took ON jobs (upstream, finished_at) WHERE took IS NOT NULL;
+CREATE TABLE audit (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+    at FLOAT NOT NULL, 
+    actor TEXT NOT NULL, 
+    action TEXT NOT NULL, 
+    target TEXT NOT NULL, 
+    detail TEXT NOT NULL
+);
+CREATE INDEX ix_audit_target ON audit (target);
+CREATE TABLE upstreams (
+    name TEXT NOT NULL, 
+    settings TEXT NOT NULL, 
+    api_key TEXT NOT NULL, 
+    enabled BOOLEAN NOT NULL, 
+    created_at FLOAT NOT NULL, 
+    changed_at FLOAT NOT NULL, 
+    CONSTRAINT pk_upstreams PRIMARY KEY (name)
+);

@@ -224,7 +224,7 @@ def test_the_books_and_the_schema_can_be_checked(outcome: Any) -> None:
     assert main(["credits", "check"]) == 0
     assert main(["unknown", "list"]) == 0
     told = outcome()
-    assert told.out == "data/gateway.db is at schema 0002.\nThe books balance.\n"
+    assert told.out == "data/gateway.db is at schema 0003.\nThe books balance.\n"
     assert told.err == "Nothing waits for a decision.\n"
     assert main(["unknown", "give-up", "video_0"]) == 1
 

@@ -31,6 +31,7 @@ EXAMPLES: dict[type[Event], Event] = {
     j.AnswerLost: j.AnswerLost(1.0, "lost"),
     j.Observed: j.Observed(1.0, 30.0, False, "in_progress"),
     j.Waiting: j.Waiting(1.0, "paused"),
+    j.Rerouted: j.Rerouted(1.0, "spare", "sora-2"),
     j.BecameOverdue: j.BecameOverdue(1.0),
     j.UpstreamCompleted: j.UpstreamCompleted(1.0),
     j.UpstreamFailed: j.UpstreamFailed(1.0, "moderation_blocked", "No."),
@@ -95,7 +96,7 @@ def _reachable_from(state: State) -> set[State]:
 def test_a_second_create_needs_proof_or_a_person() -> None:
     """Only three events lead back to the queue or out of it to a create."""
     back = {kind for row in TRANSITIONS.values() for kind, target in row.items() if target is State.QUEUED}
-    assert back == {j.Postponed, j.PayAgain, j.Waiting}
+    assert back == {j.Postponed, j.PayAgain, j.Waiting, j.Rerouted}
     assert {state for state, row in TRANSITIONS.items() if j.Claimed in row} == {State.QUEUED}
 
 

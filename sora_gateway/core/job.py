@@ -49,7 +49,7 @@ class Job:
     upstream_status: str = ""
     overdue: bool = False
     cancel_requested: bool = False
-    """A person asked to cancel while a create's outcome was open; honoured as soon as it is known."""
+    """Somebody asked to cancel while a create's outcome was open; honoured when it is known."""
     submitted_at: float | None = None
     """When the latest create was sent."""
     accepted_at: float | None = None
@@ -74,6 +74,8 @@ class Job:
     """Seconds that an extension adds; ``seconds`` is the whole."""
     characters: str = ""
     """The upstream's ids of the characters in it, separated by spaces."""
+    took: float | None = None
+    """Seconds from the receipt to the upstream's end, as closely as looking can tell."""
     deleted_at: float | None = None
 
     @property
@@ -81,12 +83,9 @@ class Job:
         return self.state in ENDED
 
 
-# --- events: what was learned ------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that was learned about a job, and when. Kinds that say no more are plain subclasses of it."""
+    """One thing that was learned about a job, and when; kinds that say no more are plain subclasses."""
 
     at: float
 
@@ -145,6 +144,14 @@ class Waiting(Event):
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rerouted(Event):
+    """Another upstream is to make it; nobody has accepted it yet."""
+
+    upstream: str
+    upstream_model: str
+
+
 class BecameOverdue(Event):
     """It takes longer than it should. A flag, never an end."""
 
@@ -153,9 +160,10 @@ class BecameOverdue(Event):
 
 @dataclass(frozen=True, slots=True)
 class UpstreamCompleted(Event):
-    """The upstream says that the video is ready."""
+    """The upstream says that the video is ready; it *took* so many seconds."""
 
     expires_at: float | None = None
+    took: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +245,7 @@ class Deleted(Event):
 
 
 EVENTS: tuple[type[Event], ...] = (
-    Claimed, Postponed, Refused, Accepted, AnswerLost, Observed, Waiting, BecameOverdue, UpstreamCompleted,
+    Claimed, Postponed, Refused, Accepted, AnswerLost, Observed, Waiting, Rerouted, BecameOverdue, UpstreamCompleted,
     UpstreamFailed, LostUpstream, Stored, FileLost, CancelRequested, CancelConfirmed, CancelUnconfirmed,
     Adopted, PayAgain, GivenUp, FinalLimit, Deleted,
 )  # fmt: skip
@@ -247,6 +255,7 @@ TRANSITIONS: dict[State, dict[type[Event], State]] = {
     S.QUEUED: {
         Claimed: S.SUBMITTING,
         Waiting: S.QUEUED,
+        Rerouted: S.QUEUED,
         CancelRequested: S.CANCELLED,
         FinalLimit: S.FAILED,
     },
@@ -346,12 +355,16 @@ def _apply(job: Job, event: Event) -> Job:
             return replace(job, note=reason)
         case Observed(_, progress, estimated, upstream_status):
             return _observed(job, progress, estimated, upstream_status)
+        case Rerouted(_, upstream, upstream_model):
+            return replace(
+                job, upstream=upstream, upstream_model=upstream_model, not_before=0.0, refusals=0, note=""
+            )
         case BecameOverdue():
             return replace(job, overdue=True)
-        case UpstreamCompleted(_, expires_at):
+        case UpstreamCompleted(_, expires_at, took):
             return replace(
                 job, progress=max(job.progress, 99.0), progress_estimated=False, expires_at=expires_at,
-                cancel_requested=False, note="",
+                took=took, cancel_requested=False, note="",
             )  # fmt: skip
         case Stored():
             return replace(job, progress=100.0, progress_estimated=False, overdue=False)

@@ -65,6 +65,7 @@ _STEPS: dict[type[Event], Step] = {
     j.AnswerLost: "unknown",
     j.Observed: "progress",
     j.Waiting: "waiting",
+    j.Rerouted: "waiting",
     j.BecameOverdue: "overdue",
     j.UpstreamCompleted: "downloading",
     j.UpstreamFailed: "failed",

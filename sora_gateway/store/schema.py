@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sora_gateway.errors import StartupError
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision; a test compares it with ``migrations/versions``."""
 
 

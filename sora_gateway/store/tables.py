@@ -115,6 +115,7 @@ class JobRow(SQLModel, table=True):
             "ix_jobs_unfinished", "created_at",
             sqlite_where=text("state NOT IN ('completed', 'failed', 'cancelled')"),
         ),
+        Index("ix_jobs_took", "upstream", "finished_at", sqlite_where=text("took IS NOT NULL")),
     )  # fmt: skip
 
     id: str = Field(primary_key=True, sa_type=Text)
@@ -153,6 +154,7 @@ class JobRow(SQLModel, table=True):
     source_external_id: str | None = Field(default=None, sa_type=Text)
     extended_by: int | None = None
     characters: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("''")})
+    took: float | None = None
 
 
 class Attempt(SQLModel, table=True):
@@ -319,3 +321,30 @@ class Character(SQLModel, table=True):
     external_id: str | None = Field(default=None, sa_type=Text)
     state: str = Field(sa_type=Text)
     created_at: float
+
+
+class AuditEntry(SQLModel, table=True):
+    """What a person did that others may want to know; never changed, never deleted."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_target", "target"), {"sqlite_autoincrement": True})
+
+    id: int | None = Field(default=None, sa_column=Column(Integer, primary_key=True))
+    at: float
+    actor: str = Field(sa_type=Text)
+    action: str = Field(sa_type=Text)
+    target: str = Field(sa_type=Text)
+    detail: str = Field(sa_type=Text)
+
+
+class AddedUpstream(SQLModel, table=True):
+    """An upstream that was added while the gateway ran; its key is encrypted with one outside the database."""
+
+    __tablename__ = "upstreams"
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    settings: str = Field(sa_type=Text)
+    api_key: str = Field(sa_type=Text)
+    enabled: bool
+    created_at: float
+    changed_at: float
