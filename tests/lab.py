@@ -36,12 +36,12 @@ class Lab:
     content: bytes = answer(404)
     delete: bytes = answer(405)
     orders: list[Received] = field(default_factory=list)
-    """Every create that arrived."""
+    """Every paid request that arrived: creates, remixes, edits, extensions and new characters."""
     deletes: int = 0
 
     async def handle(self, request: Received, wire: Wire) -> None:
         method, path = request.method, request.target.partition("?")[0].removeprefix("/v1/videos")
-        if method == "POST" and not path:
+        if method == "POST":
             self.orders.append(request)
             if self.creates:
                 script = self.creates.pop(0) if len(self.creates) > 1 else self.creates[0]
@@ -78,7 +78,7 @@ def lab_settings(data_dir: Path, url: str, **sections: Any) -> Settings:
         data_dir,
         upstreams={"lab": table | sections.pop("upstream", {})},
         media=media,
-        polling={"policy": "fixed", "min_interval": 20},
+        polling={"policy": "fixed", "min_interval": 20} | sections.pop("polling", {}),
         credits={"enabled": True} | sections.pop("credits", {}),
         pricing={"per_video": PRICE},
         **sections,

@@ -46,12 +46,12 @@ async def create_character(call: Call) -> VideoCharacter:
     offer = next((each for each in call.services.offers if each.characters), None)
     if offer is None:
         raise UnsupportedByUpstream("No upstream has characters.")
-    try:
-        await asyncio.to_thread(facts, wish.video.data)
-    except UnusableVideo as error:
-        raise InvalidRequest(str(error), param="video") from None
     claim = await claim_of(call)
     async with call.services.tries.turn(claim):
+        try:
+            await asyncio.to_thread(facts, wish.video.data)
+        except UnusableVideo as error:
+            raise InvalidRequest(str(error), param="video") from None
         character = await call.services.characters.create(
             call.caller.user_id, offer.upstream, wish.name, wish.video.data, claim
         )
