@@ -137,6 +137,17 @@ def test_a_video_that_does_not_say_what_it_is_is_refused(place: str) -> None:
         facts(bytes(body))
 
 
+@pytest.mark.parametrize(("frames", "fits"), [(24 * 3600, True), (24 * 3600 + 24, False), (2**32 - 1, False)])
+def test_a_video_that_claims_to_last_for_ages_is_refused(frames: int, fits: bool) -> None:
+    """Its length becomes a price and a number of the database."""
+    video = one_fragment(struct.pack(">I", 1), header(0), run(0, frames))
+    if fits:
+        assert facts(video).seconds == 3600
+    else:
+        with pytest.raises(UnusableVideo, match="longer than 60 minutes"):
+            facts(video)
+
+
 @pytest.mark.parametrize(("faststart", "fragmented"), KINDS[:2])
 def test_a_video_that_is_cut_anywhere_is_refused(faststart: bool, fragmented: bool) -> None:
     whole = sample_mp4(faststart, fragmented)

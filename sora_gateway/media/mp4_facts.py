@@ -12,6 +12,8 @@ from sora_gateway.media.mp4_boxes import Box, BoxReader, BrokenFile
 MAX_ENTRIES = 400_000
 """Entries of all sample tables: half an hour of sound and pictures at the least. A table is read in one call
 that lets no other thread run; this many are read in some milliseconds."""
+MAX_LENGTH = 3600
+"""Seconds. A file can claim to last for ages, and its length is what is paid for and stored."""
 
 
 class UnusableVideo(ValueError):
@@ -31,7 +33,7 @@ def facts(data: bytes) -> VideoFacts:
     """What the MP4 file *data* says of itself, fragmented or not. Takes some 50 ms at worst: call it in a thread.
 
     Raises:
-        UnusableVideo: it is no whole MP4 file, or does not say how large and how long it is.
+        UnusableVideo: it is no whole MP4 file, does not say how large and how long it is, or is too long.
     """
     reader = BoxReader(io.BytesIO(data), MAX_ENTRIES)
     try:
@@ -45,6 +47,10 @@ def facts(data: bytes) -> VideoFacts:
         raise UnusableVideo("The video does not say how large its pictures are.")
     if not seconds:
         raise UnusableVideo("The video does not say how long it is.")
+    if seconds > MAX_LENGTH:
+        raise UnusableVideo(
+            f"The video is longer than {MAX_LENGTH // 60} minutes; send the part that is to be used."
+        )
     return VideoFacts(index.width, index.height, seconds)
 
 
