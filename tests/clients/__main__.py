@@ -47,6 +47,9 @@ def clients() -> Iterator[Client]:
     if node is None:
         print("node is not here: the Node client was not tried")
         return
+    if not (NODE / "node_modules").is_dir():
+        print("npm is not here, so neither is OpenAI's package: the Node client was not tried")
+        return
     for package, least in NODE_PACKAGES.items():
         if node_major(node) < least:
             print(f"node is older than {least}: the Node client {package} was not tried")

@@ -67,7 +67,7 @@ check('what is not finished is a conflict', async () => {
 check('a key used for something else is a conflict', async () => {
   const own = client();
   const text = prompt('with a key');
-  const options = { headers: { 'Idempotency-Key': text } };
+  const options = { headers: { 'Idempotency-Key': text.replaceAll(' ', '-') } };
   const first = await own.openai.videos.create({ prompt: text }, options);
   assert.equal((await own.openai.videos.create({ prompt: text }, options)).id, first.id);
   await expect(own, (openai) => openai.videos.create({ prompt: 'something else' }, options),

@@ -109,7 +109,7 @@ def two_images_with_one_prompt_are_two_videos(sdk: Sdk) -> None:
 def a_lost_answer_with_an_idempotency_key_makes_one_video(sdk: Sdk) -> None:
     client, sent = sdk.client(lossy=True)
     prompt = sdk.prompt("lost with a key")
-    headers = {"x-lose": "drop, 502", "Idempotency-Key": prompt}
+    headers = {"x-lose": "drop, 502", "Idempotency-Key": prompt.replace(" ", "-")}
     video = client.videos.create(prompt=prompt, extra_headers=headers)
     same(len(sent), 3)
     same(sdk.ids_of(prompt), [video.id])

@@ -151,7 +151,7 @@ def a_remix_of_what_is_not_finished_is_a_conflict(sdk: Sdk) -> None:
     video = client.videos.create(prompt=sdk.prompt("slow [[fault:duration=5]]"))
     refused(
         lambda: client.videos.remix(video.id, prompt="too early"),
-        sent, openai.ConflictError, 409, "not_finished",
+        sent, openai.ConflictError, 409, "not_ready",
     )  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def a_remix_of_what_is_not_finished_is_a_conflict(sdk: Sdk) -> None:
 def a_key_used_for_something_else_is_a_conflict(sdk: Sdk) -> None:
     client, sent = sdk.client()
     prompt = sdk.prompt("with a key")
-    headers = {"Idempotency-Key": prompt}
+    headers = {"Idempotency-Key": prompt.replace(" ", "-")}
     first = client.videos.create(prompt=prompt, extra_headers=headers)
     same(client.videos.create(prompt=prompt, extra_headers=headers).id, first.id)
     same(sdk.ids_of(prompt), [first.id])
