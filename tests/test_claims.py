@@ -95,12 +95,27 @@ class TestAClientThatCountsItsTries:
             second = await made(shop, attempt(1))
             assert await made(shop, attempt(2)) == second
 
+    async def test_gets_its_job_although_a_try_between_was_lost_on_its_way(self, tmp_path: Path) -> None:
+        async with workshop(tmp_path, ScriptedUpstream()) as shop:
+            first = await made(shop, attempt(0))
+            assert await made(shop, attempt(2)) == first
+            assert await made(shop, attempt(2)) != first
+
+    async def test_gets_the_newest_of_the_jobs_whose_last_try_is_closest(self, tmp_path: Path) -> None:
+        """The older ones were answered, else there would be no newer one."""
+        async with workshop(tmp_path, ScriptedUpstream()) as shop:
+            older = await made(shop, attempt(0))
+            await shop.clock.advance(1)
+            newer = await made(shop, attempt(0))
+            assert await made(shop, attempt(1)) == newer
+            assert await made(shop, attempt(2)) == newer
+            assert await made(shop, attempt(2)) == older
+
     @pytest.mark.parametrize(
         "other",
         [
             pytest.param(attempt(1, credential="key_2"), id="another key"),
             pytest.param(attempt(1, fingerprint="a whale"), id="another request"),
-            pytest.param(attempt(2), id="a try too far"),
         ],
     )
     async def test_does_not_get_the_job_of_somebody_else(self, tmp_path: Path, other: ResendClaim) -> None:
@@ -122,10 +137,26 @@ class TestAClientThatCountsItsTries:
     ) -> None:
         """Each request is sent 1 + n times, because n answers were lost; equal requests interleave as they like."""
         async with workshop(tmp_path_factory.mktemp("shop"), ScriptedUpstream(), balance=1000) as shop:
-            answers: set[str] = set()
-            sent = [0] * len(lost)
-            while open_ones := [n for n, tries in enumerate(lost) if sent[n] <= tries]:
-                chosen = order.choice(open_ones)
-                answers.add(await made(shop, attempt(sent[chosen])))
-                sent[chosen] += 1
+            answers = await interleaved(shop, [list(range(tries + 1)) for tries in lost], order)
             assert len(answers) == len(lost)
+
+    @settings(max_examples=25, deadline=None)
+    @given(
+        arriving=st.lists(st.sets(st.integers(0, 3), min_size=1).map(sorted), min_size=1, max_size=5),
+        order=st.randoms(use_true_random=False),
+    )
+    async def test_never_has_more_jobs_than_requests_whichever_tries_arrive(
+        self, tmp_path_factory: pytest.TempPathFactory, arriving: list[list[int]], order: Random
+    ) -> None:
+        """Of each request only the tries that arrive are here; any of them may be lost on its way."""
+        async with workshop(tmp_path_factory.mktemp("shop"), ScriptedUpstream(), balance=1000) as shop:
+            assert len(await interleaved(shop, arriving, order)) <= len(arriving)
+
+
+async def interleaved(shop: Workshop, requests: list[list[int]], order: Random) -> set[str]:
+    """The jobs of equal requests, each of which sends its tries one after the other, in some *order* among them."""
+    answers: set[str] = set()
+    waiting = [list(tries) for tries in requests]
+    while waiting := [tries for tries in waiting if tries]:
+        answers.add(await made(shop, attempt(order.choice(waiting).pop(0))))
+    return answers

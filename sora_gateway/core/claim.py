@@ -25,8 +25,9 @@ class KeyClaim:
 class ResendClaim:
     """One try of a client that counts its own (``x-stainless-retry-count``) and sends no key.
 
-    Try n belongs to the job that try n - 1 of the same API key with the same fingerprint made. Each job absorbs
-    one such chain, so two equal requests at once, both repeated, stay two jobs.
+    Try n belongs to the job that an earlier try of the same API key with the same fingerprint made: n - 1, or the
+    closest to it, for tries get lost on their way here too: a gateway that restarts refuses connections. Each job
+    absorbs one such chain, so two equal requests at once, both repeated, stay two jobs.
     """
 
     credential: str

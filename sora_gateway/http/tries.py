@@ -11,10 +11,10 @@ from sora_gateway.core.claim import Claim, KeyClaim, ResendClaim
 
 
 class Tries:
-    """All requests of one key are served one after the other; a later try waits for the one before it."""
+    """All requests of one key are served one after the other; a later try waits for those before it."""
 
     def __init__(self) -> None:
-        self._under_way: dict[ResendClaim, list[asyncio.Future[None]]] = {}
+        self._under_way: dict[tuple[str, str], list[tuple[int, asyncio.Future[None]]]] = {}
         self._keys: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
@@ -27,22 +27,24 @@ class Tries:
                 async with lock:
                     yield
             case ResendClaim():
-                async with self._after_the_try_before(claim):
+                async with self._after_earlier_tries(claim):
                     yield
             case None:
                 yield
 
     @asynccontextmanager
-    async def _after_the_try_before(self, claim: ResendClaim) -> AsyncIterator[None]:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._under_way.setdefault(claim, []).append(done)
+    async def _after_earlier_tries(self, claim: ResendClaim) -> AsyncIterator[None]:
+        request = (claim.credential, claim.fingerprint)
+        tries = self._under_way.setdefault(request, [])
+        earlier = [done for count, done in tries if count < claim.count]
+        mine = (claim.count, asyncio.get_running_loop().create_future())
+        tries.append(mine)
         try:
-            before = ResendClaim(claim.credential, claim.fingerprint, claim.count - 1)
-            if earlier := self._under_way.get(before):
-                await asyncio.wait(list(earlier))
+            if earlier:
+                await asyncio.wait(earlier)
             yield
         finally:
-            done.set_result(None)
-            self._under_way[claim].remove(done)
-            if not self._under_way[claim]:
-                del self._under_way[claim]
+            mine[1].set_result(None)
+            tries.remove(mine)
+            if not tries:
+                del self._under_way[request]
