@@ -55,7 +55,10 @@ class Server(Section):
 
 class Upstream(Section):
     dialect: Literal["openai"] = Field(default="openai", description="The wire language that it speaks.")
-    profile: str = Field(default="generic", description="Its known divergences: generic or openai.")
+    profile: str = Field(
+        default="generic",
+        description="Which server it is: generic, or one that docs/configuration.md lists (vllm-omni, sglang...).",
+    )
     base_url: str = Field(
         ..., pattern=r"^https?://", description="Where its API lives, usually ending in /v1."
     )

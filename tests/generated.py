@@ -23,6 +23,7 @@ from sora_gateway.core.job import ENDED, TRANSITIONS, State
 from sora_gateway.errors import CloseCode, GatewayError
 from sora_gateway.settings import Settings, Upstream
 from sora_gateway.store.migrate import schema_script
+from sora_gateway.upstream.profiles import PROFILES
 from sora_gateway.upstream.simulator.faults import FAULTS, Value
 
 ROOT = Path(__file__).parent.parent
@@ -175,6 +176,26 @@ def settings_table() -> str:
     return table(("key", "default", "what it is for"), rows)
 
 
+def profile_table() -> str:
+    """What each profile makes of the ``openai`` dialect, from the data."""
+    encodings = {"json": "JSON", "multipart": "form", "auto": "JSON; form with an image"}
+    lists = {"none": "no", "stale": "yes, stale", "live": "yes"}
+    rows = (
+        (
+            f"`{name}`",
+            profile.servers,
+            encodings[profile.create_encoding],
+            f"`{profile.duration_field}` as {'text' if profile.duration_type == 'string' else 'number'}",
+            "yes" if profile.delete_cancels else "no",
+            lists[profile.listing],
+            f"{profile.min_poll_interval:g} s",
+        )
+        for name, profile in PROFILES.items()
+    )
+    head = ("profile", "servers", "create", "length", "can cancel", "lists jobs", "looks at most every")
+    return table(head, rows)
+
+
 def fault_table() -> str:
     def spelt(name: str, value: Value) -> str:
         example = {
@@ -195,7 +216,9 @@ GENERATED: dict[str, Callable[[str], str]] = {
     "README.md": lambda text: filled(
         text, states=state_diagram(), closes=close_table(), errors=error_table(), commands=command_table()
     ),
-    "docs/configuration.md": lambda text: filled(text, settings=settings_table(), faults=fault_table()),
+    "docs/configuration.md": lambda text: filled(
+        text, profiles=profile_table(), settings=settings_table(), faults=fault_table()
+    ),
 }
 """File -> its right text, from the text that it has."""
 

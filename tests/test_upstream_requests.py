@@ -85,6 +85,12 @@ async def test_a_remix_is_its_prompt() -> None:
     assert request.json == {"prompt": "a paper boat in the rain"}
 
 
+async def test_a_remix_on_tokens_pool_names_the_model_again() -> None:
+    request = await sent(lambda upstream: upstream.create(REMIX, 5), "tokens-pool")
+    assert request.target == "/v1/videos/video_1/remix"
+    assert request.json == {"prompt": "a paper boat in the rain", "model": "sora-2"}
+
+
 async def test_an_edit_names_its_source() -> None:
     request = await sent(lambda upstream: upstream.create(EDIT, 5))
     assert request.target == "/v1/videos/edits"
@@ -140,6 +146,52 @@ async def test_an_extension_of_an_uploaded_video_is_a_form_with_the_file() -> No
         Piece("seconds", b"8"),
         Piece("video", VIDEO, "source.mp4", "video/mp4"),
     ]
+
+
+# --- the image that a video begins with ---------------------------------------------------------------
+
+FIRST_FRAME = replace(ORDER, image=b"\x89PNG", image_type="image/png")
+DATA_URL = "data:image/png;base64,iVBORw=="
+
+
+@pytest.mark.parametrize("profile", ["openai", "generic", "vllm-omni", "sglang", "litellm", "new-api"])
+async def test_an_image_is_a_file_called_input_reference(profile: str) -> None:
+    request = await sent(lambda upstream: upstream.create(FIRST_FRAME, 5), profile)
+    assert form_of(request)[-1] == Piece("input_reference", b"\x89PNG", "reference.png", "image/png")
+
+
+async def test_tokens_pool_takes_a_list_of_files() -> None:
+    request = await sent(lambda upstream: upstream.create(FIRST_FRAME, 5), "tokens-pool")
+    assert form_of(request) == [
+        Piece("model", b"sora-2"),
+        Piece("prompt", b"a paper boat in the rain"),
+        Piece("duration", b"8"),
+        Piece("size", b"1280x720"),
+        Piece("input_reference[]", b"\x89PNG", "reference.png", "image/png"),
+    ]
+
+
+async def test_inworld_takes_an_object_and_older_builds_of_new_api_a_text() -> None:
+    request = await sent(lambda upstream: upstream.create(FIRST_FRAME, 5), "inworld")
+    assert request.json["input_reference"] == {"image_url": DATA_URL}
+    request = await sent(lambda upstream: upstream.create(FIRST_FRAME, 5), "new-api-legacy")
+    assert request.target == "/v1/video/generations"
+    assert request.json == {
+        "model": "sora-2",
+        "prompt": "a paper boat in the rain",
+        "duration": 8,
+        "size": "1280x720",
+        "image": DATA_URL,
+    }
+
+
+async def test_vllm_omni_gets_a_form_even_without_an_image() -> None:
+    request = await sent(lambda upstream: upstream.create(ORDER, 5), "vllm-omni")
+    assert [piece.name for piece in form_of(request)] == ["model", "prompt", "seconds", "size"]
+
+
+async def test_sglang_gets_its_seconds_as_a_number() -> None:
+    assert (await sent(lambda upstream: upstream.create(ORDER, 5), "sglang")).json["seconds"] == 8
 
 
 # --- characters --------------------------------------------------------------------------------------
@@ -256,7 +308,7 @@ async def test_a_character_is_not_sent_where_there_are_none() -> None:
 def test_every_profile_takes_a_create_and_only_described_servers_take_more() -> None:
     assert all(Operation.CREATE in profile.operations for profile in PROFILES.values())
     more = {name for name, profile in PROFILES.items() if profile.characters or len(profile.operations) > 1}
-    assert more == {"openai", "simulator"}
+    assert more == {"openai", "simulator", "tokens-pool", "tokens-pool-raw"}
 
 
 # --- all of it is paid for ---------------------------------------------------------------------------

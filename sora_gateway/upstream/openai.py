@@ -17,7 +17,7 @@ from sora_gateway.upstream.addresses import AddressGuard, origin_of, public_only
 from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Reply, Request
 from sora_gateway.upstream.download import Downloader, Place, Resume
 from sora_gateway.upstream.listing import parse_listing
-from sora_gateway.upstream.openai_requests import PaidRequests, video_path
+from sora_gateway.upstream.openai_requests import PaidRequests
 from sora_gateway.upstream.parsing import load_object, parse_cancel, parse_create, parse_look
 from sora_gateway.upstream.profiles import Profile
 
@@ -60,6 +60,7 @@ class OpenAIAdapter:
         self._base = (
             base_url.rstrip("/") if urlsplit(base_url).path.strip("/") else f"{base_url.rstrip('/')}/v1"
         )
+        self._videos = f"{self._base}{profile.videos_path}"
         self._name = name
         self._profile = profile
         self._client = client
@@ -119,7 +120,7 @@ class OpenAIAdapter:
     async def look(self, external_id: ExternalId) -> Look:
         """See :meth:`Adapter.look`."""
         try:
-            reply = await self._ask("GET", video_path(external_id))
+            reply = await self._ask("GET", self._video(external_id))
         except (NotSent, Lost) as error:
             return Look(LookKind.TROUBLE, message=str(error))
         return self._parse_look(reply, external_id)
@@ -128,7 +129,7 @@ class OpenAIAdapter:
         """See :meth:`Adapter.list_jobs`."""
         page = f"?limit={PAGE}&order=desc" + (f"&after={quote(after, safe='')}" if after is not None else "")
         try:
-            reply = await self._ask("GET", f"/videos{page}")
+            reply = await self._ask("GET", self._videos + page)
         except (NotSent, Lost) as error:
             return Look(LookKind.TROUBLE, message=str(error))
         profile = self._profile
@@ -142,7 +143,7 @@ class OpenAIAdapter:
         if not self._profile.delete_cancels:
             return CancelAnswer.UNSUPPORTED
         try:
-            reply = await self._ask("DELETE", video_path(external_id))
+            reply = await self._ask("DELETE", self._video(external_id))
         except (NotSent, Lost):
             return CancelAnswer.TROUBLE
         return parse_cancel(reply)
@@ -178,10 +179,10 @@ class OpenAIAdapter:
     async def probe(self) -> str:
         """See :meth:`Adapter.probe`."""
         try:
-            reply = await self._ask("GET", "/videos?limit=1", PROBE_DEADLINE)
+            reply = await self._ask("GET", f"{self._videos}?limit=1", PROBE_DEADLINE)
             listing = reply.status == 200 and load_object(reply) is not None
             if not listing and reply.status not in (401, 402, 403):
-                reply = await self._ask("GET", "/models", PROBE_DEADLINE)
+                reply = await self._ask("GET", f"{self._base}/models", PROBE_DEADLINE)
         except (NotSent, Lost) as error:
             return f"The upstream cannot be reached: {error}."
         if reply.status in (401, 402, 403):
@@ -207,8 +208,11 @@ class OpenAIAdapter:
             reply, now=self._clock.now(), id_paths=self._profile.id_paths, secrets=self._secrets
         )
 
-    async def _ask(self, method: str, path: str, deadline: float = LOOK_DEADLINE) -> Reply:
-        return await self._client.send(Request(method, self._base + path, self._auth), deadline=deadline)
+    async def _ask(self, method: str, url: str, deadline: float = LOOK_DEADLINE) -> Reply:
+        return await self._client.send(Request(method, url, self._auth), deadline=deadline)
+
+    def _video(self, external_id: ExternalId) -> str:
+        return f"{self._videos}/{quote(external_id, safe='')}"
 
     def _parse_look(self, reply: Reply, external_id: str) -> Look:
         return parse_look(
@@ -221,13 +225,25 @@ class OpenAIAdapter:
         )
 
     def _places(self, external_id: ExternalId, result_url: str | None, variant: Variant) -> list[Place]:
-        """Where the file may be, best first."""
-        endpoint = f"{self._base}{video_path(external_id)}/content"
-        if self._profile.variant_param == "send":
+        """Where the file may be, best first.
+
+        Raises:
+            ContentTrouble: there is no such place.
+        """
+        profile = self._profile
+        named = [Place(result_url)] if result_url is not None and variant is Variant.VIDEO else []
+        endpoint = f"{self._video(external_id)}/content"
+        if profile.variant_param == "send":
             endpoint += f"?variant={variant}"
         elif variant is not Variant.VIDEO:
             raise ContentTrouble(ContentTrouble.Kind.UNSUPPORTED, f"The upstream has no {variant}.")
-        places = [Place(endpoint, endpoint=True)]
-        if result_url is not None and variant is Variant.VIDEO:
-            places.insert(0 if self._profile.content_via == "url_first" else 1, Place(result_url))
-        return places
+        if profile.content_via == "endpoint":
+            return [Place(endpoint, endpoint=True), *named]
+        if profile.content_via == "url_first":
+            return [*named, Place(endpoint, endpoint=True)]
+        if not named:
+            # Only a look can find one.
+            raise ContentTrouble(
+                ContentTrouble.Kind.EXPIRED, "The upstream has named no address for the file."
+            )
+        return named

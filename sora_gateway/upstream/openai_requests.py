@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import assert_never
 from urllib.parse import quote
 
-from sora_gateway.core.job import ExternalId
 from sora_gateway.core.operation import Operation
 from sora_gateway.upstream.adapter import CreateOrder
 from sora_gateway.upstream.client import NotSent, Part, Request
@@ -18,16 +17,11 @@ from sora_gateway.upstream.profiles import Profile
 _WITHOUT_SOURCE = "there is no video to start from"
 
 
-def video_path(external_id: ExternalId) -> str:
-    """The path of one video, below the base."""
-    return f"/videos/{quote(external_id, safe='')}"
-
-
 class PaidRequests:
     """The paid requests of one upstream at *base* (without a slash at its end), each with the *auth* headers."""
 
     def __init__(self, base: str, auth: Mapping[str, str], profile: Profile) -> None:
-        self._base = base
+        self._videos = base + profile.videos_path
         self._auth = dict(auth)
         self._profile = profile
 
@@ -54,14 +48,14 @@ class PaidRequests:
             case Operation.REMIX:
                 if order.source is None:
                     raise NotSent(_WITHOUT_SOURCE)
-                return self._as_json(
-                    f"{video_path(order.source)}/remix", {"prompt": order.prompt}, order.attempt_id
-                )
+                path = f"/{quote(order.source, safe='')}/remix"
+                model = {"model": order.model} if self._profile.remix_names_model else {}
+                return self._as_json(path, {"prompt": order.prompt} | model, order.attempt_id)
             case Operation.EDIT:
-                return self._from_source("/videos/edits", {"prompt": order.prompt}, order)
+                return self._from_source("/edits", {"prompt": order.prompt}, order)
             case Operation.EXTEND:
                 fields: dict[str, object] = {"prompt": order.prompt} | self._seconds(order)
-                return self._from_source("/videos/extensions", fields, order)
+                return self._from_source("/extensions", fields, order)
             case _:
                 assert_never(order.operation)
 
@@ -74,7 +68,7 @@ class PaidRequests:
         if not self._profile.characters:
             raise NotSent("the upstream has no characters")
         parts = (_text("name", name), _file("video", video, "character", media_type))
-        return self._as_form("/videos/characters", parts, attempt_id)
+        return self._as_form("/characters", parts, attempt_id)
 
     def _create(self, order: CreateOrder) -> Request:
         profile = self._profile
@@ -84,13 +78,13 @@ class PaidRequests:
             parts += [_text("characters[][id]", one) for one in order.characters]
             if order.image:
                 parts.append(_file(profile.image_field, order.image, "reference", order.image_type))
-            return self._as_form("/videos", tuple(parts), order.attempt_id)
+            return self._as_form("", tuple(parts), order.attempt_id)
         if order.characters:
             fields["characters"] = [{"id": one} for one in order.characters]
         if order.image:
-            data = base64.b64encode(order.image).decode("ascii")
-            fields[profile.image_field] = {"image_url": f"data:{order.image_type};base64,{data}"}
-        return self._as_json("/videos", fields, order.attempt_id)
+            url = f"data:{order.image_type};base64,{base64.b64encode(order.image).decode('ascii')}"
+            fields[profile.image_field] = url if profile.image_in_json == "text" else {"image_url": url}
+        return self._as_json("", fields, order.attempt_id)
 
     def _from_source(self, path: str, fields: dict[str, object], order: CreateOrder) -> Request:
         """*fields* and the video to start from: by its id if it has one there, or else the file itself."""
@@ -108,10 +102,10 @@ class PaidRequests:
 
     def _as_json(self, path: str, fields: Mapping[str, object], attempt_id: str) -> Request:
         headers = self._headers(attempt_id) | {"Content-Type": "application/json"}
-        return Request("POST", self._base + path, headers, body=json.dumps(fields).encode())
+        return Request("POST", self._videos + path, headers, body=json.dumps(fields).encode())
 
     def _as_form(self, path: str, parts: tuple[Part, ...], attempt_id: str) -> Request:
-        return Request("POST", self._base + path, self._headers(attempt_id), parts=parts)
+        return Request("POST", self._videos + path, self._headers(attempt_id), parts=parts)
 
     def _headers(self, attempt_id: str) -> dict[str, str]:
         return self._auth | {"X-Client-Request-Id": attempt_id}

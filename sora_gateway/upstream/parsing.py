@@ -332,7 +332,9 @@ def _word(value: object) -> str:
 
 
 def _progress(value: object, scale: float) -> float | None:
-    """Percent within 0..100 from a number or a text like "30%"."""
+    """Percent within 0..100 from a number or a text like "30%"; None if *scale* is 0, for then it means nothing."""
+    if scale == 0:
+        return None
     if isinstance(value, str):
         match = _PERCENT.fullmatch(value)
         value = float(match[1]) if match else None
