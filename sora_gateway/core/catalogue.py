@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sora_gateway.core.job import Job
 from sora_gateway.core.operation import Operation
 
 
@@ -24,6 +25,37 @@ class Offer:
     def name_of(self, model: str) -> str | None:
         """The upstream's own name for *model*, or None if it does not offer it."""
         return self.models.get(model) if self.models else model
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One upstream that can make a job, and what it calls the model."""
+
+    upstream: str
+    upstream_model: str
+
+
+def ordered(offers: Sequence[Offer], model: str, order: Mapping[str, Sequence[str]]) -> list[Offer]:
+    """The upstreams that offer *model*, in the order that *order* names for it, else that of the configuration."""
+    offering = [offer for offer in offers if offer.name_of(model) is not None]
+    if model not in order:
+        return offering
+    names = list(order[model])
+    return sorted(
+        (each for each in offering if each.upstream in names), key=lambda each: names.index(each.upstream)
+    )
+
+
+def routes_of(offers: Sequence[Offer], order: Mapping[str, Sequence[str]], job: Job) -> list[Route]:
+    """Where *job* could be made, best first: its failover. What only its own upstream has keeps it there."""
+    bound = job.source_external_id is not None or bool(job.characters)
+    return [
+        Route(offer.upstream, offer.name_of(job.model) or job.model)
+        for offer in ordered(offers, job.model, order)
+        if job.operation in offer.operations
+        and (offer.upstream == job.upstream if bound else True)
+        and (job.operation is not Operation.CREATE or complaint(offer, job.seconds, job.size) is None)
+    ]
 
 
 def choose(offers: Sequence[Offer], model: str) -> Offer | None:

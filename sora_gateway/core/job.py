@@ -356,9 +356,7 @@ def _apply(job: Job, event: Event) -> Job:
         case Observed(_, progress, estimated, upstream_status):
             return _observed(job, progress, estimated, upstream_status)
         case Rerouted(_, upstream, upstream_model):
-            return replace(
-                job, upstream=upstream, upstream_model=upstream_model, not_before=0.0, refusals=0, note=""
-            )
+            return replace(job, upstream=upstream, upstream_model=upstream_model, not_before=0.0, note="")
         case BecameOverdue():
             return replace(job, overdue=True)
         case UpstreamCompleted(_, expires_at, took):

@@ -27,6 +27,14 @@ log = logging.getLogger(__name__)
 FIRST_BACKOFF = 2.0
 LONGEST_BACKOFF = 60.0
 STORAGE_PAUSE = 5.0
+_COST_NOTHING = frozenset(
+    {
+        OutcomeClass.NOT_SENT,
+        OutcomeClass.REFUSED_FOR_NOW,
+        OutcomeClass.OUT_OF_ORDER,
+        OutcomeClass.REFUSED,
+    }
+)
 
 
 async def queued(watcher: Watcher) -> None:
@@ -39,6 +47,8 @@ async def queued(watcher: Watcher) -> None:
     if left <= 0:
         await watcher.insist(j.FinalLimit(watcher.now()))
         return
+    if await _rerouted(watcher):
+        return
     upstream = watcher.upstream
     if upstream is None:
         await watcher.wait(f"The upstream {watcher.job.upstream} is not in the configuration any more.")
@@ -48,9 +58,14 @@ async def queued(watcher: Watcher) -> None:
     wait = min(LONGEST_PAUSE, max(0.0, watcher.job.not_before - watcher.now()))
     if await watcher.sleep(min(left, wait)) or left <= wait:
         return
-    if upstream.gate.paused:
-        await watcher.wait(f"{watcher.job.upstream} is paused: {upstream.gate.reason}.")
-    turn = upstream.gate.ask(watcher.job.id)
+    gate = upstream.gate
+    if not gate.spend.allows(watcher.now(), _billed(watcher.job)):
+        await watcher.wait(f"{watcher.job.upstream} has reached its spend cap for a day.")
+        await watcher.sleep(min(left - wait, max(1.0, gate.spend.frees_at(watcher.now()) - watcher.now())))
+        return
+    if gate.paused:
+        await watcher.wait(f"{watcher.job.upstream} is paused: {gate.reason}.")
+    turn = gate.ask(watcher.job.id)
     try:
         granted = await watcher.meanwhile(_granted(turn, watcher.around.clock, left - wait))
         if granted and not watcher.around.stopping.is_set():
@@ -58,17 +73,53 @@ async def queued(watcher: Watcher) -> None:
     finally:
         turn.cancel()
         if watcher.job.state is not State.PROCESSING:
-            upstream.gate.leave(watcher.job.id)
+            gate.leave(watcher.job.id)
 
 
-async def _granted(turn: asyncio.Future[None], clock: Clock, seconds: float) -> bool:
-    """Whether *turn* comes within *seconds*."""
+async def _rerouted(watcher: Watcher) -> bool:
+    """Whether the job goes to another upstream, because its own is closed or has just postponed it.
+
+    Before an attempt is accepted that costs nothing. Each upstream gets one try; then the job waits where it is.
+    """
+    job = watcher.job
+    upstream = watcher.upstream
+    postponed = job.not_before > watcher.now()
+    if upstream is not None and not postponed and _can_take(upstream, job, watcher.now()):
+        return False
+    if postponed:
+        watcher.tried.add(job.upstream)
+    for route in watcher.around.routes(job):
+        other = watcher.around.upstreams.get(route.upstream)
+        if (
+            other is not None
+            and route.upstream != job.upstream
+            and route.upstream not in watcher.tried
+            and _can_take(other, job, watcher.now())
+        ):
+            log.info("%s goes from %s to %s", job.id, job.upstream, route.upstream)
+            await watcher.insist(j.Rerouted(watcher.now(), route.upstream, route.upstream_model))
+            return True
+    watcher.tried.clear()
+    return False
+
+
+def _can_take(upstream: Upstream, job: Job, now: float) -> bool:
+    return not upstream.gate.paused and upstream.gate.spend.allows(now, _billed(job))
+
+
+def _billed(job: Job) -> int:
+    """Seconds of video that the create asks for."""
+    return job.seconds if job.extended_by is None else job.extended_by
+
+
+async def _granted(turn: asyncio.Future[bool], clock: Clock, seconds: float) -> bool:
+    """Whether *turn* comes within *seconds*, and the gate has not closed meanwhile."""
     limit = asyncio.ensure_future(clock.sleep(seconds))
     try:
         await asyncio.wait((turn, limit), return_when=asyncio.FIRST_COMPLETED)
     finally:
         limit.cancel()
-    return turn.done()
+    return turn.done() and turn.result()
 
 
 async def _pay(watcher: Watcher, upstream: Upstream) -> None:
@@ -93,10 +144,16 @@ async def _pay(watcher: Watcher, upstream: Upstream) -> None:
     watcher.paying = True
     try:
         intent = Intent(watcher.around.entropy.new_id("attempt"))
+        spend = upstream.gate.spend
+        if not spend.allows(watcher.now(), _billed(job)):
+            # Somebody else's create took the rest of it while this one waited for its turn.
+            return
+        spend.count(intent.id, watcher.now(), _billed(job))
         try:
             watcher.job = await watcher.around.recorder.record(watcher.job, j.Claimed(watcher.now()), intent)
         except (StorageFull, StorageFailed):
             # Nothing was kept, so nothing may leave.
+            spend.take_back(intent.id)
             await watcher.around.clock.sleep(STORAGE_PAUSE)
             return
         order = _order(watcher.job, intent.id, inputs)
@@ -104,7 +161,7 @@ async def _pay(watcher: Watcher, upstream: Upstream) -> None:
             upstream.adapter.create(order, watcher.around.limits.create_timeout), keep=True
         )
         assert answer is not None
-        await _conclude(watcher, upstream, answer)
+        await _conclude(watcher, upstream, intent.id, answer)
     finally:
         watcher.paying = False
 
@@ -116,7 +173,7 @@ def _order(job: Job, attempt_id: str, inputs: Sequence[InputFile]) -> CreateOrde
         attempt_id,
         job.prompt,
         job.upstream_model,
-        job.seconds if job.extended_by is None else job.extended_by,
+        _billed(job),
         job.size,
         image=image.data if image else None,
         image_type=image.media_type if image else "",
@@ -135,10 +192,17 @@ async def _refuse_unsent(watcher: Watcher, code: str, message: str) -> None:
     await watcher.insist(j.Refused(watcher.now(), code, message))
 
 
-async def _conclude(watcher: Watcher, upstream: Upstream, answer: CreateAnswer) -> None:
+async def _conclude(watcher: Watcher, upstream: Upstream, attempt_id: str, answer: CreateAnswer) -> None:
     """Stores what the answer means."""
+    gate = upstream.gate
     outcome = classify(answer, upstream.adapter.rules)
     in_order = outcome.kind not in (OutcomeClass.NOT_SENT, OutcomeClass.OUT_OF_ORDER, OutcomeClass.UNKNOWN)
+    if outcome.kind in (OutcomeClass.NOT_SENT, OutcomeClass.UNKNOWN):
+        gate.failed()
+    if outcome.kind is OutcomeClass.REFUSED_FOR_NOW and outcome.retry_after is not None:
+        gate.budget.hold_back(watcher.around.clock.monotonic(), outcome.retry_after)
+    if outcome.kind in _COST_NOTHING:
+        gate.spend.take_back(attempt_id)
     if outcome.kind in (OutcomeClass.RECEIPT, OutcomeClass.KNOWN):
         assert outcome.external_id is not None
         receipt = Answered(outcome.kind.value, outcome.external_id, answer.status)
@@ -156,7 +220,9 @@ async def _conclude(watcher: Watcher, upstream: Upstream, answer: CreateAnswer) 
                 upstream.adapter.name,
                 outcome.message,
             )
-    upstream.gate.answered(watcher.job.id, in_order=in_order)
+    if outcome.kind in (OutcomeClass.RECEIPT, OutcomeClass.KNOWN):
+        watcher.tried.clear()
+    gate.answered(watcher.job.id, in_order=in_order)
 
 
 def _consequence(watcher: Watcher, upstream: Upstream, outcome: Outcome) -> j.Event:

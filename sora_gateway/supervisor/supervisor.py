@@ -16,6 +16,7 @@ from types import TracebackType
 from sora_gateway.clock import Clock
 from sora_gateway.core import job as j
 from sora_gateway.core.asset import InputFile
+from sora_gateway.core.catalogue import Route
 from sora_gateway.core.claim import Claim
 from sora_gateway.core.ids import time_ordered
 from sora_gateway.core.job import Job, JobId, State
@@ -89,6 +90,7 @@ class Supervisor:
         limits: Limits,
         *,
         on_cancel: OnCancel = OnCancel.SETTLE,
+        routes: Callable[[Job], Sequence[Route]] = lambda _: (),
     ) -> None:
         self._store = store
         self._upstreams = upstreams
@@ -99,7 +101,8 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._recorder = Recorder(store, clock, on_cancel)
         self._around = Surroundings(
-            self._recorder, clock, entropy, downloader, limits, files.free_bytes, self.inputs, self._stopping
+            self._recorder, clock, entropy, downloader, limits, files.free_bytes, self.inputs, upstreams, routes,
+            self._stopping,
         )  # fmt: skip
         self._watchers: dict[JobId, Watcher] = {}
         self._tasks: dict[JobId, asyncio.Task[None]] = {}
@@ -249,7 +252,7 @@ class Supervisor:
         return job
 
     def _watch(self, job: Job) -> None:
-        watcher = Watcher(job, self._upstreams.get(job.upstream), self._around)
+        watcher = Watcher(job, self._around)
         task = asyncio.create_task(self._follow(watcher), name=f"watch {job.id}")
         self._watchers[job.id] = watcher
         self._tasks[job.id] = task

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sora_gateway.clock import Clock
 from sora_gateway.core import job as j
 from sora_gateway.core.asset import InputFile, StoredFile
+from sora_gateway.core.catalogue import Route
 from sora_gateway.core.job import Event, Job, State
 from sora_gateway.core.polling import PollPolicy
 from sora_gateway.entropy import Entropy
@@ -64,6 +65,9 @@ class Surroundings:
     limits: Limits
     free_bytes: Callable[[], int]
     inputs: Callable[[Job], Awaitable[tuple[InputFile, ...]]]
+    upstreams: Mapping[str, Upstream]
+    routes: Callable[[Job], Sequence[Route]]
+    """Where a job could be made, best first."""
     stopping: asyncio.Event
 
 
@@ -84,11 +88,11 @@ class Request:
 class Watcher:
     """Follows one unfinished job to its end."""
 
-    def __init__(self, job: Job, upstream: Upstream | None, around: Surroundings) -> None:
+    def __init__(self, job: Job, around: Surroundings) -> None:
         self.job = job
-        self.upstream = upstream
-        """None when the configuration does not have the job's upstream any more."""
         self.around = around
+        self.tried: set[str] = set()
+        """Upstreams that have postponed the job since one last took it, or since all were tried."""
         self.paying = False
         """True from just before the intent is stored until the answer is: shutdown waits for it."""
         self.next_look: float | None = None
@@ -96,6 +100,11 @@ class Watcher:
         self.result_url: str | None = None
         self._inbox: deque[Request] = deque()
         self._wake = asyncio.Event()
+
+    @property
+    def upstream(self) -> Upstream | None:
+        """None when the configuration does not have the job's upstream any more."""
+        return self.around.upstreams.get(self.job.upstream)
 
     # --- people's wishes -------------------------------------------------------------------------
 
