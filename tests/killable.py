@@ -215,6 +215,8 @@ def placed() -> None:
 CALLS: dict[str, Callable[[], None]] = {
     "create:before": lambda: around_call("create", "before"),
     "create:answered": lambda: around_call("create", "answered"),
+    "character:before": lambda: around_call("create_character", "before"),
+    "character:answered": lambda: around_call("create_character", "answered"),
     "look:before": lambda: around_call("look", "before"),
     "look:answered": lambda: around_call("look", "answered"),
     "stop:before": lambda: around_call("cancel", "before"),
