@@ -105,6 +105,16 @@ class TestWhatIsLeftOnDisk:
             await shop.supervisor.delete(job)
             assert on_disk(tmp_path) == []
 
+    async def test_nothing_of_a_deleted_job_which_is_not_taken_for_one_without_an_image(
+        self, tmp_path: Path
+    ) -> None:
+        """It can be deleted while somebody is about to make it again, and pays for the image."""
+        async with workshop(tmp_path, ScriptedUpstream(looks=[FAILED])) as shop:
+            job = await shop.reaches((await shop.accept(inputs=(IMAGE,))).id, State.FAILED)
+            await shop.supervisor.delete(job)
+            with pytest.raises(FileNotFoundError):
+                await shop.supervisor.inputs(job)
+
     async def test_nothing_when_the_disk_is_full(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

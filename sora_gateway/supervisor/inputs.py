@@ -32,13 +32,18 @@ async def stored_inputs(store: Store, files: MediaFiles, job_id: JobId) -> tuple
     """The inputs of a stored job.
 
     Raises:
-        FileNotFoundError: one of them is not here any more.
+        FileNotFoundError: one of them is not here any more, or the job has been deleted.
     """
     assets = await store.assets(job_id)
-    return tuple(
+    inputs = tuple(
         [
             InputFile(variant, await files.read(assets[variant]), assets[variant].media_type)
             for variant in _VARIANTS
             if variant in assets
         ]
     )
+    # A job that was deleted until here may have had more: without its image it would be another video.
+    job = await store.get(job_id)
+    if job is None or job.deleted_at is not None:
+        raise FileNotFoundError("The job has been deleted.")
+    return inputs
