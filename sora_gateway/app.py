@@ -25,6 +25,7 @@ from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.control import ControlServer
 from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import OnCancel
+from sora_gateway.core.spend import DAY
 from sora_gateway.entropy import Entropy, SystemEntropy
 from sora_gateway.http.application import http_application
 from sora_gateway.http.credentials import Credentials
@@ -136,7 +137,9 @@ async def opened(
         accounts = Authenticator(store, clock, entropy, settings.credits.starting_balance)
         stack.push_async_callback(accounts.close)
         upstreams = await stack.enter_async_context(
-            open_upstreams(settings, places.simulator, clock, entropy)
+            open_upstreams(
+                settings, places.simulator, clock, entropy, await store.paid_since(clock.now() - DAY)
+            )
         )
         files = MediaFiles(places.media)
         await files.sweep(await store.kept_jobs())
@@ -164,6 +167,7 @@ async def opened(
                 settings.media.min_free_disk,
             ),
             on_cancel=OnCancel(settings.credits.on_cancel),
+            routes=upstreams.catalogue.routes,
         )
         await stack.enter_async_context(supervisor)
         readiness = Readiness()
@@ -185,7 +189,7 @@ async def opened(
             entropy=entropy,
             urls=urls,
             authenticate=Credentials(accounts),
-            offers=upstreams.offers,
+            catalogue=upstreams.catalogue,
             simulated=upstreams.simulated,
             statistics=_statistics(supervisor, hub),
             readiness=readiness,

@@ -79,6 +79,18 @@ class Upstream(Section):
     max_creating: int = Field(
         default=2, ge=1, description="Paid creates in flight at once: what a crash can leave in doubt."
     )
+    requests_per_minute: int = Field(
+        default=120, ge=0, description="Requests of every kind that it gets in a minute; 0 is unlimited."
+    )
+    cost_per_video: float = Field(
+        default=0.0, ge=0, description="What a video costs you there, in whatever money spend_cap is in."
+    )
+    cost_per_second: float = Field(default=0.0, ge=0, description="The same for each second of it.")
+    spend_cap: float = Field(
+        default=0.0,
+        ge=0,
+        description="Most that it may cost in any 24 hours; then jobs wait; 0 is unlimited.",
+    )
 
 
 class Polling(Section):
@@ -195,6 +207,10 @@ class Settings(BaseSettings):
     )
     server: Server = Server()
     upstreams: dict[UpstreamName, Upstream] = Field(default_factory=dict)
+    routing: dict[str, tuple[UpstreamName, ...]] = Field(
+        default_factory=dict,
+        description="For a model, the upstreams that may make it, best first; without it, all that offer it.",
+    )
     polling: Polling = Polling()
     simulator: Simulator = Simulator()
     jobs: Jobs = Jobs()

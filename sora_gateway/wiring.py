@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from sora_gateway import settings as configuration
 from sora_gateway.clock import Clock
-from sora_gateway.core.catalogue import Offer
+from sora_gateway.core.budget import Budget
+from sora_gateway.core.catalogue import Catalogue, Offer
 from sora_gateway.core.polling import PolicyName, PollPolicy
+from sora_gateway.core.spend import Spend, Tariff
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import StartupError
 from sora_gateway.settings import Settings
@@ -37,16 +39,22 @@ class Upstreams:
     """Every configured upstream by name, and what people can ask for in the order of the configuration."""
 
     by_name: dict[str, Upstream]
-    offers: tuple[Offer, ...]
+    catalogue: Catalogue
     simulated: bool
     """Whether the embedded simulator stands in because none is configured."""
 
 
 @asynccontextmanager
 async def open_upstreams(
-    settings: Settings, simulator_directory: Path, clock: Clock, entropy: Entropy
+    settings: Settings,
+    simulator_directory: Path,
+    clock: Clock,
+    entropy: Entropy,
+    spent: Mapping[str, Sequence[tuple[str, float, int]]],
 ) -> AsyncIterator[Upstreams]:
     """Connects to nobody yet: an upstream that cannot be reached keeps nothing from starting.
+
+    *spent* has for each upstream the creates of the last day (:class:`Spend`).
 
     Raises:
         StartupError: an upstream's configuration cannot work; the text names it.
@@ -64,11 +72,21 @@ async def open_upstreams(
                 max(settings.polling.min_interval, adapter.min_poll_interval),
                 settings.polling.max_interval,
             )
-            by_name[name] = Upstream(adapter, Gate(clock, entry.max_concurrent, entry.max_creating), policy)
+            by_name[name] = Upstream(adapter, _gate(entry, clock, spent.get(name, ())), policy)
             offers.append(
                 Offer(name, entry.models, entry.sizes, entry.seconds, adapter.operations, adapter.characters)
             )
-        yield Upstreams(by_name, tuple(offers), simulated=False)
+        yield Upstreams(by_name, Catalogue(offers, settings.routing), simulated=False)
+
+
+def _gate(entry: configuration.Upstream, clock: Clock, spent: Sequence[tuple[str, float, int]]) -> Gate:
+    return Gate(
+        clock,
+        entry.max_concurrent,
+        entry.max_creating,
+        Budget(entry.requests_per_minute),
+        Spend(Tariff(entry.spend_cap, entry.cost_per_video, entry.cost_per_second), spent),
+    )
 
 
 def _adapter(name: str, entry: configuration.Upstream, max_file: int, clock: Clock) -> OpenAIAdapter:
@@ -119,4 +137,4 @@ def _simulated(
     offer = Offer(
         SIMULATOR, models, SIMULATED_SIZES, SIMULATED_SECONDS, adapter.operations, adapter.characters
     )
-    return Upstreams({SIMULATOR: upstream}, (offer,), simulated=True)
+    return Upstreams({SIMULATOR: upstream}, Catalogue((offer,)), simulated=True)

@@ -11,6 +11,7 @@ import httpx
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 
+from sora_gateway.core.catalogue import Catalogue
 from sora_gateway.core.principal import Principal, Role
 from sora_gateway.errors import NotAuthenticated
 from sora_gateway.http.application import http_application
@@ -85,7 +86,7 @@ def services(clock: StillClock | None = None) -> Services:
         entropy=CountingEntropy(),
         urls=UrlSigner(b"0" * 32, clock, lifetime=3600),
         authenticate=role_is_the_key,
-        offers=[],
+        catalogue=Catalogue(),
         simulated=False,
         statistics=lambda: {"subscribers": 3},
         readiness=Readiness(Phase.SERVING),

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from starlette.requests import HTTPConnection
 
-from sora_gateway.core.catalogue import Offer
+from sora_gateway.core.catalogue import Catalogue, Offer
 from sora_gateway.core.principal import Principal
 from sora_gateway.http import models
 from sora_gateway.http.openapi import document
@@ -24,7 +24,7 @@ EVERYTHING = Offer("relay", {})
 
 @asynccontextmanager
 async def a_client(*offers: Offer) -> AsyncIterator[httpx.AsyncClient]:
-    app = application(models.ENDPOINTS, replace(services(), offers=offers))
+    app = application(models.ENDPOINTS, replace(services(), catalogue=Catalogue(offers)))
     async with client_of(app, authorization="Bearer viewer") as client:
         yield client
 
@@ -93,7 +93,9 @@ async def test_models_are_for_those_who_are_known() -> None:
     async def nobody(connection: HTTPConnection) -> Principal | None:
         return None
 
-    app = application(models.ENDPOINTS, replace(services(), offers=[NAMED], authenticate=nobody))
+    app = application(
+        models.ENDPOINTS, replace(services(), catalogue=Catalogue([NAMED]), authenticate=nobody)
+    )
     async with client_of(app) as client:
         for path in ("/v1/models", "/v1/models/sora-2"):
             assert (await client.get(path)).status_code == 401

@@ -58,6 +58,25 @@ def routes_of(offers: Sequence[Offer], order: Mapping[str, Sequence[str]], job: 
     ]
 
 
+class Catalogue:
+    """What can be asked for now, and where; *order* names, for some models, the upstreams and their order."""
+
+    def __init__(
+        self, offers: Sequence[Offer] = (), order: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        self.offers: tuple[Offer, ...] = tuple(offers)
+        """In the order of the configuration; replaced when an upstream is added or taken away."""
+        self._order = order or {}
+
+    def offering(self, model: str) -> list[Offer]:
+        """Who offers *model*, in the order in which they are asked."""
+        return ordered(self.offers, model, self._order)
+
+    def routes(self, job: Job) -> list[Route]:
+        """Where *job* could be made, best first."""
+        return routes_of(self.offers, self._order, job)
+
+
 def choose(offers: Sequence[Offer], model: str) -> Offer | None:
     """The first upstream, in the order of the configuration, that offers *model*."""
     return next((offer for offer in offers if offer.name_of(model) is not None), None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sora_gateway.core.asset import InputFile
-from sora_gateway.core.catalogue import Offer, choose, complaint
+from sora_gateway.core.catalogue import Offer, complaint
 from sora_gateway.core.character import Character
 from sora_gateway.core.job import Job
 from sora_gateway.core.money import price
@@ -53,7 +53,7 @@ async def order_for(services: Services, principal: Principal, wish: Wish) -> Ord
     """
     check_prompt(services, wish.prompt)
     characters = [await _character(services, principal, each) for each in wish.characters]
-    offer = _offer(services, wish.model, characters)
+    offer = _offer(services, wish, characters)
     wrong = complaint(offer, wish.seconds, wish.size)
     if wrong is not None:
         raise InvalidRequest(wrong[1], param=wrong[0])
@@ -89,20 +89,21 @@ async def _character(services: Services, principal: Principal, character_id: str
     return character
 
 
-def _offer(services: Services, model: str, characters: Sequence[Character]) -> Offer:
-    """Who makes it: the first that offers the model, or the one that knows the characters."""
+def _offer(services: Services, wish: Wish, characters: Sequence[Character]) -> Offer:
+    """Who makes it: the first that offers the model and can make it, or the one that knows the characters."""
+    model, seconds, size = wish.model, wish.seconds, wish.size
     homes = {character.upstream for character in characters}
     if len(homes) > 1:
         raise InvalidRequest(
             "These characters live at different upstreams; name those of one.", param="characters"
         )
-    offers = [
-        offer for offer in services.offers if not homes or (offer.upstream in homes and offer.characters)
-    ]
-    offer = choose(offers, model) if 0 < len(model) <= MAX_MODEL else None
-    if offer is not None:
-        return offer
-    if homes and choose(services.offers, model) is not None:
+    if not 0 < len(model) <= MAX_MODEL:
+        raise unknown_model(services, model)
+    offering = services.catalogue.offering(model)
+    offers = [offer for offer in offering if not homes or (offer.upstream in homes and offer.characters)]
+    if offers:
+        return next((offer for offer in offers if complaint(offer, seconds, size) is None), offers[0])
+    if offering:
         raise UnsupportedByUpstream(
             f"{homes.pop()}, which knows the character, does not offer this model (any more).",
             param="characters",
@@ -138,22 +139,9 @@ async def order_again(services: Services, principal: Principal, job: Job) -> Ord
         Gone: what it was made from is not kept any more.
     """
     check_prompt(services, job.prompt)
-    offers = [
-        offer
-        for offer in services.offers
-        if job.operation in offer.operations
-        and (offer.upstream == job.upstream or not _needs_its_upstream(job))
-    ]
-    offer = choose(offers, job.model)
-    upstream_model = offer.name_of(job.model) if offer is not None else None
-    if offer is None or upstream_model is None:
-        if choose(services.offers, job.model) is not None:
-            raise UnsupportedByUpstream("No upstream that is configured can make this video again.")
-        raise unknown_model(services, job.model)
-    if job.operation is Operation.CREATE:
-        wrong = complaint(offer, job.seconds, job.size)
-        if wrong is not None:
-            raise InvalidRequest(wrong[1], param=wrong[0])
+    routes = services.catalogue.routes(job)
+    if not routes:
+        raise _not_again(services, job)
     try:
         inputs = await services.supervisor.inputs(job)
     except FileNotFoundError:
@@ -162,8 +150,8 @@ async def order_again(services: Services, principal: Principal, job: Job) -> Ord
         owner=principal.user_id,
         prompt=job.prompt,
         model=job.model,
-        upstream=offer.upstream,
-        upstream_model=upstream_model,
+        upstream=routes[0].upstream,
+        upstream_model=routes[0].upstream_model,
         seconds=job.seconds,
         size=job.size,
         credits=price_of(services, job.seconds if job.extended_by is None else job.extended_by),
@@ -177,9 +165,15 @@ async def order_again(services: Services, principal: Principal, job: Job) -> Ord
     )
 
 
-def _needs_its_upstream(job: Job) -> bool:
-    """Whether it is made from something that only its upstream has."""
-    return job.source_external_id is not None or bool(job.characters)
+def _not_again(services: Services, job: Job) -> InvalidRequest:
+    """Why nobody can make *job* any more."""
+    offering = services.catalogue.offering(job.model)
+    if not offering:
+        return unknown_model(services, job.model)
+    wrong = complaint(offering[0], job.seconds, job.size) if job.operation is Operation.CREATE else None
+    if wrong is not None:
+        return InvalidRequest(wrong[1], param=wrong[0])
+    return UnsupportedByUpstream("No upstream that is configured can make this video again.")
 
 
 def unknown_model(services: Services, model: str) -> UnknownModel:

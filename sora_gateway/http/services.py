@@ -16,7 +16,7 @@ from sora_gateway.errors import Unavailable
 
 if TYPE_CHECKING:
     from sora_gateway.accounts.authenticator import Authenticator
-    from sora_gateway.core.catalogue import Offer
+    from sora_gateway.core.catalogue import Catalogue, Offer
     from sora_gateway.http.signed_urls import UrlSigner
     from sora_gateway.http.tries import Tries
     from sora_gateway.media.files import MediaFiles
@@ -78,10 +78,14 @@ class Services:
     entropy: Entropy
     urls: UrlSigner
     authenticate: WhoAsks
-    offers: Sequence[Offer]
-    """What can be asked for, in the order of the configuration."""
+    catalogue: Catalogue
     simulated: bool
     """Whether no upstream is configured and the embedded simulator stands in."""
     statistics: Callable[[], Mapping[str, int]]
     """Counts for ``/health``: nothing about people, nothing about versions."""
     readiness: Readiness = field(default_factory=Readiness)
+
+    @property
+    def offers(self) -> Sequence[Offer]:
+        """What can be asked for, in the order of the configuration."""
+        return self.catalogue.offers

@@ -261,6 +261,20 @@ async def assets_of_many(readers: Readers, job_ids: list[JobId]) -> dict[str, li
     return found
 
 
+async def paid_since(readers: Readers, moment: float) -> dict[str, list[tuple[str, float, int]]]:
+    """By upstream, the creates that left since then and may have been paid for: attempt id, moment, seconds of video."""
+    rows = await readers.all(
+        "SELECT attempts.id, attempts.upstream, sent_at, coalesce(extended_by, seconds) AS billed"
+        " FROM attempts JOIN jobs ON jobs.id = job_id WHERE sent_at > ?"
+        " AND coalesce(outcome, '') NOT IN ('not_sent', 'refused_for_now', 'out_of_order', 'refused')",
+        (moment,),
+    )
+    found: dict[str, list[tuple[str, float, int]]] = {}
+    for row in rows:
+        found.setdefault(row["upstream"], []).append((row["id"], row["sent_at"], row["billed"]))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """One paid create as the books have it."""

@@ -107,6 +107,9 @@ class Store:
     async def assets_of_many(self, job_ids: list[JobId]) -> dict[str, list[str]]:
         return await jobs.assets_of_many(self._readers, job_ids)
 
+    async def paid_since(self, moment: float) -> dict[str, list[tuple[str, float, int]]]:
+        return await jobs.paid_since(self._readers, moment)
+
     async def attempts(self, job_id: str) -> list[AttemptRecord]:
         return await jobs.attempts(self._readers, job_id)
 
