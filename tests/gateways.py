@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sora_gateway.core.asset import InputFile
+from sora_gateway.core.catalogue import Route
 from sora_gateway.core.claim import Claim
 from sora_gateway.core.job import Job, JobId, State
 from sora_gateway.core.messages import StoredEvent
@@ -101,6 +102,7 @@ async def workshop(
     entered: bool = True,
     upstreams: Mapping[str, Upstream] | None = None,
     entropy: CountingEntropy | None = None,
+    routes: Callable[[Job], Sequence[Route]] = lambda _: (),
 ) -> AsyncIterator[Workshop]:
     """Opens *directory*, new or left behind by an earlier workshop; the books are checked at the end."""
     clock = clock or ManualClock()
@@ -119,7 +121,7 @@ async def workshop(
         # Ids go on counting over restarts, as real ones never repeat.
         supervisor = Supervisor(
             store, wired, files, Downloader(files, None, clock), clock, entropy or CountingEntropy(),
-            limits or Limits(), on_cancel=on_cancel,
+            limits or Limits(), on_cancel=on_cancel, routes=routes,
         )  # fmt: skip
         if entered:
             await stack.enter_async_context(supervisor)
