@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from sora_gateway.core.job import ExternalId
+from sora_gateway.core.observation import LookKind
 from sora_gateway.upstream.adapter import Adapter
 
 from .fake_upstream import FakeUpstream
@@ -69,6 +71,40 @@ async def test_a_probe_says_what_is_wrong(reply: bytes, sentence: str) -> None:
     async with serving_raw(always(reply)) as server, talking_to(server.url) as upstream:
         assert (await upstream.probe()).endswith(sentence)
         assert {request.method for request in server.requests} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "well"),
+    [
+        (404, {"error": {"message": "There is no such task."}}, True),
+        (400, {"code": "task_not_exist", "message": "task_not_exist", "data": None}, True),
+        (404, {"detail": "Not Found"}, False),
+        (404, {"error": {"message": "Invalid URL (GET /v1/videos/x)"}}, False),
+        (404, {}, False),
+    ],
+)
+async def test_a_server_with_neither_list_nor_models_is_asked_for_a_video_that_nobody_made(
+    status: int, body: dict[str, object], well: bool
+) -> None:
+    """Whoever knows the route says that there is no such video; of a wrong address any server says less."""
+
+    async def only_videos(request: Received, wire: Wire) -> None:
+        made = request.target.startswith("/v1/videos/")
+        await wire.send(answer(status, body) if made else answer(404, {"detail": "Not Found"}))
+
+    async with serving_raw(only_videos) as server, talking_to(server.url, "tokens-pool") as upstream:
+        assert (await upstream.probe()).startswith("ok: ") is well
+        assert {request.method for request in server.requests} == {"GET"}
+
+
+async def test_a_word_for_a_state_that_nobody_knows_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    busy = always(answer(200, {"id": "video_1", "status": "Simmering"}))
+    async with serving_raw(busy) as server, talking_to(server.url) as upstream:
+        for _ in range(3):
+            assert (await upstream.look(ExternalId("video_1"))).kind is LookKind.ALIVE
+    assert [record.getMessage() for record in caplog.records if record.name.endswith("upstream.openai")] == [
+        "lab calls a state 'simmering', which counts as running"
+    ]
 
 
 async def test_a_server_without_a_list_is_probed_by_its_models() -> None:

@@ -258,6 +258,7 @@ DOUBTFUL: dict[str, bytes] = {
     "an error with 200": answer(200, {"id": "req_1", "error": {"message": "no"}}),
     "a list": answer(200, "[1]"),
     "NaN": answer(200, '{"id": "video_1", "progress": NaN}'),
+    "two ids": answer(200, '{"id": "video_1", "id": "video_2"}'),
     "deep nesting": answer(200, '{"id": "video_1", "a": ' + "[" * 50 + "]" * 50 + "}"),
     "a very deep nesting": answer(200, "[" * 200_000),
     "5 MB of JSON": answer(200, {"id": "video_1", "pad": "x" * 5_000_000}),

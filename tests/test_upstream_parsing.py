@@ -177,7 +177,8 @@ def test_completed_with_an_error_is_a_failure() -> None:
         (200, {"id": "v1", "error": "it broke"}, LookKind.FAILED),
         (200, {"id": "v2", "status": "completed"}, LookKind.TROUBLE),
         (200, b'{"id": "v1", "status": "failed", "progress": NaN}', LookKind.TROUBLE),
-        (200, b'{"id": "v2", "id": "v1", "status": "queued", "status": "done"}', LookKind.COMPLETED),
+        (200, b'{"id": "v2", "id": "v1", "status": "done"}', LookKind.TROUBLE),
+        (200, b'{"id": "v1", "status": "queued", "status": "done"}', LookKind.TROUBLE),
     ],
 )
 def test_a_look_that_is_answered_oddly(status: int, body: object, kind: LookKind) -> None:

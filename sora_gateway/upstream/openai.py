@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal
@@ -18,15 +19,21 @@ from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Reply, Reque
 from sora_gateway.upstream.download import Downloader, Place, Resume
 from sora_gateway.upstream.listing import parse_listing
 from sora_gateway.upstream.openai_requests import PaidRequests
-from sora_gateway.upstream.parsing import load_object, parse_cancel, parse_create, parse_look
+from sora_gateway.upstream.parsing import STATUSES, load_object, parse_cancel, parse_create, parse_look
 from sora_gateway.upstream.profiles import Profile
+
+log = logging.getLogger(__name__)
 
 LOOK_DEADLINE = 30.0
 PROBE_DEADLINE = 15.0
 """Seconds in total, from the connection to the last byte."""
+MAX_NEW_WORDS = 100
+"""Words for a state that are remembered as unknown, so that each is told of once."""
 PAGE = 100
 """Jobs asked for at once: what every list allows at most."""
 
+_OUT_OF_ORDER = (401, 402, 403)
+_NOBODYS = ExternalId("video_nobody_has_made")
 _TRY_ELSEWHERE = frozenset({ContentTrouble.Kind.EXPIRED, ContentTrouble.Kind.NOT_MEDIA})
 _NOTHING_THERE = _TRY_ELSEWHERE | {ContentTrouble.Kind.NOT_YET}
 
@@ -66,6 +73,7 @@ class OpenAIAdapter:
         self._client = client
         self._clock = clock or SystemClock()
         self._secrets = (api_key,) if api_key else ()
+        self._new_words: set[str] = set()
         scheme = "Bearer " if profile.auth_scheme == "bearer" else ""
         self._auth = {"Authorization": f"{scheme}{api_key}"} if api_key else {}
         self._requests = PaidRequests(self._base, self._auth, profile)
@@ -123,7 +131,9 @@ class OpenAIAdapter:
             reply = await self._ask("GET", self._video(external_id))
         except (NotSent, Lost) as error:
             return Look(LookKind.TROUBLE, message=str(error))
-        return self._parse_look(reply, external_id)
+        look = self._parse_look(reply, external_id)
+        self._note(look)
+        return look
 
     async def list_jobs(self, after: ExternalId | None = None) -> Listing | Look:
         """See :meth:`Adapter.list_jobs`."""
@@ -181,17 +191,31 @@ class OpenAIAdapter:
         try:
             reply = await self._ask("GET", f"{self._videos}?limit=1", PROBE_DEADLINE)
             listing = reply.status == 200 and load_object(reply) is not None
-            if not listing and reply.status not in (401, 402, 403):
+            if not listing and reply.status not in _OUT_OF_ORDER:
                 reply = await self._ask("GET", f"{self._base}/models", PROBE_DEADLINE)
+            if reply.status == 404 and self._profile.listing == "none":
+                reply = await self._ask("GET", self._video(_NOBODYS), PROBE_DEADLINE)
+                if self._knows_no_such_video(reply):
+                    return "ok: it answers and takes our key."
         except (NotSent, Lost) as error:
             return f"The upstream cannot be reached: {error}."
-        if reply.status in (401, 402, 403):
+        if reply.status in _OUT_OF_ORDER:
             return f"The upstream refuses our key or account (HTTP {reply.status})."
         if reply.status != 200:
             return f"The upstream answers, but neither videos nor models are there (HTTP {reply.status}): check base_url."
         if load_object(reply) is None:
             return "The upstream answers, but not with JSON: check base_url."
         return "ok: it answers and takes our key" + (", and lists its videos." if listing else ".")
+
+    def _knows_no_such_video(self, reply: Reply) -> bool:
+        """Whether it says so of the video, and not, as for any wrong address, of the route."""
+        look = self._parse_look(reply, _NOBODYS)
+        said = look.message.lower()
+        return (
+            look.kind is LookKind.MISSING
+            and load_object(reply) is not None
+            and not said.startswith(("http 404", "not found", "invalid url"))
+        )
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -213,6 +237,13 @@ class OpenAIAdapter:
 
     def _video(self, external_id: ExternalId) -> str:
         return f"{self._videos}/{quote(external_id, safe='')}"
+
+    def _note(self, look: Look) -> None:
+        """Says once that a word for a state is not known: the job counts as running, perhaps for ever."""
+        if look.status and look.status not in STATUSES and len(self._new_words) < MAX_NEW_WORDS:
+            if look.status not in self._new_words:
+                log.warning("%s calls a state %r, which counts as running", self._name, look.status)
+            self._new_words.add(look.status)
 
     def _parse_look(self, reply: Reply, external_id: str) -> Look:
         return parse_look(

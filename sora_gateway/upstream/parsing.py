@@ -131,12 +131,12 @@ def parse_cancel(reply: Reply) -> CancelAnswer:
 
 
 def _of_status(status: int, code: str, message: str, wait: float | None) -> Look:
-    text = message or f"HTTP {status}"
+    kind, text = LookKind.TROUBLE, message or f"HTTP {status}"
     if status in (404, 410) or (status == 400 and code.lower() in _NO_SUCH_JOB):
         return Look(LookKind.MISSING, code=code, message=text, retry_after=wait)
     if status in (401, 402, 403):
-        return Look(LookKind.OUT_OF_ORDER, code=code or f"http_{status}", message=text, retry_after=wait)
-    return Look(LookKind.TROUBLE, code=code or f"http_{status}", message=text, retry_after=wait)
+        kind = LookKind.OUT_OF_ORDER
+    return Look(kind, code=code or f"http_{status}", message=text, retry_after=wait)
 
 
 def _without_status(code: str, message: str, wait: float | None) -> Look:
@@ -185,7 +185,7 @@ def load_object(reply: Reply) -> Object | None:
 
 def _loads(text: bytes | str) -> Object | None:
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and _depth_at_most(value, MAX_DEPTH) else None
@@ -193,6 +193,13 @@ def _loads(text: bytes | str) -> Object | None:
 
 def _refuse_constant(text: str) -> None:
     raise ValueError(f"{text} is not JSON")
+
+
+def _without_duplicates(pairs: list[tuple[str, object]]) -> Object:
+    """The object, unless a name is in it twice: two readers of one id or status would not agree on it."""
+    if len(found := dict(pairs)) != len(pairs):
+        raise ValueError("a name is there twice")
+    return found
 
 
 def _depth_at_most(value: object, limit: int) -> bool:
@@ -333,13 +340,11 @@ def _word(value: object) -> str:
 
 def _progress(value: object, scale: float) -> float | None:
     """Percent within 0..100 from a number or a text like "30%"; None if *scale* is 0, for then it means nothing."""
-    if scale == 0:
-        return None
     if isinstance(value, str):
         match = _PERCENT.fullmatch(value)
         value = float(match[1]) if match else None
     number = _number(value)
-    return None if number is None else min(100.0, max(0.0, number * scale))
+    return None if number is None or scale == 0 else min(100.0, max(0.0, number * scale))
 
 
 def moment(value: object) -> float | None:
