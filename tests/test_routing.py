@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from sora_gateway.core.principal import Principal
 from sora_gateway.core.views import View
-from sora_gateway.errors import Conflict, NotFinished
+from sora_gateway.errors import Conflict, InvalidApiKey, NotFinished
 from sora_gateway.http.routing import Access, Call, Endpoint, routes
 from sora_gateway.http.services import Phase
 from sora_gateway.http.system import System
-from tests.http_calls import StillClock, application, client_of, services
+from tests.http_calls import StillClock, application, client_of, role_is_the_key, services
 
 
 class Wanted(BaseModel):
@@ -153,6 +157,26 @@ async def test_nothing_of_a_request_is_read_before_its_sender_is_let_in() -> Non
     async with client_of(gateway(), authorization="Bearer viewer") as client:
         answer = await client.post("/things", content=b"{", headers={"content-type": "application/json"})
     assert answer.json()["error"]["code"] == "forbidden"
+
+
+async def test_a_key_that_is_revoked_while_its_request_arrives_is_not_let_in() -> None:
+    revoked = False
+
+    async def revocable(connection: HTTPConnection) -> Principal | None:
+        if revoked:
+            raise InvalidApiKey("The key is not valid (any more).")
+        return await role_is_the_key(connection)
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal revoked
+        yield b'{"prompt": '
+        revoked = True
+        yield b'"a cat"}'
+
+    parts = replace(services(), authenticate=revocable)
+    async with client_of(gateway(parts=parts), authorization="Bearer member") as client:
+        answer = await client.post("/things", content=body(), headers={"content-type": "application/json"})
+    assert (answer.status_code, revoked) == (401, True)
 
 
 async def test_a_401_says_how_to_sign_in() -> None:

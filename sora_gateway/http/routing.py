@@ -130,6 +130,9 @@ async def _answer(
         services.readiness.check()
     query = parse_query(endpoint.query, request.query_params) if endpoint.query else None
     async with _body(endpoint, request, bodies) as (body, fields):
+        if body is not None:
+            # An upload may take minutes to arrive, and rights can be withdrawn meanwhile.
+            principal = await _admit(endpoint.access, request, services)
         call = Call(
             request, principal, body, query, request.scope[REQUEST_ID], services, endpoint.path, fields
         )
