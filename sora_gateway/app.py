@@ -190,7 +190,6 @@ async def opened(
             urls=urls,
             authenticate=Credentials(accounts),
             catalogue=upstreams.catalogue,
-            simulated=upstreams.simulated,
             statistics=_statistics(supervisor, hub),
             readiness=readiness,
         )

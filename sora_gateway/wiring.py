@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,49 +33,95 @@ SIMULATED_POLL = 0.5
 """Seconds between looks at the embedded simulator, which cost nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Upstreams:
-    """Every configured upstream by name, and what people can ask for in the order of the configuration."""
+Spent = Mapping[str, Sequence[tuple[str, float, int]]]
+"""For each upstream the creates of the last day, as :class:`Spend` takes them."""
 
-    by_name: dict[str, Upstream]
-    catalogue: Catalogue
-    simulated: bool
-    """Whether the embedded simulator stands in because none is configured."""
+
+class Upstreams:
+    """Every upstream by name, those of the configuration and those added since; it changes while the gateway runs.
+
+    The embedded simulator stands in for as long as there is no other.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, spent: Spent) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._spent = spent
+        self._offers: dict[str, Offer] = {}
+        self._stand_in: Offer | None = None
+        self.by_name: dict[str, Upstream] = {}
+        """Watchers look here: what is added can be used at once, what is taken away is missed at once."""
+        self.entries: dict[str, configuration.Upstream] = {}
+        self.catalogue = Catalogue((), settings.routing)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the embedded simulator stands in because there is no upstream."""
+        return self.catalogue.simulated
+
+    def add(self, name: str, entry: configuration.Upstream) -> Upstream:
+        """Takes an upstream into use; connects to nobody yet.
+
+        Raises:
+            StartupError: its configuration cannot work; the text names it.
+        """
+        settings = self._settings
+        adapter = _adapter(name, entry, settings.media.max_file, self._clock)
+        policy = PollPolicy(
+            PolicyName(settings.polling.policy),
+            max(settings.polling.min_interval, adapter.min_poll_interval),
+            settings.polling.max_interval,
+        )
+        upstream = Upstream(adapter, _gate(entry, self._clock, self._spent.get(name, ())), policy)
+        self.by_name[name] = upstream
+        self.entries[name] = entry
+        self._offers[name] = Offer(
+            name, entry.models, entry.sizes, entry.seconds, adapter.operations, adapter.characters
+        )
+        self._publish()
+        return upstream
+
+    async def remove(self, name: str) -> None:
+        """Takes an upstream out of use; its jobs wait until one of that name is there again."""
+        upstream = self.by_name.pop(name)
+        del self.entries[name], self._offers[name]
+        self._publish()
+        await upstream.gate.aclose()
+        await upstream.adapter.aclose()
+
+    def stand_in(self, upstream: Upstream, offer: Offer) -> None:
+        """Has the embedded simulator make videos while nobody else does."""
+        self.by_name[offer.upstream] = upstream
+        self._stand_in = offer
+        self._publish()
+
+    async def aclose(self) -> None:
+        for upstream in self.by_name.values():
+            await upstream.adapter.aclose()
+
+    def _publish(self) -> None:
+        self.catalogue.simulated = self._stand_in is not None and not self._offers
+        offers = tuple(self._offers.values())
+        self.catalogue.offers = (self._stand_in,) if self._stand_in and not offers else offers
 
 
 @asynccontextmanager
 async def open_upstreams(
-    settings: Settings,
-    simulator_directory: Path,
-    clock: Clock,
-    entropy: Entropy,
-    spent: Mapping[str, Sequence[tuple[str, float, int]]],
+    settings: Settings, simulator_directory: Path, clock: Clock, entropy: Entropy, spent: Spent
 ) -> AsyncIterator[Upstreams]:
-    """Connects to nobody yet: an upstream that cannot be reached keeps nothing from starting.
-
-    *spent* has for each upstream the creates of the last day (:class:`Spend`).
+    """Those of the configuration. Connects to nobody yet: one that cannot be reached keeps nothing from starting.
 
     Raises:
         StartupError: an upstream's configuration cannot work; the text names it.
     """
     async with AsyncExitStack() as stack:
-        if not settings.upstreams:
-            yield _simulated(stack, settings, simulator_directory, clock, entropy)
-            return
-        by_name, offers = {}, []
+        upstreams = Upstreams(settings, clock, spent)
+        stack.push_async_callback(upstreams.aclose)
         for name, entry in settings.upstreams.items():
-            adapter = _adapter(name, entry, settings.media.max_file, clock)
-            stack.push_async_callback(adapter.aclose)
-            policy = PollPolicy(
-                PolicyName(settings.polling.policy),
-                max(settings.polling.min_interval, adapter.min_poll_interval),
-                settings.polling.max_interval,
-            )
-            by_name[name] = Upstream(adapter, _gate(entry, clock, spent.get(name, ())), policy)
-            offers.append(
-                Offer(name, entry.models, entry.sizes, entry.seconds, adapter.operations, adapter.characters)
-            )
-        yield Upstreams(by_name, Catalogue(offers, settings.routing), simulated=False)
+            upstreams.add(name, entry)
+        if not settings.upstreams:
+            upstreams.stand_in(*_simulator(stack, settings, simulator_directory, clock, entropy))
+        yield upstreams
 
 
 def _gate(entry: configuration.Upstream, clock: Clock, spent: Sequence[tuple[str, float, int]]) -> Gate:
@@ -108,9 +153,9 @@ def _adapter(name: str, entry: configuration.Upstream, max_file: int, clock: Clo
         raise StartupError(f"The configuration of the upstream {name} cannot work: {error}.") from None
 
 
-def _simulated(
+def _simulator(
     stack: AsyncExitStack, settings: Settings, directory: Path, clock: Clock, entropy: Entropy
-) -> Upstreams:
+) -> tuple[Upstream, Offer]:
     """The simulator in this process, behind the same adapter as everything else."""
 
     def make() -> tuple[ASGIApp, SimulatorState]:
@@ -130,11 +175,10 @@ def _simulated(
         SIMULATOR, "http://simulator.invalid/v1", "", PROFILES[SIMULATOR], HttpClient(simulator),
         max_file=settings.media.max_file, clock=clock,
     )  # fmt: skip
-    stack.push_async_callback(adapter.aclose)
     policy = PollPolicy(PolicyName.FIXED, SIMULATED_POLL)
     upstream = Upstream(adapter, Gate(clock, max_concurrent=0, max_creating=2), policy)
     models = {"sora-2": "sora-2", "sora-2-pro": "sora-2-pro"}
     offer = Offer(
         SIMULATOR, models, SIMULATED_SIZES, SIMULATED_SECONDS, adapter.operations, adapter.characters
     )
-    return Upstreams({SIMULATOR: upstream}, Catalogue((offer,)), simulated=True)
+    return upstream, offer

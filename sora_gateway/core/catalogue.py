@@ -66,6 +66,8 @@ class Catalogue:
     ) -> None:
         self.offers: tuple[Offer, ...] = tuple(offers)
         """In the order of the configuration; replaced when an upstream is added or taken away."""
+        self.simulated = False
+        """Whether the embedded simulator stands in because there is no upstream."""
         self._order = order or {}
 
     def offering(self, model: str) -> list[Offer]:

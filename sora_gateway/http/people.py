@@ -56,7 +56,7 @@ class Keys(View):
 
 def _me(call: Call, principal: Principal) -> Me:
     person = Person(id=principal.user_id, email=principal.email, role=principal.role)
-    return Me(user=person, simulator=call.services.simulated)
+    return Me(user=person, simulator=call.services.catalogue.simulated)
 
 
 def _key(record: KeyRecord) -> Key:

@@ -79,8 +79,6 @@ class Services:
     urls: UrlSigner
     authenticate: WhoAsks
     catalogue: Catalogue
-    simulated: bool
-    """Whether no upstream is configured and the embedded simulator stands in."""
     statistics: Callable[[], Mapping[str, int]]
     """Counts for ``/health``: nothing about people, nothing about versions."""
     readiness: Readiness = field(default_factory=Readiness)

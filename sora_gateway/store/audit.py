@@ -20,9 +20,7 @@ class AuditEntry:
 
 
 def write(tx: Transaction, entry: AuditEntry) -> None:
-    tx.execute(
-        "INSERT INTO audit (at, actor, action, target, detail) VALUES (?, ?, ?, ?, ?)", astuple(entry)
-    )
+    tx.execute("INSERT INTO audit (at, actor, action, target, detail) VALUES (?, ?, ?, ?, ?)", astuple(entry))
 
 
 async def of_target(readers: Readers, target: str) -> list[AuditEntry]:

@@ -16,11 +16,22 @@ from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import Movement
 from sora_gateway.core.principal import Principal, Role
 from sora_gateway.core.reference import SavedImage
-from sora_gateway.store import accounts, characters, claims, events, jobs, ledger, reference_images
+from sora_gateway.store import (
+    accounts,
+    characters,
+    claims,
+    events,
+    jobs,
+    ledger,
+    reference_images,
+    upstreams,
+)
 from sora_gateway.store.accounts import KeyRecord, UserRecord
+from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.events import Replay, Scope
 from sora_gateway.store.jobs import Answered, AttemptRecord, Filter, Intent
 from sora_gateway.store.readers import Readers
+from sora_gateway.store.upstreams import AddedUpstream, Failure
 from sora_gateway.store.writer import Transaction, Writer
 
 T = TypeVar("T")
@@ -150,6 +161,26 @@ class Store:
 
     async def reference_paths(self) -> set[str]:
         return await reference_images.paths(self._readers)
+
+    # --- upstreams -------------------------------------------------------------------------------
+
+    async def put_upstream(self, upstream: AddedUpstream, entry: AuditEntry) -> None:
+        await self._writer.run(lambda tx: upstreams.put(tx, upstream, entry))
+
+    async def enable_upstream(self, name: str, enabled: bool, entry: AuditEntry) -> None:
+        await self._writer.run(lambda tx: upstreams.enable(tx, name, enabled, entry))
+
+    async def remove_upstream(self, name: str, entry: AuditEntry) -> None:
+        await self._writer.run(lambda tx: upstreams.remove(tx, name, entry))
+
+    async def added_upstreams(self) -> list[AddedUpstream]:
+        return await upstreams.added(self._readers)
+
+    async def failures(self, upstream: str, limit: int) -> list[Failure]:
+        return await upstreams.failures(self._readers, upstream, limit)
+
+    async def in_doubt(self) -> dict[str, int]:
+        return await upstreams.in_doubt(self._readers)
 
     # --- events ----------------------------------------------------------------------------------
 
