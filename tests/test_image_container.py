@@ -48,6 +48,15 @@ def test_a_file_that_goes_on_as_something_else_is_refused(image: bytes, tail: by
         outline_of(image + tail)
 
 
+def test_a_jpeg_that_is_drawn_a_thousand_times_is_refused() -> None:
+    """A few kilobytes of empty scans would keep a decoder busy for as long as it is let."""
+    image = WHOLE["progressive JPEG"]
+    last_scan = image[image.rindex(b"\xff\xda") : -2]
+    assert outline_of(image[:-2] + 80 * last_scan + image[-2:]).width == 80
+    with pytest.raises(UnusableImage, match="too many steps"):
+        outline_of(image[:-2] + 1000 * last_scan + image[-2:])
+
+
 TAILS = {
     "zeros": bytes(4096),
     "another picture": JPEG,

@@ -17,7 +17,11 @@ from sora_gateway.media.sniff import HEAD, sniff
 NO_IMAGE = "The file is not a JPEG, PNG or WebP image; save it as one of these and send it again."
 DAMAGED = "The image is damaged or cut off; save or export it once more and send the new file."
 _ANIMATED = "The image is animated; send a single picture as JPEG, PNG or WebP."
+_TOO_MANY_SCANS = "The JPEG is built up in too many steps; save or export it once more as a plain one."
 _GOES_ON = "The file goes on after the end of the image; save or export it once more as a plain JPEG or PNG."
+
+MAX_SCANS = 100
+"""Of one JPEG; programs write ten or so. A decoder goes over all pixels for each, and a scan of nothing has few bytes."""
 
 _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN = 0xD8, 0xD9, 0xDA
@@ -145,7 +149,7 @@ def _jpeg(data: bytes) -> Outline:
 
 def _one_jpeg(data: bytes, start: int) -> tuple[int, int, int]:
     """Width, height and the end of the JPEG that begins at *start*."""
-    width = height = 0
+    width = height = scans = 0
     position = start + 2
     while True:
         marker = _MARKER.match(data, position)
@@ -166,6 +170,9 @@ def _one_jpeg(data: bytes, start: int) -> tuple[int, int, int]:
             height, width = struct.unpack_from(">HH", data, position + 3)
         position += length
         if code == _START_OF_SCAN:
+            scans += 1
+            if scans > MAX_SCANS:
+                raise UnusableImage(_TOO_MANY_SCANS)
             after = _AFTER_SCAN.search(data, position)
             if after is None:
                 raise UnusableImage(DAMAGED)
