@@ -383,6 +383,7 @@ async def test_a_file_that_is_too_large_is_refused(files: MediaFiles, declared: 
         (Kind.TOO_LARGE, T.TOO_LARGE),
         (Kind.INTERRUPTED, T.INTERRUPTED),
         (Kind.UNSUPPORTED, T.EXPIRED),
+        (Kind.GONE, T.GONE),
     ],
 )
 async def test_what_the_upstream_says_is_passed_on(

@@ -44,8 +44,9 @@ def test_something_that_is_no_video_is_asked_for_five_times_in_half_an_hour() ->
     assert sum(found) == 1800
 
 
-def test_a_file_that_is_too_large_is_not_fetched_twice() -> None:
-    assert waits(T.TOO_LARGE) == []
+@pytest.mark.parametrize("kind", [T.TOO_LARGE, T.GONE])
+def test_a_file_that_is_too_large_or_nowhere_is_not_asked_for_twice(kind: DownloadTrouble) -> None:
+    assert waits(kind) == []
 
 
 def test_an_expired_address_is_renewed_for_an_hour() -> None:

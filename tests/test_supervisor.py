@@ -313,6 +313,28 @@ class TestWatching:
             assert "no such video" in job.note
             assert await shop.balance() == (90, 10)
 
+    async def test_a_job_that_nobody_can_be_asked_about_any_more_is_unknown_at_once(
+        self, tmp_path: Path
+    ) -> None:
+        lost = Look(LookKind.LOST, message="the connection broke before the video was ready")
+        upstream = ScriptedUpstream(looks=[RUNNING, lost])
+        async with workshop(tmp_path, upstream) as shop:
+            job = await shop.reaches((await shop.accept()).id, State.UNKNOWN, within=60)
+            assert (job.note, upstream.looked) == (lost.message, 2)
+            assert await shop.balance() == (90, 10)
+            await shop.clock.advance(86400)
+            assert len(upstream.orders) == 1
+
+    async def test_a_finished_video_that_is_nowhere_any_more_is_left_to_an_administrator(
+        self, tmp_path: Path
+    ) -> None:
+        gone = ContentTrouble(ContentTrouble.Kind.GONE, "its address came once and was lost")
+        upstream = ScriptedUpstream(looks=[COMPLETED], content_trouble=[gone])
+        async with workshop(tmp_path, upstream) as shop:
+            failed = await shop.reaches((await shop.accept()).id, State.FAILED, within=60)
+            assert failed.error_code == "file_lost"
+            assert await shop.balance() == (90, 10)
+
     async def test_a_watcher_that_breaks_takes_the_job_up_again(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -16,6 +16,8 @@ class LookKind(StrEnum):
     CANCELLED = "cancelled"
     MISSING = "missing"
     """It says that it does not know the id (404, 410, ``task_not_exist``)."""
+    LOST = "lost"
+    """Nobody can be asked any more how the job ends: the connection that was the job has gone."""
     TROUBLE = "trouble"
     """No usable answer: the job is as it was."""
     OUT_OF_ORDER = "out_of_order"

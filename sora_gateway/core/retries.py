@@ -26,6 +26,8 @@ class DownloadTrouble(StrEnum):
     """What came is no video at all: ask again, later."""
     TOO_LARGE = "too_large"
     """It is larger than this gateway accepts, and will be the next time."""
+    GONE = "gone"
+    """Nobody can say any more where it is."""
     INTERRUPTED = "interrupted"
     """The transfer broke: resume."""
     STORAGE = "storage"
@@ -54,7 +56,7 @@ def next_download(
     """
     failures = max(1, failures_of_kind)
     match kind:
-        case DownloadTrouble.TOO_LARGE:
+        case DownloadTrouble.TOO_LARGE | DownloadTrouble.GONE:
             return None
         case DownloadTrouble.INTERRUPTED:
             # Full jitter, for many downloads break together when an upstream goes away.

@@ -45,6 +45,7 @@ _TROUBLE = {
     ContentTrouble.Kind.INTERRUPTED: DownloadTrouble.INTERRUPTED,
     # It names no address for the file: another look at the job may.
     ContentTrouble.Kind.UNSUPPORTED: DownloadTrouble.EXPIRED,
+    ContentTrouble.Kind.GONE: DownloadTrouble.GONE,
 }
 _USELESS = frozenset(
     {

@@ -104,6 +104,9 @@ async def _take_in(watcher: Watcher, upstream: Upstream, look: Look, memory: _Me
         return
     memory.errors = 0
     memory.polls += 1
+    if look.kind is LookKind.LOST:
+        await _lost(watcher, look.message)
+        return
     if look.kind is LookKind.MISSING:
         await _missing(watcher, look, memory)
         return
@@ -144,6 +147,10 @@ async def _missing(watcher: Watcher, look: Look, memory: _Memory) -> None:
         memory.missing_since = now
     memory.missing += 1
     if memory.missing >= LOST_CONFIRMATIONS and now - memory.missing_since >= LOST_AFTER:
-        reason = look.message or "the upstream does not know the id any more"
-        await watcher.insist(j.LostUpstream(now, reason))
-        log.warning("%s: %s lost it: %s", watcher.job.id, watcher.job.upstream, reason)
+        await _lost(watcher, look.message or "the upstream does not know the id any more")
+
+
+async def _lost(watcher: Watcher, reason: str) -> None:
+    """Nobody can say any more how the job ends, so a person has to: it may have been made, and paid for."""
+    await watcher.insist(j.LostUpstream(watcher.now(), reason))
+    log.warning("%s: %s lost it: %s", watcher.job.id, watcher.job.upstream, reason)

@@ -71,6 +71,8 @@ class ContentTrouble(Exception):
         """Broken, slow or refused in transit: resume."""
         UNSUPPORTED = "unsupported"
         """This upstream has no such variant."""
+        GONE = "gone"
+        """Nobody can say any more where it is."""
 
     def __init__(self, kind: Kind, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
