@@ -159,7 +159,9 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(data_dir: Path, before: Shop | None = None, **sections: Any) -> AsyncIterator[Shop]:
+async def shop(
+    data_dir: Path, before: Shop | None = None, *, sources: int = 2, **sections: Any
+) -> AsyncIterator[Shop]:
     """A new one, or the one *before*, that is closed, after a restart. At the end every job and character was asked
     for once upstream, no more and no less."""
     lab = before.lab if before else Lab(content=FILM)
@@ -172,7 +174,7 @@ async def shop(data_dir: Path, before: Shop | None = None, **sections: Any) -> A
         )
         async with running(settings, clock, entropy) as gateway, person(gateway, credits=10_000) as ann:
             at = Shop(lab, clock, entropy, ann, before.sources if before else [])
-            while len(at.sources) < 2:
+            while len(at.sources) < sources:
                 at.sources.append(await at.source())
             yield at
             made = await at.jobs() + await at.characters()
