@@ -37,6 +37,7 @@ from sora_gateway.http.static_files import Page
 from sora_gateway.http.system import System
 from sora_gateway.http.table import live_routes, table
 from sora_gateway.http.tries import Tries
+from sora_gateway.keybox import KeyBox
 from sora_gateway.media import video
 from sora_gateway.media.child import run_in_child
 from sora_gateway.media.download import Downloader, DownloadLimits
@@ -45,6 +46,7 @@ from sora_gateway.media.image_source import ImageFetcher
 from sora_gateway.media.images import Images
 from sora_gateway.media.library import ReferenceLibrary
 from sora_gateway.places import DataDirectory, shipped
+from sora_gateway.provisioning import Provisioning
 from sora_gateway.realtime.hub import Hub
 from sora_gateway.settings import Settings
 from sora_gateway.store import Store, schema
@@ -141,6 +143,8 @@ async def opened(
                 settings, places.simulator, clock, entropy, await store.paid_since(clock.now() - DAY)
             )
         )
+        provisioning = Provisioning(upstreams, store, KeyBox(places.secrets / "upstreams.key"), clock)
+        await provisioning.load()
         files = MediaFiles(places.media)
         await files.sweep(await store.kept_jobs())
         library = ReferenceLibrary(places.references)
@@ -170,6 +174,7 @@ async def opened(
             routes=upstreams.catalogue.routes,
         )
         await stack.enter_async_context(supervisor)
+        provisioning.serve(supervisor)
         readiness = Readiness()
         services = Services(
             store=store,
@@ -190,6 +195,7 @@ async def opened(
             urls=urls,
             authenticate=Credentials(accounts),
             catalogue=upstreams.catalogue,
+            provisioning=provisioning,
             statistics=_statistics(supervisor, hub),
             readiness=readiness,
         )

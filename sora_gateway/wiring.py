@@ -81,11 +81,22 @@ class Upstreams:
         self._publish()
         return upstream
 
+    async def check(self, name: str, entry: configuration.Upstream) -> None:
+        """Whether :meth:`add` would take it. Raises StartupError."""
+        await _adapter(name, entry, self._settings.media.max_file, self._clock).aclose()
+
+    def spent(self, spent: Spent) -> None:
+        """What has been paid for meanwhile, for those that are added next."""
+        self._spent = spent
+
     async def remove(self, name: str) -> None:
         """Takes an upstream out of use; its jobs wait until one of that name is there again."""
         upstream = self.by_name.pop(name)
         del self.entries[name], self._offers[name]
         self._publish()
+        upstream.gate.hold("it was taken away")
+        # An answer that is on its way has been paid for.
+        await upstream.gate.drained()
         await upstream.gate.aclose()
         await upstream.adapter.aclose()
 

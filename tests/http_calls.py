@@ -87,6 +87,7 @@ def services(clock: StillClock | None = None) -> Services:
         urls=UrlSigner(b"0" * 32, clock, lifetime=3600),
         authenticate=role_is_the_key,
         catalogue=Catalogue(),
+        provisioning=NOBODY,
         statistics=lambda: {"subscribers": 3},
         readiness=Readiness(Phase.SERVING),
     )

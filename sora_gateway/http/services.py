@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sora_gateway.media.image_source import ImageFetcher
     from sora_gateway.media.images import Images
     from sora_gateway.media.library import ReferenceLibrary
+    from sora_gateway.provisioning import Provisioning
     from sora_gateway.realtime.hub import Hub
     from sora_gateway.settings import Settings
     from sora_gateway.store import Store
@@ -79,6 +80,7 @@ class Services:
     urls: UrlSigner
     authenticate: WhoAsks
     catalogue: Catalogue
+    provisioning: Provisioning
     statistics: Callable[[], Mapping[str, int]]
     """Counts for ``/health``: nothing about people, nothing about versions."""
     readiness: Readiness = field(default_factory=Readiness)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sora_gateway.http import (
+    admin_upstreams,
     characters,
     derived_videos,
     live,
@@ -30,5 +31,6 @@ def table(system: System) -> list[Endpoint]:
         *openai_videos.ENDPOINTS,
         *models.ENDPOINTS,
         *people.ENDPOINTS,
+        *admin_upstreams.ENDPOINTS,
         *system.endpoints(),
     ]

@@ -47,6 +47,7 @@ class Gate:
         self._out_of_order = ""
         self._held = ""
         self._changed = asyncio.Event()
+        self._drained = asyncio.Event()
         self._opening: asyncio.Task[None] | None = None
 
     # --- how it is -------------------------------------------------------------------------------
@@ -104,14 +105,14 @@ class Gate:
     def leave(self, job_id: JobId) -> None:
         """The job is not the upstream's any more, or not yet."""
         self._inside.discard(job_id)
-        self._creating.discard(job_id)
+        self._created(job_id)
         self._admit()
 
     # --- what was learned ------------------------------------------------------------------------
 
     def answered(self, job_id: JobId, *, in_order: bool) -> None:
         """The create's answer is known; *in_order* when it shows that the upstream works for us."""
-        self._creating.discard(job_id)
+        self._created(job_id)
         if in_order:
             self.worked()
         self._admit()
@@ -152,12 +153,23 @@ class Gate:
         self.worked()
         self._admit()
 
+    async def drained(self) -> None:
+        """Returns when no create is on its way any more; whoever calls it has closed the gate before."""
+        while self._creating:
+            self._drained.clear()
+            await self._drained.wait()
+
     async def aclose(self) -> None:
         if self._opening is not None:
             self._opening.cancel("gate: closing")
             await asyncio.gather(self._opening, return_exceptions=True)
 
     # --- inside ----------------------------------------------------------------------------------
+
+    def _created(self, job_id: JobId) -> None:
+        self._creating.discard(job_id)
+        if not self._creating:
+            self._drained.set()
 
     def _close(self) -> None:
         """Tells everybody who waits; they may know another upstream, or come back and wait here."""

@@ -233,6 +233,15 @@ class Supervisor:
         watcher = self._watchers.get(job_id)
         return None if watcher is None else watcher.next_look
 
+    def rewired(self, name: str) -> None:
+        """An upstream of that name was put into use, changed or taken away: whoever waits for it looks again."""
+        upstream = self._upstreams.get(name)
+        for watcher in self._watchers.values():
+            if upstream is not None and watcher.job.upstream == name and watcher.job.state in _ACCEPTED:
+                upstream.gate.occupy(watcher.job.id)
+            if watcher.job.upstream == name or watcher.job.state is State.QUEUED:
+                watcher.nudge()
+
     def statistics(self) -> Statistics:
         return Statistics(
             watched=Counter(watcher.job.state.value for watcher in self._watchers.values()),

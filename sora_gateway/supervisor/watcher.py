@@ -100,6 +100,7 @@ class Watcher:
         self.result_url: str | None = None
         self._inbox: deque[Request] = deque()
         self._wake = asyncio.Event()
+        self._nudged = False
 
     @property
     def upstream(self) -> Upstream | None:
@@ -115,14 +116,20 @@ class Watcher:
         self._wake.set()
         return request.answer
 
+    def nudge(self) -> None:
+        """What the job waits for may have come: the next wait ends, and its step begins anew."""
+        self._nudged = True
+        self._wake.set()
+
     def refuse_requests(self, error: GatewayError) -> None:
         """Answers whatever is still in the inbox when the watcher ends."""
         while self._inbox:
             self._inbox.popleft().refuse(error)
 
     async def _serve(self) -> bool:
-        """Serves the inbox; says whether the job's state changed."""
+        """Serves the inbox; says whether the job's state changed, or somebody nudged."""
         state = self.job.state
+        nudged, self._nudged = self._nudged, False
         while self._inbox:
             request = self._inbox.popleft()
             try:
@@ -143,7 +150,7 @@ class Watcher:
                     request.answer.set_result(self.job)
         # Not before: what came meanwhile is served as well, and would keep every later wait awake.
         self._wake.clear()
-        return self.job.state is not state
+        return nudged or self.job.state is not state
 
     async def _cancel(self) -> None:
         if self.job.ended:

@@ -1,0 +1,202 @@
+"""``/api/admin/upstreams``: how every upstream does, and what an administrator can do about it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from starlette.responses import Response
+
+from sora_gateway.core.breaker import BreakerState
+from sora_gateway.core.views import View, iso
+from sora_gateway.errors import Conflict, InvalidRequest, NotFound
+from sora_gateway.http.routing import Access, Call, Endpoint
+from sora_gateway.provisioning import Condition
+
+_ASKED = ConfigDict(**{**View.model_config, "extra": "forbid", "populate_by_name": False})
+_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+
+class PutUpstream(View):
+    """An upstream's configuration, as in ``[upstreams.NAME]``; what is left out has its default."""
+
+    model_config = _ASKED
+
+    dialect: str | None = None
+    profile: str | None = None
+    base_url: Annotated[str, Field(max_length=2048)]
+    api_key: Annotated[str, Field(max_length=4096)] | None = Field(
+        None, description="Without it, the one that is there is kept."
+    )
+    models: dict[str, str] | None = None
+    sizes: list[str] | None = None
+    seconds: list[int] | None = None
+    max_concurrent: int | None = None
+    max_creating: int | None = None
+    requests_per_minute: int | None = None
+    cost_per_video: float | None = None
+    cost_per_second: float | None = None
+    spend_cap: float | None = None
+    on_ambiguous: str | None = None
+    webhook_secret: Annotated[str, Field(max_length=512)] | None = None
+
+
+class FailureView(View):
+    video_id: str
+    at: str | None
+    outcome: str
+    http_status: int | None
+    detail: str = Field(description="The start of the upstream's answer, without secrets.")
+
+
+class BudgetView(View):
+    per_minute: int = Field(description="0: unlimited.")
+    free: int | None = Field(description="Requests that could leave at once; null: unlimited.")
+
+
+class SpendView(View):
+    """Money in whatever unit ``costPerVideo`` is in."""
+
+    last_day: float
+    cap: float = Field(description="0: unlimited.")
+
+
+class UpstreamView(View):
+    """What is known of one upstream."""
+
+    name: str
+    source: Literal["configuration", "added", "simulator"]
+    dialect: str
+    profile: str
+    base_url: str
+    models: dict[str, str]
+    open: bool
+    reason: str = Field(description="Why it is closed; empty while it is open.")
+    breaker: BreakerState
+    opens_at: str | None
+    jobs: int = Field(description="Jobs that it has.")
+    waiting: int = Field(description="Jobs that wait for a place.")
+    unknown: int = Field(description="Jobs of which nobody knows whether it has them.")
+    budget: BudgetView
+    spend: SpendView
+    failures: list[FailureView] = Field(description="The latest creates that failed, newest first.")
+
+
+class UpstreamList(View):
+    upstreams: list[UpstreamView]
+
+
+class ProbeView(View):
+    ok: bool
+    message: str
+
+
+def _view(condition: Condition) -> UpstreamView:
+    entry = condition.entry
+    return UpstreamView(
+        name=condition.name,
+        source="simulator" if entry is None else "added" if condition.added else "configuration",
+        dialect=entry.dialect if entry else "simulator",
+        profile=entry.profile if entry else "simulator",
+        base_url=entry.base_url if entry else "",
+        models=dict(entry.models) if entry else {},
+        open=condition.open,
+        reason=condition.reason,
+        breaker=condition.breaker,
+        opens_at=iso(condition.opens_at),
+        jobs=condition.inside,
+        waiting=condition.waiting,
+        unknown=condition.in_doubt,
+        budget=BudgetView(per_minute=entry.requests_per_minute if entry else 0, free=condition.budget_free),
+        spend=SpendView(last_day=round(condition.spent, 4), cap=entry.spend_cap if entry else 0.0),
+        failures=[
+            FailureView(
+                video_id=failure.job_id,
+                at=iso(failure.at),
+                outcome=failure.outcome,
+                http_status=failure.http_status,
+                detail=failure.detail,
+            )
+            for failure in condition.failures
+        ],
+    )
+
+
+async def list_upstreams(call: Call) -> UpstreamList:
+    """Every upstream: whether it is open, what it costs and how it failed last."""
+    return UpstreamList(upstreams=[_view(each) for each in await call.services.provisioning.conditions()])
+
+
+async def get_upstream(call: Call) -> UpstreamView:
+    """One of them."""
+    return _view(await call.services.provisioning.condition(call.path["name"]))
+
+
+async def put_upstream(call: Call) -> UpstreamView:
+    """Adds an upstream, or changes one that was added; it is used from now on. Its key is kept encrypted."""
+    name = call.path["name"]
+    asked: PutUpstream = call.body
+    if not _NAME_PATTERN.fullmatch(name):
+        raise InvalidRequest(
+            "A name has at most 32 lower-case letters, digits, dashes and underscores.", param="name"
+        )
+    fields = asked.model_dump(exclude_none=True, exclude={"api_key"})
+    await call.services.provisioning.put(call.caller.user_id, name, fields, asked.api_key)
+    return await get_upstream(call)
+
+
+async def delete_upstream(call: Call) -> Response:
+    """Takes away one that was added; its jobs wait until one of that name is there again."""
+    await call.services.provisioning.remove(call.caller.user_id, call.path["name"])
+    return Response(status_code=204)
+
+
+async def test_upstream(call: Call) -> ProbeView:
+    """Asks it whether it answers and takes our key; costs nothing."""
+    message = await call.services.provisioning.probe(call.path["name"])
+    return ProbeView(ok=message.startswith("ok"), message=message)
+
+
+async def pause_upstream(call: Call) -> UpstreamView:
+    """No more creates go there, also after a restart; what it has is watched on."""
+    await call.services.provisioning.switch(call.caller.user_id, call.path["name"], on=False)
+    return await get_upstream(call)
+
+
+async def resume_upstream(call: Call) -> UpstreamView:
+    """Opens it at once, whatever had closed it."""
+    await call.services.provisioning.switch(call.caller.user_id, call.path["name"], on=True)
+    return await get_upstream(call)
+
+
+ENDPOINTS = [
+    Endpoint(
+        method="GET", path="/api/admin/upstreams", handler=list_upstreams, summary="How the upstreams do",
+        access=Access.ADMIN, tag="admin", response=UpstreamList,
+    ),
+    Endpoint(
+        method="GET", path="/api/admin/upstreams/{name}", handler=get_upstream, summary="How one upstream does",
+        access=Access.ADMIN, tag="admin", response=UpstreamView, errors=(NotFound,),
+    ),
+    Endpoint(
+        method="PUT", path="/api/admin/upstreams/{name}", handler=put_upstream, summary="Add or change an upstream",
+        access=Access.ADMIN, tag="admin", request=PutUpstream, response=UpstreamView, errors=(Conflict,),
+    ),
+    Endpoint(
+        method="DELETE", path="/api/admin/upstreams/{name}", handler=delete_upstream, summary="Take an upstream away",
+        access=Access.ADMIN, tag="admin", status=204, errors=(NotFound, Conflict),
+    ),
+    Endpoint(
+        method="POST", path="/api/admin/upstreams/{name}/test", handler=test_upstream, summary="Try an upstream",
+        access=Access.ADMIN, tag="admin", response=ProbeView, errors=(NotFound,),
+    ),
+    Endpoint(
+        method="POST", path="/api/admin/upstreams/{name}/pause", handler=pause_upstream, summary="Pause an upstream",
+        access=Access.ADMIN, tag="admin", response=UpstreamView, errors=(NotFound,),
+    ),
+    Endpoint(
+        method="POST", path="/api/admin/upstreams/{name}/resume", handler=resume_upstream, summary="Resume an upstream",
+        access=Access.ADMIN, tag="admin", response=UpstreamView, errors=(NotFound,),
+    ),
+]  # fmt: skip

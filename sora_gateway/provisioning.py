@@ -1,0 +1,205 @@
+"""Upstreams while the gateway runs: added, changed, tried, switched off and on, taken away; and how each one does.
+
+What is changed is stored, with its entry in the audit log, before it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr, ValidationError
+
+from sora_gateway.clock import Clock
+from sora_gateway.core.breaker import BreakerState
+from sora_gateway.core.spend import DAY
+from sora_gateway.errors import Conflict, InvalidRequest, NotFound, StartupError
+from sora_gateway.keybox import KeyBox
+from sora_gateway.settings import Upstream as Entry
+from sora_gateway.store import Store
+from sora_gateway.store.audit import AuditEntry
+from sora_gateway.store.upstreams import AddedUpstream, Failure
+from sora_gateway.supervisor import Supervisor
+from sora_gateway.wiring import SIMULATOR, Upstreams
+
+log = logging.getLogger(__name__)
+
+SWITCHED_OFF = "an administrator switched it off"
+LAST_FAILURES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How one upstream does now; moments in epoch seconds, money in the operator's own."""
+
+    name: str
+    added: bool
+    """Whether it was added at run time, and may be changed here."""
+    entry: Entry | None
+    """Its configuration; None for the embedded simulator."""
+    open: bool
+    reason: str
+    breaker: BreakerState
+    opens_at: float | None
+    inside: int
+    waiting: int
+    budget_free: int | None
+    spent: float
+    in_doubt: int
+    failures: list[Failure]
+
+
+class Provisioning:
+    """What administrators do to upstreams. :meth:`load` first, before the supervisor is entered."""
+
+    def __init__(self, upstreams: Upstreams, store: Store, box: KeyBox, clock: Clock) -> None:
+        self._upstreams = upstreams
+        self._store = store
+        self._box = box
+        self._clock = clock
+        self._configured = set(upstreams.entries)
+        self._supervisor: Supervisor | None = None
+        # Two administrators at once would take each other's upstream away half-way.
+        self._turn = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Puts what was added before into use. One that cannot be used any more is told of, and missed by its jobs."""
+        for row in await self._store.added_upstreams():
+            if row.settings and row.name not in self._configured:
+                try:
+                    self._upstreams.add(row.name, self._entry(row))
+                except StartupError as error:
+                    log.error(
+                        "the upstream %s, which was added at run time, cannot be used: %s", row.name, error
+                    )
+            if not row.enabled and row.name in self._upstreams.by_name:
+                self._upstreams.by_name[row.name].gate.hold(SWITCHED_OFF)
+
+    def serve(self, supervisor: Supervisor) -> None:
+        """From now on *supervisor* is told of every change."""
+        self._supervisor = supervisor
+
+    async def put(self, actor: str, name: str, fields: Mapping[str, Any], api_key: str | None) -> None:
+        """Adds an upstream, or changes one that was added; without *api_key* it keeps the one it has.
+
+        Raises:
+            Conflict: the name is one of the configuration's.
+            InvalidRequest: the configuration cannot work; ``param`` names the field.
+        """
+        async with self._turn:
+            await self._put(actor, name, fields, api_key)
+
+    async def _put(self, actor: str, name: str, fields: Mapping[str, Any], api_key: str | None) -> None:
+        if name in self._configured or name == SIMULATOR:
+            raise Conflict(f"{name} is set in the configuration; change it there, or choose another name.")
+        known = name in self._upstreams.entries
+        if api_key is None:
+            api_key = self._upstreams.entries[name].api_key.get_secret_value() if known else ""
+        entry = _validated(fields, api_key)
+        try:
+            # Whether it can be used is found out before anything is stored.
+            await self._upstreams.check(name, entry)
+        except StartupError as error:
+            raise InvalidRequest(str(error)) from None
+        row = AddedUpstream(name, json.dumps(dict(fields)), self._box.lock(api_key), enabled=True)
+        what = "upstream.change" if known else "upstream.add"
+        await self._store.put_upstream(
+            row, self._audit(actor, what, name, f"{entry.profile} at {entry.base_url}")
+        )
+        if known:
+            await self._upstreams.remove(name)
+        self._upstreams.spent(await self._store.paid_since(self._clock.now() - DAY))
+        self._upstreams.add(name, entry)
+        self._rewired(name)
+
+    async def remove(self, actor: str, name: str) -> None:
+        """Takes away one that was added; its jobs wait, as they do for one that left the configuration.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it is one of the configuration's.
+        """
+        self._known(name)
+        if name in self._configured or name == SIMULATOR:
+            raise Conflict(
+                f"{name} is set in the configuration; it can be switched off here, and removed there."
+            )
+        await self._store.remove_upstream(name, self._audit(actor, "upstream.remove", name))
+        await self._upstreams.remove(name)
+        self._rewired(name)
+
+    async def switch(self, actor: str, name: str, on: bool) -> None:
+        """Switches creates off, or on whatever had closed the gate; jobs that it has are watched on. Raises NotFound."""
+        self._known(name)
+        entry = self._audit(actor, "upstream.resume" if on else "upstream.pause", name)
+        await self._store.enable_upstream(name, on, entry)
+        gate = self._upstreams.by_name[name].gate
+        if on:
+            gate.release()
+        else:
+            gate.hold(SWITCHED_OFF)
+        self._rewired(name)
+
+    async def probe(self, name: str) -> str:
+        """Whether it can be reached and takes our key, in one sentence; costs nothing. Raises NotFound."""
+        self._known(name)
+        return await self._upstreams.by_name[name].adapter.probe()
+
+    async def conditions(self) -> list[Condition]:
+        """Every upstream, in the order in which they came."""
+        doubts = await self._store.in_doubt()
+        return [await self._condition(name, doubts.get(name, 0)) for name in self._upstreams.by_name]
+
+    async def condition(self, name: str) -> Condition:
+        """One of them. Raises NotFound."""
+        self._known(name)
+        return await self._condition(name, (await self._store.in_doubt()).get(name, 0))
+
+    async def _condition(self, name: str, in_doubt: int) -> Condition:
+        gate = self._upstreams.by_name[name].gate
+        entry = self._upstreams.entries.get(name)
+        now, ticks = self._clock.now(), self._clock.monotonic()
+        return Condition(
+            name=name,
+            added=entry is not None and name not in self._configured,
+            entry=entry,
+            open=not gate.paused,
+            reason=gate.reason,
+            breaker=gate.breaker,
+            opens_at=None if gate.opens_at is None else now + gate.opens_at - ticks,
+            inside=gate.inside,
+            waiting=gate.waiting,
+            budget_free=gate.budget.free(ticks),
+            spent=gate.spend.total(now),
+            in_doubt=in_doubt,
+            failures=await self._store.failures(name, LAST_FAILURES),
+        )
+
+    def _known(self, name: str) -> None:
+        if name not in self._upstreams.by_name:
+            raise NotFound("There is no upstream of that name.")
+
+    def _entry(self, row: AddedUpstream) -> Entry:
+        fields = json.loads(row.settings)
+        return _validated(fields, self._box.unlock(row.api_key) if row.api_key else "")
+
+    def _rewired(self, name: str) -> None:
+        if self._supervisor is not None:
+            self._supervisor.rewired(name)
+
+    def _audit(self, actor: str, action: str, name: str, detail: str = "") -> AuditEntry:
+        return AuditEntry(self._clock.now(), actor, action, f"upstream {name}", detail)
+
+
+def _validated(fields: Mapping[str, Any], api_key: str) -> Entry:
+    """Raises InvalidRequest, which names the first wrong field."""
+    try:
+        return Entry(**fields, api_key=SecretStr(api_key))
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise InvalidRequest(f"The field {where!r} is not valid: {problem['msg']}.", param=where) from None
