@@ -14,14 +14,15 @@ from sora_gateway.core.money import Movement
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import NotFound
-from sora_gateway.store import claims, events, ledger
+from sora_gateway.store import audit, claims, events, ledger
+from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.writer import Transaction
 
 COLUMNS = tuple(f.name for f in fields(Job))
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"  # noqa: S608 - names of our own dataclass
 _INSERT = f"INSERT INTO jobs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
-_UNFINISHED = "state NOT IN ('completed', 'failed', 'cancelled')"
+UNFINISHED = "state NOT IN ('completed', 'failed', 'cancelled')"
 _FLAGS = frozenset({"progress_estimated", "overdue", "cancel_requested"})
 
 
@@ -60,7 +61,7 @@ class Filter:
     states: tuple[State, ...] = ()
 
 
-def job_of(row: sqlite3.Row) -> Job:
+def job_of(row: sqlite3.Row | Mapping[str, Any]) -> Job:
     values: dict[str, Any] = dict(row)
     for flag in _FLAGS:
         values[flag] = bool(values[flag])
@@ -109,8 +110,9 @@ def save(
     movement: Movement,
     attempt: Intent | Answered | None = None,
     assets: tuple[StoredFile, ...] = (),
+    decided: AuditEntry | None = None,
 ) -> None:
-    """Writes one change: row, attempt, assets, money and event in the caller's transaction.
+    """Writes one change: row, attempt, assets, money, event and who decided on it, in the caller's transaction.
 
     Raises:
         Stale: the row is not what *before* says.
@@ -150,6 +152,8 @@ def save(
         tx.execute("DELETE FROM assets WHERE job_id = ?", (after.id,))
     ledger.apply(tx, after, movement, event.at)
     events.append(tx, after, event, event.at)
+    if decided is not None:
+        audit.write(tx, decided)
 
 
 def _was_anothers(tx: Transaction, job: Job) -> bool:
@@ -166,9 +170,7 @@ def _was_anothers(tx: Transaction, job: Job) -> bool:
 
 async def unfinished(readers: Readers) -> list[Job]:
     """Every job that needs a watcher, oldest first."""
-    return [
-        job_of(row) for row in await readers.all(f"{_SELECT} WHERE {_UNFINISHED} ORDER BY created_at, id")
-    ]
+    return [job_of(row) for row in await readers.all(f"{_SELECT} WHERE {UNFINISHED} ORDER BY created_at, id")]
 
 
 async def kept(readers: Readers) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -11,15 +11,18 @@ from typing import TypeVar
 from sora_gateway.core.asset import StoredFile
 from sora_gateway.core.character import Character
 from sora_gateway.core.claim import Claim
-from sora_gateway.core.job import Event, Job, JobId, State
+from sora_gateway.core.job import Event, ExternalId, Job, JobId, State
 from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import Movement
 from sora_gateway.core.principal import Principal, Role
+from sora_gateway.core.reconcile import Unanswered
 from sora_gateway.core.reference import SavedImage
 from sora_gateway.store import (
     accounts,
+    audit,
     characters,
     claims,
+    doubts,
     events,
     jobs,
     ledger,
@@ -28,6 +31,7 @@ from sora_gateway.store import (
 )
 from sora_gateway.store.accounts import KeyRecord, UserRecord
 from sora_gateway.store.audit import AuditEntry
+from sora_gateway.store.doubts import Doubt
 from sora_gateway.store.events import Replay, Scope
 from sora_gateway.store.jobs import Answered, AttemptRecord, Filter, Intent
 from sora_gateway.store.readers import Readers
@@ -88,9 +92,12 @@ class Store:
         movement: Movement,
         attempt: Intent | Answered | None = None,
         assets: tuple[StoredFile, ...] = (),
+        decided: AuditEntry | None = None,
     ) -> None:
         """Stores one change of a job with everything that belongs to it; told to subscribers before this returns."""
-        await self._writer.run(lambda tx: jobs.save(tx, before, after, event, movement, attempt, assets))
+        await self._writer.run(
+            lambda tx: jobs.save(tx, before, after, event, movement, attempt, assets, decided)
+        )
 
     async def unfinished(self) -> list[Job]:
         return await jobs.unfinished(self._readers)
@@ -123,6 +130,30 @@ class Store:
 
     async def attempts(self, job_id: str) -> list[AttemptRecord]:
         return await jobs.attempts(self._readers, job_id)
+
+    # --- creates whose answer is missing ---------------------------------------------------------
+
+    async def doubts(self) -> list[Doubt]:
+        """Every job whose outcome is unknown, oldest first."""
+        return await doubts.doubts(self._readers)
+
+    async def unanswered(self, upstreams: Sequence[str], since: float) -> list[Unanswered]:
+        return await doubts.unanswered(self._readers, upstreams, since)
+
+    async def linked(
+        self, upstreams: Sequence[str], external_ids: Iterable[ExternalId]
+    ) -> frozenset[ExternalId]:
+        return await doubts.linked(self._readers, upstreams, external_ids)
+
+    # --- what people did -------------------------------------------------------------------------
+
+    async def audit(self, entry: AuditEntry) -> None:
+        """Writes down what changes nothing else that is stored."""
+        await self._writer.run(lambda tx: audit.write(tx, entry))
+
+    async def audited(self, target: str) -> list[AuditEntry]:
+        """What was done to *target*, oldest first."""
+        return await audit.of_target(self._readers, target)
 
     # --- characters ------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from sora_gateway.core.job import Event, Job, advance
 from sora_gateway.core.money import OnCancel, movement
 from sora_gateway.errors import StorageFailed, StorageFull
 from sora_gateway.store import Store
+from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.jobs import Answered, Intent
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,11 @@ class Recorder:
         event: Event,
         attempt: Intent | Answered | None = None,
         assets: tuple[StoredFile, ...] = (),
+        decided: AuditEntry | None = None,
     ) -> Job:
         """The job after *event*, durable and told; *job* itself when nothing changed.
+
+        *decided* is written down with it: which person had it happen.
 
         Raises:
             IllegalTransition: the table has no such pair.
@@ -42,7 +46,7 @@ class Recorder:
         if changed is not job:
             money = movement(job, event, changed, self._on_cancel)
             # Stored before told: the writer publishes after its commit, so nobody learns what a crash could undo.
-            await self._store.save(job, changed, event, money, attempt, assets)
+            await self._store.save(job, changed, event, money, attempt, assets, decided)
         return changed
 
     async def insist(
