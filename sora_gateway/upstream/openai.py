@@ -117,7 +117,8 @@ class OpenAIAdapter:
 
     async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:
         """See :meth:`Adapter.create`."""
-        return await self._pay(lambda: self._requests.video(order), timeout)
+        own_key = self.idempotent and bool(order.idempotency_key)
+        return await self._pay(lambda: self._requests.video(order), timeout, own_key=own_key)
 
     async def create_character(
         self, name: str, video: bytes, media_type: str, timeout: float, attempt_id: str
@@ -220,7 +221,9 @@ class OpenAIAdapter:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def _pay(self, build: Callable[[], Request], timeout: float) -> CreateAnswer:
+    async def _pay(
+        self, build: Callable[[], Request], timeout: float, *, own_key: bool = False
+    ) -> CreateAnswer:
         """Sends once, on a connection of its own: whatever costs something goes this way."""
         try:
             reply = await self._client.send(build(), deadline=timeout, fresh=True)
@@ -229,7 +232,11 @@ class OpenAIAdapter:
         except Lost as error:
             return CreateAnswer(lost=str(error))
         return parse_create(
-            reply, now=self._clock.now(), id_paths=self._profile.id_paths, secrets=self._secrets
+            reply,
+            now=self._clock.now(),
+            id_paths=self._profile.id_paths,
+            secrets=self._secrets,
+            own_key=own_key,
         )
 
     async def _ask(self, method: str, url: str, deadline: float = LOOK_DEADLINE) -> Reply:

@@ -36,10 +36,14 @@ class PaidRequests:
         if order.characters and not self._profile.characters:
             raise NotSent("the upstream has no characters")
         request = self._operation(order)
-        if self._profile.idempotency_header and order.idempotency_key:
-            headers = {**request.headers, self._profile.idempotency_header: order.idempotency_key}
-            request = replace(request, headers=headers)
-        return request
+        key = order.idempotency_key
+        if not self._profile.idempotency_header or not key:
+            return request
+        headers = {**request.headers, self._profile.idempotency_header: key}
+        if request.parts:
+            # A form of the same bytes every time: by another boundary it would be another request.
+            headers["Content-Type"] = f"multipart/form-data; boundary={key}"
+        return replace(request, headers=headers)
 
     def _operation(self, order: CreateOrder) -> Request:
         match order.operation:
