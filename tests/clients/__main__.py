@@ -16,14 +16,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.clients.gateway import Home, own
+from tests.clients.gateway import CLIP, Home, own
 from tests.clients.lossy_proxy import lossy_proxy
 from tests.clients.surroundings import Surroundings
 from tests.processes import ROOT
 
 ENVIRONMENTS = ROOT / ".venv-clients"
 NODE = ROOT / "tests" / "clients" / "node"
-CLIP = ROOT / "sora_gateway" / "upstream" / "simulator" / "clip.mp4"
 NODE_PACKAGES = {"openai": 22, "openai-6": 20}
 """Names in ``node/package.json`` -> the least version of Node that they say they run on."""
 WITHIN = 240.0

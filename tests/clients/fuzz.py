@@ -11,13 +11,16 @@ import asyncio
 import json
 import sys
 import tempfile
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from tests.clients.gateway import Home, own
+from tests.clients.python.checking import png
 from tests.processes import ROOT
+from tests.sample_videos import sample_mp4
 
 ENVIRONMENT = ROOT / ".venv-fuzz"
 
@@ -65,15 +68,28 @@ async def main() -> int:
 
 
 async def furnished(http: httpx.AsyncClient) -> dict[str, Any]:
-    """Videos in several states, for the ids in paths; and what must be left alone."""
-    prompts = ["done", "done, too", "fails [[fault:fail]]", "runs [[fault:never]]"]
-    ids = []
-    for prompt in prompts:
-        made = await http.post("/v1/videos", json={"prompt": prompt})
-        assert made.status_code == 200, made.text
-        ids.append(made.json()["id"])
-    keys = (await http.get("/api/keys")).json()["keys"]
-    return {"videos": ids, "own_key": keys[0]["id"]}
+    """What ``fuzz_hooks.py`` knows: ids of things in several states, and what must be left alone."""
+    image, video = png(96, 64), sample_mp4(frames=4)
+
+    async def made(path: str, **request: Any) -> str:
+        answer = await http.post(path, **request)
+        assert answer.is_success, answer.text
+        return str(answer.json()["id"])
+
+    states = ["done", "done, too", "failed [[fault:fail]]", "runs [[fault:duration=60]]"]
+    (own_key,) = (await http.get("/api/keys")).json()["keys"]
+    return {
+        "videos": [await made("/v1/videos", json={"prompt": prompt}) for prompt in states * 8],
+        "references": [await made("/api/references", files={"file": ("a.png", image)}) for _ in range(20)],
+        "characters": [
+            await made("/v1/videos/characters", data={"name": "Ada"}, files={"video": ("a.mp4", video)})
+        ],
+        "keys": [own_key["id"], *[await made("/api/keys", json={"name": "spare"}) for _ in range(20)]],
+        "models": ["sora-2"],
+        "own_key": own_key["id"],
+        "image": b64encode(image).decode(),
+        "video": b64encode(video).decode(),
+    }
 
 
 async def fuzzed(address: str, key: str, known: dict[str, Any], seconds: int, seed: int) -> int:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from tests.processes import ROOT, program
 
+CLIP = ROOT / "sora_gateway" / "upstream" / "simulator" / "clip.mp4"
+"""A video of a few seconds."""
 BALANCE = 100_000
 PRICE = 1
 
