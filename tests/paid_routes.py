@@ -31,7 +31,7 @@ PAID: dict[str, Endpoint] = {
 CHARACTERS = "POST /v1/videos/characters"
 FILM = closing(200, sample_mp4(), {"Content-Type": "video/mp4"})
 SPEED = 25
-"""Seconds of the gateway in one of the test: a source is there soon, and ten minutes are long enough."""
+"""Seconds of the gateway in one of the test: a source is there soon, and a client's next try in time."""
 
 
 @dataclass(frozen=True)

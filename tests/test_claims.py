@@ -122,7 +122,15 @@ class TestAClientThatCountsItsTries:
         async with workshop(tmp_path, ScriptedUpstream()) as shop:
             assert await made(shop, attempt(0)) != await made(shop, other)
 
-    async def test_that_comes_after_ten_minutes_is_a_new_request(self, tmp_path: Path) -> None:
+    async def test_that_waited_ten_minutes_for_its_answer_gets_its_job(self, tmp_path: Path) -> None:
+        """So long the official clients wait, and then two more minutes if they were once told to."""
+        async with workshop(tmp_path, ScriptedUpstream()) as shop:
+            first = await made(shop, attempt(0))
+            await shop.clock.advance(600 + 120)
+            assert await made(shop, attempt(1)) == first
+            assert await shop.balance() == (90, 10)
+
+    async def test_that_comes_after_fifteen_minutes_is_a_new_request(self, tmp_path: Path) -> None:
         async with workshop(tmp_path, ScriptedUpstream()) as shop:
             first = await made(shop, attempt(0))
             await shop.clock.advance(RESEND_WINDOW - 1)

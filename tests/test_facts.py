@@ -13,6 +13,7 @@ from sora_gateway.app import SOCKETS_MAY_FINISH
 from sora_gateway.cli import jobs, people, progress
 from sora_gateway.core import catalogue
 from sora_gateway.core.catalogue import Offer, complaint
+from sora_gateway.core.claim import RESEND_WINDOW
 from sora_gateway.core.job import ENDED
 from sora_gateway.core.picture import Fit
 from sora_gateway.core.polling import PollPolicy
@@ -126,5 +127,8 @@ def test_the_numbers_in_the_documentation_are_the_ones_in_the_code() -> None:
     assert (SHORTEST_KEPT, LONGEST_KEPT) == (2, 10)
     assert "after so many seconds (0 to 60)" in described
     assert MAX_WAIT == 60
+    assert "fields and files within fifteen minutes" in described
+    assert "belong together for fifteen minutes" in reasons
+    assert RESEND_WINDOW == 15 * 60
     assert "good for an hour" in described
     assert Media().url_lifetime == 3600

@@ -7,8 +7,11 @@ from typing import TypeAlias
 
 KEY_LIFETIME = 24 * 3600.0
 """Seconds for which an idempotency key leads to what it made."""
-RESEND_WINDOW = 600.0
-"""Seconds within which a client's next try counts as the same request."""
+RESEND_WINDOW = 900.0
+"""Seconds within which a client's next try counts as the same request.
+
+Official clients wait 600 for an answer, and then up to 120 before they send again.
+"""
 
 
 @dataclass(frozen=True, slots=True)
