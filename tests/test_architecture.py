@@ -51,10 +51,20 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     # Of an upstream it knows the word for a file (Variant), of the media where a file lies and what makes a picture.
     "http": VALUES
     | {"settings", "store", "supervisor", "realtime", "accounts", "upstream.adapter"}
-    | {"media.files", "media.images", "media.image_source", "media.library", "media.mp4_facts"},
+    | {
+        "media.files",
+        "media.images",
+        "media.image_source",
+        "media.library",
+        "media.mp4_facts",
+        "provisioning",
+    },
     "operations": VALUES | {"store", "accounts", "supervisor"},
     # From settings to adapters: the one place besides app that knows both configuration and parts.
     "wiring": VALUES | {"settings", "supervisor", "upstream"},
+    "keybox": frozenset({"errors"}),
+    # Upstreams at run time: stored, wired, and told to the supervisor.
+    "provisioning": VALUES | {"settings", "keybox", "store", "supervisor", "wiring"},
     "app": EVERYTHING,
     "cli": EVERYTHING,
     "bench": EVERYTHING,
@@ -74,6 +84,7 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
     "starlette": ("http/", "realtime/", "upstream/simulator/"),
     "argparse": ("cli/",),
     "argon2": ("accounts/passwords.py",),
+    "cryptography": ("keybox.py",),
     "itsdangerous": ("http/signed_urls.py",),
     "av": ("media/",),
     # The simulator reads the size of a reference image.
@@ -87,7 +98,7 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
 }
 """Module of others -> where alone it may be imported. Benchmarks measure all of it, and are free."""
 
-HEAVY = frozenset({"sqlalchemy", "sqlmodel", "alembic", "PIL", "av", "argon2"})
+HEAVY = frozenset({"sqlalchemy", "sqlmodel", "alembic", "PIL", "av", "argon2", "cryptography"})
 MAY_BE_HEAVY = frozenset({"store/migrate.py", "store/tables.py"})
 """Themselves imported only to migrate."""
 
@@ -105,7 +116,6 @@ FOR_OTHERS = {
     "ledger_entries": "tests of the books",
     "paid_creates": "tests count what was paid for",
     "effect": "the table of faults in docs/configuration.md",
-    "dialect": "there is one so far; configurations name it so that they stay valid",
     "send_400_response": "called by uvicorn",
     "capture_signals": "called by uvicorn",
     "main_loop": "called by uvicorn",

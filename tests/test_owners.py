@@ -42,6 +42,7 @@ class Kind(Enum):
     KEY = "one API key"
     IMAGE = "one saved image"
     SHARED = "something by its name that is the same for everybody"
+    ADMIN = "an administrator's; for everybody else there is nothing there"
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,15 @@ MATRIX = {
     "GET /api/keys": Row(Kind.MINE),
     "POST /api/keys": Row(Kind.MAKE, 201, {"name": "laptop"}, viewer=201),
     "DELETE /api/keys/{id}": Row(Kind.KEY, 204),
+    "GET /api/admin/upstreams": Row(Kind.ADMIN),
+    "GET /api/admin/upstreams/{name}": Row(Kind.ADMIN, name="lab"),
+    "PUT /api/admin/upstreams/{name}": Row(
+        Kind.ADMIN, body={"baseUrl": "http://127.0.0.1:1/v1", "models": {"other": "other"}}, name="added"
+    ),
+    "POST /api/admin/upstreams/{name}/test": Row(Kind.ADMIN, name="lab"),
+    "POST /api/admin/upstreams/{name}/pause": Row(Kind.ADMIN, name="lab"),
+    "POST /api/admin/upstreams/{name}/resume": Row(Kind.ADMIN, name="lab"),
+    "DELETE /api/admin/upstreams/{name}": Row(Kind.ADMIN, 204, name="added"),
     "GET /health": Row(Kind.OPEN),
     "GET /ready": Row(Kind.OPEN),
     "GET /openapi.json": Row(Kind.OPEN),
@@ -149,7 +159,9 @@ async def team(data_dir: Path) -> AsyncIterator[Team]:
 async def ask(http: httpx.AsyncClient, route: str, id: str = "") -> httpx.Response:
     method, path = route.split(" ")
     row = MATRIX[route]
-    return await http.request(method, path.replace("{id}", row.name or id), json=row.body)
+    return await http.request(
+        method, path.replace("{id}", row.name or id).replace("{name}", row.name), json=row.body
+    )
 
 
 def client(gateway: Gateway, key: str | None = None) -> httpx.AsyncClient:
@@ -261,6 +273,16 @@ async def test_what_everybody_shares_everybody_sees(tmp_path: Path) -> None:
                 answers = [await ask(who.http, route) for who in (all.ann, all.bob, all.vic, all.root)]
                 assert [answer.status_code for answer in answers] == [row.status] * 4, route
                 assert len({answer.text for answer in answers}) == 1, route
+
+
+async def test_what_is_for_administrators_is_not_there_for_anybody_else(tmp_path: Path) -> None:
+    async with team(tmp_path) as all:
+        for route, row in MATRIX.items():
+            if row.kind is Kind.ADMIN:
+                for who in (all.ann, all.bob, all.vic):
+                    assert (await ask(who.http, route)).status_code == 404, route
+                answer = await ask(all.root.http, route)
+                assert answer.status_code == row.status, (route, answer.text)
 
 
 async def test_who_may_only_look_makes_nothing(tmp_path: Path) -> None:

@@ -38,8 +38,6 @@ class PutUpstream(View):
     cost_per_video: float | None = None
     cost_per_second: float | None = None
     spend_cap: float | None = None
-    on_ambiguous: str | None = None
-    webhook_secret: Annotated[str, Field(max_length=512)] | None = None
 
 
 class FailureView(View):
