@@ -71,16 +71,17 @@ def says(
 
 
 def lab_settings(data_dir: Path, url: str, **sections: Any) -> Settings:
-    """*url* without ``/v1``. Polls are rare and addresses last; keyword ``upstream`` adds to its table."""
+    """*url* without ``/v1``. Polls are rare and addresses last; keyword ``upstream`` adds to its table;
+    further ``upstreams`` are asked first."""
     table = {"base_url": f"{url}/v1", "api_key": "sk-lab", "models": {"sora-2": "wan-2.2"}}
     media = {"url_lifetime": 1e6} | sections.pop("media", {})
     return settings_for(
         data_dir,
-        upstreams={"lab": table | sections.pop("upstream", {})},
+        upstreams=sections.pop("upstreams", {}) | {"lab": table | sections.pop("upstream", {})},
         media=media,
         polling={"policy": "fixed", "min_interval": 20} | sections.pop("polling", {}),
         credits={"enabled": True} | sections.pop("credits", {}),
-        pricing={"per_video": PRICE},
+        pricing={"per_video": PRICE} | sections.pop("pricing", {}),
         **sections,
     )
 

@@ -19,7 +19,7 @@ from sora_gateway.http.table import table
 from tests.fakes import CountingEntropy, FastClock
 from tests.lab import WORKING, Lab, closing, lab_settings
 from tests.live import until
-from tests.raw_server import serving_raw
+from tests.raw_server import Received, serving_raw
 from tests.running import Json, Person, person, running
 from tests.sample_videos import sample_mp4
 
@@ -149,25 +149,40 @@ class Shop:
         """The id of what the request makes."""
         return id_of(await send(who or self.ann, ask, **headers))
 
-    async def source(self, who: Person | None = None) -> str:
+    async def source(self, who: Person | None = None, **wish: object) -> str:
         """A finished video of *who*."""
+        made = await (who or self.ann).make("a source", **wish)
+        return await self.finished(str(made["videoId"]), who)
+
+    async def finished(self, video_id: str, who: Person | None = None) -> str:
+        """The id, once the upstream has finished the video and it is stored."""
         self.lab.looks = {"status": "completed"}
-        task = await (who or self.ann).make("a source")
-        await (who or self.ann).comes_to(task["videoId"], "completed")
+        await (who or self.ann).comes_to(video_id, "completed")
         self.lab.looks = dict(WORKING)
-        return str(task["videoId"])
+        return video_id
+
+    async def order(self, number: int) -> Received:
+        """The paid request that reached the upstream after *number* others."""
+        await until(lambda: len(self.lab.orders) > number)
+        return self.lab.orders[number]
 
 
 @asynccontextmanager
 async def shop(
-    data_dir: Path, before: Shop | None = None, *, sources: int = 2, **sections: Any
+    data_dir: Path,
+    before: Shop | None = None,
+    *,
+    sources: int = 2,
+    profile: str = "openai",
+    each_once: bool = True,
+    **sections: Any,
 ) -> AsyncIterator[Shop]:
-    """A new one, or the one *before*, that is closed, after a restart. At the end every job and character was asked
-    for once upstream, no more and no less."""
+    """A new one, or the one *before*, that is closed, after a restart. *each_once*: at the end every job and character
+    that is there was asked for once upstream, and nothing else."""
     lab = before.lab if before else Lab(content=FILM)
     clock = before.clock if before else FastClock(SPEED)
     entropy = before.entropy if before else CountingEntropy(fraction=0.0)
-    upstream = {"profile": "openai", "max_concurrent": 0}
+    upstream = {"profile": profile, "max_concurrent": 0}
     async with serving_raw(lab.handle) as server:
         settings = lab_settings(
             data_dir, server.url, upstream=upstream, polling={"min_interval": 2.0}, **sections
@@ -177,9 +192,10 @@ async def shop(
             while len(at.sources) < sources:
                 at.sources.append(await at.source())
             yield at
-            made = await at.jobs() + await at.characters()
-            await until(lambda: len(lab.orders) >= made)
-            assert len(lab.orders) == made
+            if each_once:
+                made = await at.jobs() + await at.characters()
+                await until(lambda: len(lab.orders) >= made)
+                assert len(lab.orders) == made
 
 
 async def send(who: Person, ask: Asking, **headers: str | bytes) -> httpx.Response:
@@ -187,6 +203,11 @@ async def send(who: Person, ask: Asking, **headers: str | bytes) -> httpx.Respon
     options = ask.options
     named: dict[str, Any] = {name.replace("_", "-"): value for name, value in headers.items()}
     return await who.http.post(ask.path, **options | {"headers": options.get("headers", {}) | named})
+
+
+def stored(data_dir: Path, variant: str) -> list[Path]:
+    """The files of that kind which jobs have, whole or not."""
+    return sorted((data_dir / "media").rglob(f"{variant}.*"))
 
 
 def id_of(response: httpx.Response) -> str:

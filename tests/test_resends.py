@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.live import until
-from tests.paid_routes import Asking, Shop, different, id_of, refused, send, shop, signed_in
+from tests.paid_routes import Asking, Shop, different, id_of, refused, send, shop, signed_in, stored
 from tests.pictures import encoded, striped
 from tests.raw_server import Received, Wire, answer, serving_raw
 from tests.running import Person, person
@@ -87,11 +87,7 @@ async def test_an_image_is_part_of_the_request(way: str, tmp_path: Path) -> None
         assert await tried(at, ask, 1) == await tried(at, replace(ask, filename="b.jpg"), 2) == first
         assert await at.cost() == cost
         assert await tried(at, ask.saying(**{name: other}), 3) != first
-        assert images_kept(tmp_path) == 2
-
-
-def images_kept(data_dir: Path) -> int:
-    return len(list(data_dir.rglob("reference.*")))
+        assert len(stored(tmp_path, "reference")) == 2
 
 
 # --- other requests ----------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ def routes_of(offers: Sequence[Offer], order: Mapping[str, Sequence[str]], job: 
         Route(offer.upstream, offer.name_of(job.model) or job.model)
         for offer in ordered(offers, job.model, order)
         if job.operation in offer.operations
+        and (offer.characters or not job.characters)
         and (offer.upstream == job.upstream if bound else True)
         and (job.operation is not Operation.CREATE or complaint(offer, job.seconds, job.size) is None)
     ]
