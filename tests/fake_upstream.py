@@ -29,6 +29,11 @@ class FakeUpstream:
         for job in self.jobs.values():
             job |= {"status": "completed", "progress": 100}
 
+    def fail(self, reason: str) -> None:
+        """Every job that runs has failed."""
+        for job in self.jobs.values():
+            job |= {"status": "failed", "error": {"code": "server_error", "message": reason}}
+
     def app(self) -> Starlette:
         return Starlette(
             routes=[

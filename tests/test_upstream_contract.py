@@ -1,24 +1,25 @@
-"""The contract of an upstream, on our fake, over a socket and in process."""
+"""The contract of an upstream, on our fake, over a socket and in process, and on a server per profile."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 from sora_gateway.core.job import ExternalId
 from sora_gateway.core.observation import LookKind
 from sora_gateway.upstream.adapter import Adapter
+from sora_gateway.upstream.profiles import PROFILES
 
 from .fake_upstream import FakeUpstream
+from .profile_fakes import FAKES, serving_fake
 from .raw_server import Received, Wire, always, answer, serving_raw
+from .sample_videos import sample_image
 from .servers import serving
 from .upstream_cases import KEY, ORDER, talking_to
-from .upstream_contract import CONTRACT, Upstream
-
-Clause = Callable[[Upstream], Awaitable[None]]
-clauses = pytest.mark.parametrize("clause", CONTRACT, ids=lambda clause: clause.__name__)
+from .upstream_contract import Clause, Upstream, accepted, clauses
 
 
 @asynccontextmanager
@@ -28,6 +29,9 @@ async def faked(profile: str, *, in_process: bool) -> AsyncIterator[Upstream]:
     async def finish() -> None:
         fake.finish()
 
+    async def fail(reason: str) -> None:
+        fake.fail(reason)
+
     def upstream(adapter: Adapter) -> Upstream:
         return Upstream(
             adapter,
@@ -35,6 +39,7 @@ async def faked(profile: str, *, in_process: bool) -> AsyncIterator[Upstream]:
             ORDER,
             cancels=profile == "simulator",
             thumbnails=profile != "generic",
+            fail=fail,
         )
 
     if in_process:
@@ -50,6 +55,51 @@ async def faked(profile: str, *, in_process: bool) -> AsyncIterator[Upstream]:
 async def test_the_fake_keeps_the_contract_over_a_socket(clause: Clause, profile: str) -> None:
     async with faked(profile, in_process=False) as upstream:
         await clause(upstream)
+
+
+@asynccontextmanager
+async def profiled(profile: str) -> AsyncIterator[Upstream]:
+    """The server of *profile* behind an adapter."""
+    async with (
+        serving_fake(profile, KEY) as (fake, url),
+        talking_to(url.removesuffix("/v1"), profile) as adapter,
+    ):
+
+        async def finish() -> None:
+            fake.finish()
+
+        async def fail(reason: str) -> None:
+            fake.fail(reason)
+
+        order = replace(ORDER, **fake.order)
+        yield Upstream(
+            adapter,
+            finish,
+            order,
+            cancels=PROFILES[profile].delete_cancels,
+            thumbnails=False,
+            refused=replace(order, **fake.refused),
+            ranges=fake.ranges,
+            fail=fail,
+        )
+
+
+@clauses
+@pytest.mark.parametrize("profile", FAKES)
+async def test_the_server_of_each_profile_keeps_the_contract(clause: Clause, profile: str) -> None:
+    async with profiled(profile) as upstream:
+        await clause(upstream)
+
+
+@pytest.mark.parametrize("profile", FAKES)
+async def test_an_image_arrives_at_the_server_of_each_profile(profile: str) -> None:
+    """Each knows one way to be given an image, and this is asked for in that way."""
+    async with profiled(profile) as upstream:
+        await accepted(upstream, replace(upstream.order, image=sample_image("png"), image_type="image/png"))
+
+
+def test_every_profile_has_a_server_that_differs_as_it_says() -> None:
+    assert {*FAKES, "generic", "openai", "simulator"} == set(PROFILES)
 
 
 @clauses

@@ -16,9 +16,8 @@ from sora_gateway.upstream.simulator import SimulatorOptions, SimulatorState, bu
 
 from .fakes import ManualClock
 from .servers import serving
-from .test_upstream_contract import Clause, clauses
 from .upstream_cases import KEY, ORDER, talking_to
-from .upstream_contract import Upstream
+from .upstream_contract import Clause, Upstream, clauses
 
 over_both = pytest.mark.parametrize("in_process", [False, True], ids=["over a socket", "in process"])
 
