@@ -54,7 +54,10 @@ class Server(Section):
 
 
 class Upstream(Section):
-    dialect: Literal["openai"] = Field(default="openai", description="The wire language that it speaks.")
+    dialect: Literal["openai", "chat-stream"] = Field(
+        default="openai",
+        description="The wire language that it speaks: openai (/v1/videos) or chat-stream (/v1/chat/completions).",
+    )
     profile: str = Field(
         default="generic",
         description="Which server it is: generic, or one that docs/configuration.md lists (vllm-omni, sglang...).",

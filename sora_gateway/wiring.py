@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sora_gateway import settings as configuration
 from sora_gateway.clock import Clock
@@ -18,6 +18,9 @@ from sora_gateway.errors import StartupError
 from sora_gateway.settings import Settings
 from sora_gateway.supervisor.gate import Gate
 from sora_gateway.supervisor.watcher import Upstream
+from sora_gateway.upstream.adapter import Adapter
+from sora_gateway.upstream.chat_profiles import CHAT_PROFILES
+from sora_gateway.upstream.chat_stream import ChatStreamAdapter
 from sora_gateway.upstream.client import ASGIApp, HttpClient
 from sora_gateway.upstream.embedded import Embedded
 from sora_gateway.upstream.openai import OpenAIAdapter
@@ -31,6 +34,10 @@ SIMULATED_SIZES = ("1280x720", "720x1280", "1792x1024", "1024x1792", "720x720")
 SIMULATED_SECONDS = (4, 8, 12)
 SIMULATED_POLL = 0.5
 """Seconds between looks at the embedded simulator, which cost nothing."""
+STREAMED_POLL = 1.0
+"""The same for streams, which are read by this process anyway."""
+
+T = TypeVar("T")
 
 
 Spent = Mapping[str, Sequence[tuple[str, float, int]]]
@@ -66,12 +73,14 @@ class Upstreams:
             StartupError: its configuration cannot work; the text names it.
         """
         settings = self._settings
-        adapter = _adapter(name, entry, settings.media.max_file, self._clock)
+        adapter = adapter_for(name, entry, settings.media.max_file, self._clock)
         policy = PollPolicy(
             PolicyName(settings.polling.policy),
             max(settings.polling.min_interval, adapter.min_poll_interval),
             settings.polling.max_interval,
         )
+        if entry.dialect == "chat-stream":
+            policy = PollPolicy(PolicyName.FIXED, STREAMED_POLL)
         upstream = Upstream(adapter, _gate(entry, self._clock, self._spent.get(name, ())), policy)
         self.by_name[name] = upstream
         self.entries[name] = entry
@@ -83,7 +92,7 @@ class Upstreams:
 
     async def check(self, name: str, entry: configuration.Upstream) -> None:
         """Whether :meth:`add` would take it. Raises StartupError."""
-        await _adapter(name, entry, self._settings.media.max_file, self._clock).aclose()
+        await adapter_for(name, entry, self._settings.media.max_file, self._clock).aclose()
 
     def spent(self, spent: Spent) -> None:
         """What has been paid for meanwhile, for those that are added next."""
@@ -145,23 +154,30 @@ def _gate(entry: configuration.Upstream, clock: Clock, spent: Sequence[tuple[str
     )
 
 
-def _adapter(name: str, entry: configuration.Upstream, max_file: int, clock: Clock) -> OpenAIAdapter:
-    profile = PROFILES.get(entry.profile)
-    if profile is None:
-        known = ", ".join(sorted(PROFILES))
-        raise StartupError(f"upstreams.{name}.profile is {entry.profile!r}; it must be one of: {known}.")
+def adapter_for(name: str, entry: configuration.Upstream, max_file: int, clock: Clock) -> Adapter:
+    """What speaks the upstream's dialect as its profile says; *max_file* in bytes.
+
+    Raises:
+        StartupError: its configuration cannot work; the text names it.
+    """
+    key = entry.api_key.get_secret_value()
     try:
-        return OpenAIAdapter(
-            name,
-            entry.base_url,
-            entry.api_key.get_secret_value(),
-            profile,
-            HttpClient(),
-            max_file=max_file,
-            clock=clock,
-        )
+        if entry.dialect == "chat-stream":
+            chat = _profile(name, entry, CHAT_PROFILES)
+            return ChatStreamAdapter(
+                name, entry.base_url, key, chat, HttpClient(), max_file=max_file, clock=clock
+            )
+        profile = _profile(name, entry, PROFILES)
+        return OpenAIAdapter(name, entry.base_url, key, profile, HttpClient(), max_file=max_file, clock=clock)
     except ValueError as error:
         raise StartupError(f"The configuration of the upstream {name} cannot work: {error}.") from None
+
+
+def _profile(name: str, entry: configuration.Upstream, known: Mapping[str, T]) -> T:
+    if entry.profile not in known:
+        names = ", ".join(sorted(known))
+        raise StartupError(f"upstreams.{name}.profile is {entry.profile!r}; it must be one of: {names}.")
+    return known[entry.profile]
 
 
 def _simulator(

@@ -84,23 +84,13 @@ async def _upstreams(settings: Settings) -> list[Finding]:
 
 
 async def _probe(name: str, upstream: Upstream, settings: Settings) -> Finding:
-    from sora_gateway.upstream.client import HttpClient
-    from sora_gateway.upstream.openai import OpenAIAdapter
-    from sora_gateway.upstream.profiles import PROFILES
+    from sora_gateway.clock import SystemClock
+    from sora_gateway.wiring import adapter_for
 
-    profile = PROFILES.get(upstream.profile)
-    if profile is None:
-        return (
-            False,
-            f"upstream {name}: there is no profile {upstream.profile!r}; known: {', '.join(PROFILES)}",
-        )
-    key = upstream.api_key.get_secret_value()
     try:
-        adapter = OpenAIAdapter(
-            name, upstream.base_url, key, profile, HttpClient(), max_file=settings.media.max_file
-        )
-    except ValueError as error:
-        return False, f"upstream {name}: its configuration cannot work: {error}"
+        adapter = adapter_for(name, upstream, settings.media.max_file, SystemClock())
+    except StartupError as error:
+        return False, f"upstream {name}: {error}"
     try:
         found = await adapter.probe()
     finally:

@@ -37,6 +37,10 @@ _POOL, _CONNECT, _WRITE = 5.0, 10.0, 30.0
 """Seconds at most for each of: a free connection; reaching the other side, and again TLS; each write."""
 _STREAM_READ = 30.0
 """Seconds without a byte after which a download counts as broken."""
+_PIECE = 64 * 1024
+"""Bytes that a decompressed stream comes in at most."""
+_COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
+_GZIP_OR_ZLIB = 32 + 15
 
 ASGIApp = Callable[
     [
@@ -107,6 +111,29 @@ class Stream:
             async for chunk in self._response.aiter_raw():
                 yield chunk
 
+    async def decoded(self) -> AsyncGenerator[bytes, None]:
+        """The bytes as they are sent, without the compression that some servers apply unasked.
+
+        Raises:
+            Lost: the transfer broke, or its compression did.
+        """
+        async with aclosing(self.chunks()) as chunks:
+            if self.headers.get("content-encoding", "").strip().lower() not in _COMPRESSED:
+                async for chunk in chunks:
+                    yield chunk
+                return
+            decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
+            async for chunk in chunks:
+                full = True
+                while full:
+                    try:
+                        piece = decoder.decompress(chunk, _PIECE)
+                    except zlib.error:
+                        raise Lost("the answer is damaged") from None
+                    chunk = decoder.unconsumed_tail
+                    full = bool(chunk) or len(piece) == _PIECE
+                    yield piece
+
     async def read(self, deadline: float) -> Reply:
         """The whole body, up to :data:`MAX_JSON` bytes, within *deadline* seconds.
 
@@ -163,14 +190,18 @@ class HttpClient:
         assert reply is not None
         return reply
 
-    async def open(self, request: Request, *, deadline: float) -> Stream:
+    async def open(
+        self, request: Request, *, deadline: float, silence: float = _STREAM_READ, fresh: bool = False
+    ) -> Stream:
         """Sends once; returns when the head of the answer is there, within *deadline* seconds.
+
+        *silence* is how many seconds the body may then bring nothing; *fresh* as in :meth:`send`.
 
         Raises:
             NotSent, Lost: there is no answer.
         """
         async with _total(deadline):
-            return await self._open(request, deadline, _STREAM_READ, fresh=request.address is not None)
+            return await self._open(request, deadline, silence, fresh or request.address is not None)
 
     async def aclose(self) -> None:
         self._closed = True
@@ -348,10 +379,9 @@ def _decoded(body: bytes, encoding: str, limit: int) -> tuple[bytes, bool]:
 
     We ask for none; some servers compress anyway. An encoding that we do not know is left as it is.
     """
-    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+    if encoding.strip().lower() not in _COMPRESSED:
         return body[:limit], len(body) > limit
-    # 32 + 15: gzip or zlib, whichever it is.
-    decoder = zlib.decompressobj(47)
+    decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
         data = decoder.decompress(body, limit + 1)
     except zlib.error:

@@ -6,15 +6,16 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.core.job import ExternalId
 from sora_gateway.core.observation import Listing, Look, LookKind
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.outcome import CreateAnswer, RejectRules
+from sora_gateway.upstream.account import account_of
 from sora_gateway.upstream.adapter import CancelAnswer, Content, ContentTrouble, CreateOrder, Variant
-from sora_gateway.upstream.addresses import AddressGuard, origin_of, public_only
+from sora_gateway.upstream.addresses import AddressGuard, public_only
 from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Reply, Request
 from sora_gateway.upstream.download import Downloader, Place, Resume
 from sora_gateway.upstream.listing import parse_listing
@@ -60,22 +61,14 @@ class OpenAIAdapter:
         Raises:
             ValueError: *base_url* is not an http address, or *api_key* cannot be a header.
         """
-        api_key = api_key.strip()
-        if not api_key.isascii() or not api_key.isprintable():
-            raise ValueError("the key has characters that cannot be sent")
-        origin_of(base_url)
-        self._base = (
-            base_url.rstrip("/") if urlsplit(base_url).path.strip("/") else f"{base_url.rstrip('/')}/v1"
-        )
+        account = account_of(base_url, api_key, profile.auth_scheme)
+        self._base, self._auth, self._secrets = account.base, account.auth, account.secrets
         self._videos = f"{self._base}{profile.videos_path}"
         self._name = name
         self._profile = profile
         self._client = client
         self._clock = clock or SystemClock()
-        self._secrets = (api_key,) if api_key else ()
         self._new_words: set[str] = set()
-        scheme = "Bearer " if profile.auth_scheme == "bearer" else ""
-        self._auth = {"Authorization": f"{scheme}{api_key}"} if api_key else {}
         self._requests = PaidRequests(self._base, self._auth, profile)
         self._downloader = Downloader(
             client,
