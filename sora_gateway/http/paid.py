@@ -52,11 +52,15 @@ async def claim_of(call: Call) -> Claim | None:
     """How this request would be known again; None when it says nothing.
 
     Raises:
-        InvalidRequest: the key is empty, too long or not plain ASCII.
+        InvalidRequest: the key is empty, too long or not plain ASCII, or there are two.
     """
     headers, caller = call.request.headers, call.caller
-    key = headers.get(KEY_HEADER)
-    if key is not None:
+    keys = set(headers.getlist(KEY_HEADER))
+    if len(keys) > 1:
+        # Whichever counted, somebody between the client and us may have meant the other.
+        raise InvalidRequest("Two different Idempotency-Keys were sent; send one.", param="Idempotency-Key")
+    if keys:
+        key = keys.pop()
         if not _KEY.fullmatch(key):
             raise InvalidRequest(
                 "An Idempotency-Key has 1 to 255 visible ASCII characters.", param="Idempotency-Key"
