@@ -8,9 +8,10 @@ import {
 
 /** Words of `lossy_proxy.py`, one for each time that the request is sent. */
 const WAYS = [
-  'unsent', 'vanish', 'drop', 'silence', '500', '502', '503', '429', 'drop, drop', '502, drop', 'unsent, drop',
+  'unsent', 'cut', 'vanish', 'drop', 'silence', '500', '502', '503', '429', 'drop, drop', '502, drop', 'unsent, drop',
   'drop, unsent', 'silence, 500',
 ];
+const WAYS_OF_AN_IMAGE = ['cut', 'vanish', 'drop', 'silence', '502, drop'];
 const TIMEOUT = 3000;
 
 const lost = (way) => ({ headers: { 'x-lose': way } });
@@ -41,7 +42,7 @@ check('an answer that breaks in the middle makes one video', async () => {
   assert.equal(await paid(text, 1), 1);
 });
 
-checkEach('an answer lost on the way makes one video of an image', ['vanish', 'drop', 'silence', '502, drop'], async (way) => {
+checkEach('an answer lost on the way makes one video of an image', WAYS_OF_AN_IMAGE, async (way) => {
   const { openai, sent } = client({ lossy: true, timeout: TIMEOUT });
   const text = prompt(`image lost by ${way}`);
   const input_reference = await file(png(720, 1280), 'first.png', 'image/png');

@@ -13,7 +13,7 @@ from tests.clients.python.sdk import PORTRAIT, Sdk
 checks = Checks()
 
 WAYS = (
-    "unsent", "vanish", "drop", "half", "silence", "500", "502", "503", "429", "drop, drop", "502, drop",
+    "unsent", "cut", "vanish", "drop", "half", "silence", "500", "502", "503", "429", "drop, drop", "502, drop",
     "unsent, drop", "drop, unsent", "silence, 500",
 )  # fmt: skip
 """Words of ``lossy_proxy``, one for each time that the request is sent."""
@@ -41,7 +41,7 @@ def an_answer_lost_on_the_way_makes_one_video(sdk: Sdk, way: str) -> None:
     same(sdk.paid(prompt, 1), 1)
 
 
-@checks.each("vanish", "drop", "silence", "502, drop")
+@checks.each("cut", "vanish", "drop", "silence", "502, drop")
 def an_answer_lost_on_the_way_makes_one_video_of_an_image(sdk: Sdk, way: str) -> None:
     client, sent = sdk.client(lossy=True, timeout=TIMEOUT)
     prompt = sdk.prompt(f"image lost by {way}")
