@@ -1,174 +1,29 @@
-"""What is mine is mine, on every route: a matrix over the route table, the event streams and the WebSocket.
+"""What is mine is mine, on every route: a matrix over the route table. Live: ``tests/test_owners_live.py``.
 
-A route that is added without a row here fails the first test.
+A route that is added without a row in ``tests/team.py`` fails the first test.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from sora_gateway.app import Gateway
 from sora_gateway.http.system import System
 from sora_gateway.http.table import table
-from tests.described import as_described
-from tests.lab import Lab, at_the_lab, closing, lab_settings, says
+from tests.lab import Lab, lab_settings, says
 from tests.raw_server import serving_raw
-from tests.running import Json, Person, person, running
-from tests.sample_videos import sample_mp4
-
-SECRET = "a paper boat that only Ann may see"
-BLACK = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC"
-"""An image of one pixel."""
-
-
-class Kind(Enum):
-    OPEN = "anyone may ask"
-    MINE = "a list of what is mine, or something about me"
-    MAKE = "makes something that is mine"
-    JOB = "one video"
-    FILE = "one video's file, which a signed address opens to anyone"
-    KEY = "one API key"
-    IMAGE = "one saved image"
-    SHARED = "something by its name that is the same for everybody"
-    ADMIN = "an administrator's; for everybody else there is nothing there"
-
-
-@dataclass(frozen=True)
-class Row:
-    kind: Kind
-    status: int = 200
-    """What the owner is answered."""
-    body: dict[str, Any] | None = None
-    job: str = "done"
-    """Which of the owner's videos it works on: ``done``, ``running`` or ``ended``."""
-    viewer: int = 404
-    """What somebody is told who may look at most, and not at this."""
-    name: str = ""
-    """What is asked for where it has a name instead of a secret id."""
-
-
-MATRIX = {
-    "GET /api/models": Row(Kind.MINE),
-    "GET /api/video/stats": Row(Kind.MINE),
-    "POST /api/video/tasks": Row(Kind.MAKE, 202, {"prompt": "a boat"}, viewer=403),
-    "GET /api/video/tasks": Row(Kind.MINE),
-    "GET /api/video/tasks/{id}": Row(Kind.JOB),
-    "GET /api/video/tasks/{id}/events": Row(Kind.JOB),
-    "GET /api/video/tasks/{id}/stream": Row(Kind.JOB),
-    "GET /api/video/tasks/{id}/content": Row(Kind.FILE),
-    "POST /api/video/tasks/{id}/cancel": Row(Kind.JOB, job="running", viewer=403),
-    "POST /api/video/tasks/{id}/retry": Row(Kind.JOB, 202, job="ended", viewer=403),
-    "POST /api/video/tasks/{id}/refresh-url": Row(Kind.JOB),
-    "DELETE /api/video/tasks/{id}": Row(Kind.JOB, 204, job="ended", viewer=403),
-    "POST /api/references": Row(Kind.MAKE, 201, {"imageUrl": BLACK, "name": SECRET}, viewer=403),
-    "GET /api/references": Row(Kind.MINE),
-    "POST /api/references/preview": Row(Kind.MAKE, 200, {"imageUrl": BLACK, "size": "8x8"}, viewer=403),
-    "GET /api/references/{id}": Row(Kind.IMAGE),
-    "GET /api/references/{id}/content": Row(Kind.IMAGE),
-    "DELETE /api/references/{id}": Row(Kind.IMAGE, 204, viewer=403),
-    "GET /api/events/stream": Row(Kind.MINE),
-    "POST /v1/videos": Row(Kind.MAKE, body={"prompt": "a boat"}, viewer=403),
-    "GET /v1/videos": Row(Kind.MINE),
-    "GET /v1/videos/{id}": Row(Kind.JOB),
-    "DELETE /v1/videos/{id}": Row(Kind.JOB, job="ended", viewer=403),
-    "GET /v1/videos/{id}/content": Row(Kind.JOB),
-    "GET /v1/models": Row(Kind.MINE),
-    "GET /v1/models/{id}": Row(Kind.SHARED, name="sora-2"),
-    "POST /api/auth/redeem": Row(Kind.OPEN, 401, {"token": "none"}),
-    "POST /api/auth/logout": Row(Kind.MINE, 204),
-    "GET /api/auth/me": Row(Kind.MINE),
-    "GET /api/keys": Row(Kind.MINE),
-    "POST /api/keys": Row(Kind.MAKE, 201, {"name": "laptop"}, viewer=201),
-    "DELETE /api/keys/{id}": Row(Kind.KEY, 204),
-    "GET /api/admin/upstreams": Row(Kind.ADMIN),
-    "GET /api/admin/upstreams/{name}": Row(Kind.ADMIN, name="lab"),
-    "PUT /api/admin/upstreams/{name}": Row(
-        Kind.ADMIN, body={"baseUrl": "http://127.0.0.1:1/v1", "models": {"other": "other"}}, name="added"
-    ),
-    "POST /api/admin/upstreams/{name}/test": Row(Kind.ADMIN, name="lab"),
-    "POST /api/admin/upstreams/{name}/pause": Row(Kind.ADMIN, name="lab"),
-    "POST /api/admin/upstreams/{name}/resume": Row(Kind.ADMIN, name="lab"),
-    "DELETE /api/admin/upstreams/{name}": Row(Kind.ADMIN, 204, name="added"),
-    "GET /health": Row(Kind.OPEN),
-    "GET /ready": Row(Kind.OPEN),
-    "GET /openapi.json": Row(Kind.OPEN),
-}
-ONE_JOB = {route: row for route, row in MATRIX.items() if row.kind in (Kind.JOB, Kind.FILE)}
+from tests.running import Person, person, running
+from tests.team import BLACK, MATRIX, ONE_JOB, SECRET, Kind, ask, client, team
 
 
 def test_every_route_has_a_row() -> None:
     routes = {f"{endpoint.method} {endpoint.template}" for endpoint in table(System(0.0, list))}
     assert routes == set(MATRIX)
-    one = (Kind.JOB, Kind.FILE, Kind.KEY, Kind.IMAGE, Kind.SHARED)
+    one = (Kind.JOB, Kind.FILE, Kind.KEY, Kind.IMAGE, Kind.CHARACTER, Kind.SHARED)
     for route, row in MATRIX.items():
         assert ("{id}" in route) == (row.kind in one), route
-
-
-# --- a team ------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Team:
-    """Ann owns the videos. Bob is somebody else, Vic may only look, Root administers."""
-
-    gateway: Gateway
-    lab: Lab
-    ann: Person
-    bob: Person
-    vic: Person
-    root: Person
-
-    async def video(self, kind: str) -> Json:
-        """One of Ann's, accepted by the upstream and then *kind*."""
-        done = kind == "done"
-        self.lab.looks = {"status": "completed"} if done else {"status": "in_progress"}
-        task = await self.ann.make(SECRET)
-        task = await self.ann.comes_to(task["videoId"], "completed" if done else "processing")
-        if kind == "ended":
-            await self.ann.http.post(f"/api/video/tasks/{task['videoId']}/cancel")
-            task = await self.ann.comes_to(task["videoId"], "cancelled")
-        return task
-
-
-@asynccontextmanager
-async def team(data_dir: Path) -> AsyncIterator[Team]:
-    lab = Lab(content=closing(200, sample_mp4(), {"Content-Type": "video/mp4"}))
-    async with contextlib.AsyncExitStack() as stack:
-        ann = await stack.enter_async_context(
-            at_the_lab(data_dir, lab, balance=10_000, upstream={"max_concurrent": 0})
-        )
-        bob, vic, root = [
-            await stack.enter_async_context(person(ann.gateway, name, role, credits=100))
-            for name, role in (("bob", "member"), ("vic", "viewer"), ("root", "admin"))
-        ]
-        yield Team(ann.gateway, lab, ann, bob, vic, root)
-
-
-async def ask(http: httpx.AsyncClient, route: str, id: str = "") -> httpx.Response:
-    method, path = route.split(" ")
-    row = MATRIX[route]
-    return await http.request(
-        method, path.replace("{id}", row.name or id).replace("{name}", row.name), json=row.body
-    )
-
-
-def client(gateway: Gateway, key: str | None = None) -> httpx.AsyncClient:
-    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    return httpx.AsyncClient(
-        base_url=gateway.address, headers=headers, trust_env=False, event_hooks={"response": [as_described]}
-    )
 
 
 # --- the matrix --------------------------------------------------------------------------------------
@@ -231,6 +86,90 @@ async def test_another_persons_saved_image_is_not_there_until_it_is_the_teams(tm
                 for route, row in routes.items():
                     if who is all.ann or not route.startswith("DELETE"):
                         assert (await ask(who.http, route, image["id"])).status_code == row.status, route
+
+
+async def test_another_persons_character_is_not_there(tmp_path: Path) -> None:
+    routes = {route: row for route, row in MATRIX.items() if row.kind is Kind.CHARACTER}
+    async with team(tmp_path) as all:
+        character = (await ask(all.ann.http, "POST /v1/videos/characters")).json()
+        for route, row in routes.items():
+            for who in (all.bob, all.vic):
+                for id in (character["id"], "ext-1"):
+                    answer = await ask(who.http, route, id)
+                    assert answer.status_code == (row.viewer if who is all.vic else 404), route
+                    assert SECRET not in answer.text, route
+            for who in (all.ann, all.root):
+                assert (await ask(who.http, route, character["id"])).status_code == row.status, route
+
+
+BODIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "POST /v1/videos/edits": ("video", {"json": {"prompt": "a", "video": {"id": "{id}"}}}),
+    "POST /v1/videos/edits by a form": (
+        "video", {"files": {"prompt": (None, "a"), "video[id]": (None, "{id}")}}
+    ),
+    "POST /v1/videos/extensions": (
+        "video", {"json": {"prompt": "a", "seconds": 4, "video": {"id": "{id}"}}}
+    ),
+    "POST /v1/videos/extensions by a form": (
+        "video", {"data": {"prompt": "a", "seconds": "4", "video[id]": "{id}"}}
+    ),
+    "POST /v1/videos with a character": (
+        "character", {"json": {"prompt": "a", "characters": [{"id": "{id}"}]}}
+    ),
+    "POST /v1/videos with a character in a form": (
+        "character", {"data": {"prompt": "a", "characters[][id]": "{id}"}}
+    ),
+    "POST /v1/videos with an image": (
+        "image", {"json": {"prompt": "a", "input_reference": {"file_id": "{id}"}}}
+    ),
+    "POST /v1/videos with an image in a form": (
+        "image", {"data": {"prompt": "a", "input_reference[file_id]": "{id}"}}
+    ),
+    "POST /api/video/tasks with an image": (
+        "image", {"json": {"prompt": "a", "inputReference": {"imageId": "{id}"}}}
+    ),
+    "POST /api/video/tasks with an image in a form": (
+        "image", {"data": {"prompt": "a", "inputReference[imageId]": "{id}"}}
+    ),
+    "POST /api/references/preview": ("image", {"json": {"imageId": "{id}", "size": "64x64"}}),
+}  # fmt: skip
+"""What a body names, by kind, and how; beyond what the rows of the matrix have."""
+
+
+def naming(value: Any, id: str) -> Any:
+    """*value* with *id* in its places."""
+    if isinstance(value, dict):
+        return {name: naming(item, id) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(naming(item, id) for item in value)
+    return id if value == "{id}" else value
+
+
+async def test_what_a_body_names_is_mine_too(tmp_path: Path) -> None:
+    """What is somebody else's is told of in the very words in which what is nobody's is."""
+    nobodys = {"video": "video_", "character": "char_", "image": "ref_"}
+    async with team(tmp_path) as all:
+        done = await all.video("done")
+        ids = {
+            "video": done["videoId"],
+            "character": (await ask(all.ann.http, "POST /v1/videos/characters")).json()["id"],
+            "image": (await ask(all.ann.http, "POST /api/references")).json()["id"],
+        }
+        paid = len(all.lab.orders)
+        for route, (kind, body) in BODIES.items():
+            path = route.split(" ")[1]
+            nobody = await all.bob.http.post(path, **naming(body, nobodys[kind] + "0" * 32))
+            assert nobody.status_code in (400, 404), route
+            for id in (ids[kind], done["externalVideoId"]):
+                answer = await all.bob.http.post(path, **naming(body, id))
+                assert answer.status_code == nobody.status_code, route
+                told, expected = answer.json()["error"], nobody.json()["error"]
+                assert told | {"requestId": ""} == expected | {"requestId": ""}, route
+                assert (await all.vic.http.post(path, **naming(body, id))).status_code == 403, route
+        assert len(all.lab.orders) == paid
+        assert (await all.gateway.store.user_by_email("bob@example.org")).available == 100
+        for route, (kind, body) in BODIES.items():
+            assert (await all.ann.http.post(route.split(" ")[1], **naming(body, ids[kind]))).is_success, route
 
 
 async def test_lists_have_only_what_is_mine(tmp_path: Path) -> None:
@@ -340,72 +279,3 @@ async def test_an_upstream_that_uses_our_id_of_another_persons_video_gains_nothi
         assert (await all.bob.task(hers["videoId"]))["videoId"] == his["videoId"]
         for who in (all.ann, all.root):  # our own id comes first
             assert (await who.task(hers["videoId"]))["prompt"] == SECRET
-
-
-# --- live --------------------------------------------------------------------------------------------
-
-
-def ws(gateway: Gateway, **headers: str) -> connect:
-    address = gateway.address.replace("http", "ws") + "/ws"
-    return connect(address, additional_headers=headers, proxy=None)
-
-
-async def session_of(gateway: Gateway, email: str) -> str:
-    _, token = await gateway.accounts.redeem(await gateway.accounts.new_login_link(email))
-    return token
-
-
-async def test_a_handshake_needs_a_credential_and_a_cookie_the_right_page(tmp_path: Path) -> None:
-    async with team(tmp_path) as all:
-        for key in ("sk-nonsense", all.ann.key + "x"):
-            with pytest.raises(InvalidStatus) as refused:
-                await ws(all.gateway, Authorization=f"Bearer {key}")
-            assert refused.value.response.status_code == 401
-        cookie = f"sid={await session_of(all.gateway, 'ann@example.org')}"
-        for origin in ("https://evil.example", "null", all.gateway.address.replace("127", "128")):
-            with pytest.raises(InvalidStatus) as refused:
-                await ws(all.gateway, Cookie=cookie, Origin=origin)
-            assert refused.value.response.status_code == 403
-            assert json.loads(refused.value.response.body)["error"]["code"] == "cross_origin"
-        async with ws(all.gateway, Cookie=cookie, Origin=all.gateway.address) as page:
-            assert json.loads(await page.recv())["type"] == "ready"
-        # Without any credential the first message has to bring one.
-        async with ws(all.gateway) as silent:
-            await silent.send('{"type": "subscribe", "all": true}')
-            with pytest.raises(ConnectionClosed) as closed:
-                await silent.recv()
-            assert closed.value.rcvd is not None
-            assert closed.value.rcvd.code == 4401
-
-
-async def test_a_socket_tells_nobody_of_another_persons_video(tmp_path: Path) -> None:
-    async with team(tmp_path) as all:
-        for who in (all.bob, all.vic):
-            async with who.live() as live:
-                await live.say(type="subscribe", all=True)
-                assert (await live.next())["tasks"] == []
-                video = await all.video("ended")
-                for topic in ("videoId", "externalVideoId"):
-                    await live.say(type="subscribe", **{topic: video[topic]})
-                    # The next message: nothing was said of anything that happened to it.
-                    answer = await live.next()
-                    assert (answer["type"], answer["code"]) == ("error", "not_found")
-        async with all.root.live() as live:
-            await live.say(type="subscribe", externalVideoId=video["externalVideoId"])
-            assert (await live.next())["tasks"][0]["prompt"] == SECRET
-
-
-async def test_an_event_stream_tells_nobody_of_another_persons_video(tmp_path: Path) -> None:
-    async with team(tmp_path) as all:
-        for who, sees in ((all.bob, False), (all.vic, False), (all.root, True)):
-            async with who.http.stream("GET", "/api/events/stream") as response:
-                assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
-                video, heard, beats = None, "", 0
-                async for line in response.aiter_lines():
-                    heard += line
-                    beats += line == ": still here"
-                    video = video or await all.video("ended")
-                    if beats == 3 or (sees and '"step":"cancelled"' in heard and video["videoId"] in heard):
-                        break
-                assert video is not None
-                assert (video["videoId"] in heard) == sees

@@ -1,0 +1,167 @@
+"""Who may reach what: a row for every route, and the people who try."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from sora_gateway.app import Gateway
+from tests.described import as_described
+from tests.lab import Lab, at_the_lab, closing
+from tests.running import Json, Person, person
+from tests.sample_videos import sample_mp4
+
+SECRET = "a paper boat that only Ann may see"
+BLACK = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC"
+"""An image of one pixel."""
+
+
+class Kind(Enum):
+    OPEN = "anyone may ask"
+    MINE = "a list of what is mine, or something about me"
+    MAKE = "makes something that is mine"
+    JOB = "one video"
+    WITHIN = "one video, which the body names"
+    FILE = "one video's file, which a signed address opens to anyone"
+    KEY = "one API key"
+    IMAGE = "one saved image"
+    CHARACTER = "one character"
+    SHARED = "something by its name that is the same for everybody"
+    ADMIN = "an administrator's; for everybody else there is nothing there"
+
+
+@dataclass(frozen=True)
+class Row:
+    kind: Kind
+    status: int = 200
+    """What the owner is answered."""
+    body: dict[str, Any] | None = None
+    """With ``{id}`` in the place of a video's id."""
+    form: dict[str, str | bytes] | None = None
+    """The same for what takes forms only, with files as bytes."""
+    job: str = "done"
+    """Which of the owner's videos it works on: ``done``, ``running`` or ``ended``."""
+    viewer: int = 404
+    """What somebody is told who may look at most, and not at this."""
+    name: str = ""
+    """What is asked for where it has a name instead of a secret id."""
+
+
+MATRIX = {
+    "GET /api/models": Row(Kind.MINE),
+    "GET /api/video/stats": Row(Kind.MINE),
+    "POST /api/video/tasks": Row(Kind.MAKE, 202, {"prompt": "a boat"}, viewer=403),
+    "GET /api/video/tasks": Row(Kind.MINE),
+    "GET /api/video/tasks/{id}": Row(Kind.JOB),
+    "GET /api/video/tasks/{id}/events": Row(Kind.JOB),
+    "GET /api/video/tasks/{id}/stream": Row(Kind.JOB),
+    "GET /api/video/tasks/{id}/content": Row(Kind.FILE),
+    "POST /api/video/tasks/{id}/cancel": Row(Kind.JOB, job="running", viewer=403),
+    "POST /api/video/tasks/{id}/retry": Row(Kind.JOB, 202, job="ended", viewer=403),
+    "POST /api/video/tasks/{id}/remix": Row(Kind.JOB, 202, {"prompt": "a boat"}, viewer=403),
+    "POST /api/video/tasks/{id}/refresh-url": Row(Kind.JOB),
+    "DELETE /api/video/tasks/{id}": Row(Kind.JOB, 204, job="ended", viewer=403),
+    "POST /api/references": Row(Kind.MAKE, 201, {"imageUrl": BLACK, "name": SECRET}, viewer=403),
+    "GET /api/references": Row(Kind.MINE),
+    "POST /api/references/preview": Row(Kind.MAKE, 200, {"imageUrl": BLACK, "size": "8x8"}, viewer=403),
+    "GET /api/references/{id}": Row(Kind.IMAGE),
+    "GET /api/references/{id}/content": Row(Kind.IMAGE),
+    "DELETE /api/references/{id}": Row(Kind.IMAGE, 204, viewer=403),
+    "GET /api/events/stream": Row(Kind.MINE),
+    "POST /v1/videos": Row(Kind.MAKE, body={"prompt": "a boat"}, viewer=403),
+    "GET /v1/videos": Row(Kind.MINE),
+    "GET /v1/videos/{id}": Row(Kind.JOB),
+    "DELETE /v1/videos/{id}": Row(Kind.JOB, job="ended", viewer=403),
+    "GET /v1/videos/{id}/content": Row(Kind.JOB),
+    "POST /v1/videos/{id}/remix": Row(Kind.JOB, body={"prompt": "a boat"}, viewer=403),
+    "POST /v1/videos/edits": Row(Kind.WITHIN, body={"prompt": "a boat", "video": {"id": "{id}"}}, viewer=403),
+    "POST /v1/videos/extensions": Row(
+        Kind.WITHIN, body={"prompt": "a boat", "seconds": 4, "video": {"id": "{id}"}}, viewer=403
+    ),
+    "POST /v1/videos/characters": Row(Kind.MAKE, form={"name": SECRET, "video": sample_mp4()}, viewer=403),
+    "GET /v1/videos/characters/{id}": Row(Kind.CHARACTER),
+    "GET /v1/models": Row(Kind.MINE),
+    "GET /v1/models/{id}": Row(Kind.SHARED, name="sora-2"),
+    "POST /api/auth/redeem": Row(Kind.OPEN, 401, {"token": "none"}),
+    "POST /api/auth/logout": Row(Kind.MINE, 204),
+    "GET /api/auth/me": Row(Kind.MINE),
+    "GET /api/keys": Row(Kind.MINE),
+    "POST /api/keys": Row(Kind.MAKE, 201, {"name": "laptop"}, viewer=201),
+    "DELETE /api/keys/{id}": Row(Kind.KEY, 204),
+    "GET /api/admin/upstreams": Row(Kind.ADMIN),
+    "GET /api/admin/upstreams/{name}": Row(Kind.ADMIN, name="lab"),
+    "PUT /api/admin/upstreams/{name}": Row(
+        Kind.ADMIN, body={"baseUrl": "http://127.0.0.1:1/v1", "models": {"other": "other"}}, name="added"
+    ),
+    "POST /api/admin/upstreams/{name}/test": Row(Kind.ADMIN, name="lab"),
+    "POST /api/admin/upstreams/{name}/pause": Row(Kind.ADMIN, name="lab"),
+    "POST /api/admin/upstreams/{name}/resume": Row(Kind.ADMIN, name="lab"),
+    "DELETE /api/admin/upstreams/{name}": Row(Kind.ADMIN, 204, name="added"),
+    "GET /health": Row(Kind.OPEN),
+    "GET /ready": Row(Kind.OPEN),
+    "GET /openapi.json": Row(Kind.OPEN),
+}
+ONE_JOB = {route: row for route, row in MATRIX.items() if row.kind in (Kind.JOB, Kind.WITHIN, Kind.FILE)}
+
+
+@dataclass
+class Team:
+    """Ann owns the videos. Bob is somebody else, Vic may only look, Root administers."""
+
+    gateway: Gateway
+    lab: Lab
+    ann: Person
+    bob: Person
+    vic: Person
+    root: Person
+
+    async def video(self, kind: str) -> Json:
+        """One of Ann's, accepted by the upstream and then *kind*."""
+        done = kind == "done"
+        self.lab.looks = {"status": "completed"} if done else {"status": "in_progress"}
+        task = await self.ann.make(SECRET)
+        task = await self.ann.comes_to(task["videoId"], "completed" if done else "processing")
+        if kind == "ended":
+            await self.ann.http.post(f"/api/video/tasks/{task['videoId']}/cancel")
+            task = await self.ann.comes_to(task["videoId"], "cancelled")
+        return task
+
+
+@asynccontextmanager
+async def team(data_dir: Path) -> AsyncIterator[Team]:
+    lab = Lab(content=closing(200, sample_mp4(), {"Content-Type": "video/mp4"}))
+    async with contextlib.AsyncExitStack() as stack:
+        ann = await stack.enter_async_context(
+            at_the_lab(data_dir, lab, balance=10_000, upstream={"max_concurrent": 0, "profile": "openai"})
+        )
+        bob, vic, root = [
+            await stack.enter_async_context(person(ann.gateway, name, role, credits=100))
+            for name, role in (("bob", "member"), ("vic", "viewer"), ("root", "admin"))
+        ]
+        yield Team(ann.gateway, lab, ann, bob, vic, root)
+
+
+async def ask(http: httpx.AsyncClient, route: str, id: str = "") -> httpx.Response:
+    method, path = route.split(" ")
+    row = MATRIX[route]
+    path = path.replace("{id}", row.name or id).replace("{name}", row.name)
+    if row.form is not None:
+        files = {name: (None if isinstance(value, str) else name, value) for name, value in row.form.items()}
+        return await http.request(method, path, files=files)
+    body = None if row.body is None else json.loads(json.dumps(row.body).replace("{id}", id))
+    return await http.request(method, path, json=body)
+
+
+def client(gateway: Gateway, key: str | None = None) -> httpx.AsyncClient:
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    return httpx.AsyncClient(
+        base_url=gateway.address, headers=headers, trust_env=False, event_hooks={"response": [as_described]}
+    )
