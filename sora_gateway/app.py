@@ -182,7 +182,7 @@ async def opened(
             hub=hub,
             accounts=accounts,
             files=files,
-            images=Images(places.scratch),
+            images=Images(places.scratch, entropy),
             image_fetcher=ImageFetcher(
                 public_or(settings.media.image_hosts), web, max_bytes=settings.server.max_upload
             ),

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
 from sora_gateway.core.picture import Fit, Picture
+from sora_gateway.entropy import SystemEntropy
 from sora_gateway.errors import (
     GatewayError,
     InvalidImage,
@@ -33,6 +34,7 @@ from sora_gateway.media.image_task import prepare
 from sora_gateway.media.images import Images
 from sora_gateway.media.task import TaskFailed
 
+from .fakes import CountingEntropy
 from .loop_lag import calmest, watching
 from .pictures import (
     BLACK,
@@ -59,7 +61,7 @@ Colour = tuple[int, int, int]
 
 @pytest.fixture
 def images(tmp_path: Path) -> Images:
-    return Images(tmp_path / "scratch")
+    return Images(tmp_path / "scratch", CountingEntropy())
 
 
 def made(data: bytes, size: tuple[int, int] | None = None, fit: Fit = Fit.CROP) -> Image.Image:
@@ -386,7 +388,7 @@ async def test_a_bomb_of_twenty_kilobytes_hurts_nobody(images: Images) -> None:
 
 
 async def test_a_bomb_that_is_let_in_explodes_in_the_child_alone(tmp_path: Path) -> None:
-    images = Images(tmp_path / "scratch", max_pixels=200_000_000)
+    images = Images(tmp_path / "scratch", CountingEntropy(), max_pixels=200_000_000)
     async with watching() as watch:
         with pytest.raises(InvalidImage, match="too much memory or time"):
             await images.normalised(bomb())
@@ -454,7 +456,9 @@ async def test_only_what_an_image_has_done_is_its_senders_fault(
     tmp_path: Path, error: Exception, told: type[GatewayError]
 ) -> None:
     with pytest.raises(told) as caught:
-        await Images(tmp_path / "scratch", run=ending_in(error)).normalised(encoded(striped()))
+        await Images(tmp_path / "scratch", CountingEntropy(), run=ending_in(error)).normalised(
+            encoded(striped())
+        )
     assert type(caught.value) is told
     assert list((tmp_path / "scratch").iterdir()) == []
 
@@ -482,7 +486,7 @@ async def test_a_child_that_was_taken_over_is_not_believed(tmp_path: Path, case:
         put(arguments["target"], FAKES[case])
         return {"width": 80, "height": 40}
 
-    images = Images(tmp_path / "scratch", run=run, max_pixels=MAX_PIXELS)
+    images = Images(tmp_path / "scratch", CountingEntropy(), run=run, max_pixels=MAX_PIXELS)
     with pytest.raises((Unavailable, StorageFailed)):
         await images.fitted(encoded(striped()), "80x40", Fit.CROP)
 
@@ -496,7 +500,7 @@ async def test_a_link_in_place_of_the_picture_is_not_followed(tmp_path: Path) ->
         return {}
 
     with pytest.raises(StorageFailed):
-        await Images(tmp_path / "scratch", run=run).normalised(encoded(striped()))
+        await Images(tmp_path / "scratch", CountingEntropy(), run=run).normalised(encoded(striped()))
 
 
 async def test_nobody_else_can_read_what_is_put_aside(tmp_path: Path) -> None:
@@ -508,7 +512,7 @@ async def test_nobody_else_can_read_what_is_put_aside(tmp_path: Path) -> None:
         modes.extend(stat.S_IMODE(path.stat().st_mode) for path in (source.parent, source, target))
         return {}
 
-    await Images(tmp_path / "scratch", run=run).normalised(encoded(striped()))
+    await Images(tmp_path / "scratch", CountingEntropy(), run=run).normalised(encoded(striped()))
     assert modes == [0o700, 0o600, 0o600]
     assert stat.S_IMODE((tmp_path / "scratch").stat().st_mode) == 0o700
 
@@ -521,7 +525,9 @@ async def test_a_caller_that_goes_away_leaves_nothing(tmp_path: Path) -> None:
         await asyncio.Event().wait()
         return {}
 
-    caller = asyncio.create_task(Images(tmp_path / "scratch", run=run).normalised(encoded(striped())))
+    caller = asyncio.create_task(
+        Images(tmp_path / "scratch", CountingEntropy(), run=run).normalised(encoded(striped()))
+    )
     await begun.wait()
     assert list((tmp_path / "scratch").iterdir()) != []
     caller.cancel()
@@ -531,12 +537,39 @@ async def test_a_caller_that_goes_away_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
-    left = tmp_path / "scratch" / "image-1"
+    left = tmp_path / "scratch" / "image_1"
     left.mkdir(parents=True)
     (left / "given").write_bytes(b"somebody's photo")
     (tmp_path / "scratch" / "notes.txt").write_text("not ours")
-    Images(tmp_path / "scratch")
+    Images(tmp_path / "scratch", CountingEntropy())
     assert [path.name for path in (tmp_path / "scratch").iterdir()] == ["notes.txt"]
+
+
+async def test_a_child_of_a_killed_process_does_not_draw_into_an_image_of_the_next(tmp_path: Path) -> None:
+    """It may be at work long after its parent is gone and the next one has begun."""
+    orders: list[dict[str, Any]] = []
+    late = asyncio.Event()
+
+    async def run(task: str, arguments: dict[str, Any], timeout: float, memory: int) -> dict[str, Any]:
+        orders.append(arguments)
+        await late.wait()
+        prepare(**arguments)
+        return {}
+
+    async def begun(images: Images, data: bytes) -> asyncio.Task[Picture]:
+        before = len(orders)
+        drawing = asyncio.create_task(images.normalised(data))
+        while len(orders) == before:  # noqa: ASYNC110  # nothing tells that a child was started
+            await asyncio.sleep(0.001)
+        return drawing
+
+    killed = await begun(Images(tmp_path / "scratch", SystemEntropy(), run=run), encoded(striped(10, 10)))
+    drawing = await begun(Images(tmp_path / "scratch", SystemEntropy(), run=run), encoded(striped()))
+    late.set()
+    assert (await drawing).width == 80
+    with pytest.raises(StorageFailed):
+        await killed
+    assert not {orders[0]["source"], orders[0]["target"]} & {orders[1]["source"], orders[1]["target"]}
 
 
 async def test_so_many_images_at_once_and_no_more(tmp_path: Path) -> None:
@@ -552,7 +585,7 @@ async def test_so_many_images_at_once_and_no_more(tmp_path: Path) -> None:
         running -= 1
         return {}
 
-    images = Images(tmp_path / "scratch", run=run, at_once=2)
+    images = Images(tmp_path / "scratch", CountingEntropy(), run=run, at_once=2)
     pictures = await asyncio.gather(*(images.normalised(encoded(striped())) for _ in range(6)))
     assert most == 2
     assert all(isinstance(picture, Picture) for picture in pictures)

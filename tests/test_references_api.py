@@ -425,13 +425,14 @@ async def test_images_outlive_a_restart_and_what_a_crash_left_does_not(tmp_path:
         content = (await all.ann.get(image["url"])).content
     orphan = tmp_path / "references" / "ab" / ("ref_" + "0" * 30 + "ab.png")
     part = orphan.with_suffix(".part")
-    scratch = tmp_path / "scratch" / "image-1" / "given"
+    scratch = tmp_path / "scratch" / "image_1" / "given"
     for left in (orphan, part, scratch):
         left.parent.mkdir(exist_ok=True)
         left.write_bytes(png())
     async with studio(tmp_path) as all:
         assert (await all.ann.get(image["url"])).content == content
         assert all.files() == [f"{image['id']}.png"]
+        assert not scratch.exists()
 
 
 async def test_an_image_whose_file_is_not_there_any_more_says_so(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import itertools
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sora_gateway.core.picture import Fit, Picture
+from sora_gateway.entropy import Entropy
 from sora_gateway.errors import InvalidImage, InvalidRequest, StorageFailed, StorageFull, Unavailable
 from sora_gateway.media.child import ChildFailed, TaskRefused, TaskStopped, run_in_child
 from sora_gateway.media.image_container import NO_IMAGE, UnusableImage, outline_of
@@ -50,12 +50,14 @@ class Images:
     def __init__(
         self,
         scratch: Path,
+        entropy: Entropy,
         *,
         run: RunTask = run_in_child,
         max_pixels: int = 16_000_000,
         at_once: int = 2,
     ) -> None:
-        """*scratch* is a directory for this object alone: what an earlier process left in it is removed.
+        """*scratch* is a directory in which what an earlier process left of its images is removed. No name in it comes
+        twice: a child of that process may still be at work.
 
         *max_pixels* is width times height, *at_once* how many child processes there may be.
 
@@ -63,13 +65,13 @@ class Images:
             OSError: *scratch* cannot be made.
         """
         scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in scratch.glob("image-*"):
+        for left in scratch.glob("image_*"):
             shutil.rmtree(left, ignore_errors=True)
         self._scratch = scratch
+        self._entropy = entropy
         self._run = run
         self._max_pixels = max_pixels
         self._turns = asyncio.Semaphore(at_once)
-        self._numbers = itertools.count(1)
 
     async def normalised(self, data: bytes) -> Picture:
         """The image upright, opaque, in sRGB and without metadata, in its own size.
@@ -97,7 +99,7 @@ class Images:
     async def _prepared(self, data: bytes, size: tuple[int, int] | None, fit: Fit) -> Picture:
         require_image(data)
         async with self._turns:
-            directory = self._scratch / f"image-{next(self._numbers)}"
+            directory = self._scratch / self._entropy.new_id("image")
             source, target = directory / "given", directory / "made"
             order = {"source": str(source), "target": str(target), "max_pixels": self._max_pixels}
             try:
