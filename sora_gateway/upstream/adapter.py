@@ -63,7 +63,7 @@ class ContentTrouble(Exception):
         NOT_YET = "not_yet"
         """404 or 409: it says that it is still at it."""
         EXPIRED = "expired"
-        """401, 403, 404 or 410 on a result address: look at the job again for a fresh one."""
+        """401, 403, 404 or 410 on a result address, or none is known: look at the job again for a fresh one."""
         NOT_MEDIA = "not_media"
         """It answered something that is no media (HTML, JSON without an address)."""
         TOO_LARGE = "too_large"

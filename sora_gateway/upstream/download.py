@@ -221,6 +221,9 @@ class Downloader:
             return ContentTrouble(_Kind.UNSUPPORTED, f"The upstream has no {variant}.")
         if place.endpoint and status in self._not_yet:
             return ContentTrouble(_Kind.NOT_YET, "The upstream does not have the file ready yet.", wait)
+        if place.endpoint and status == 400:
+            # SGLang: "Please use the cloud URL".
+            return ContentTrouble(_Kind.EXPIRED, "The upstream says that the file is elsewhere.", wait)
         if status in (401, 402, 403, 404, 410):
             return ContentTrouble(_Kind.EXPIRED, f"The file's address is refused: HTTP {status}.", wait)
         return ContentTrouble(_Kind.NOT_MEDIA, f"The upstream does not give the file: HTTP {status}.", wait)
