@@ -81,6 +81,11 @@ MODERATION_CODES = frozenset(
     }
 )  # fmt: skip
 
+NO_BALANCE_CODES = frozenset(
+    {"insufficient_quota", "insufficient_user_quota", "insufficient_balance", "billing_hard_limit_reached"}
+)
+"""Servers say so under 400, 403 or 429 as well; no other video would fare better, so nothing is refused."""
+
 _REFUSED = frozenset({400, 404, 405, 413, 415, 422})
 _OUT_OF_ORDER = frozenset({401, 402, 403})
 
@@ -123,6 +128,8 @@ def classify(answer: CreateAnswer, rules: RejectRules, id_is_new: bool = True) -
 
     if status == 409 and answer.own_key and external_id is not None and id_is_new:
         return Outcome(OutcomeClass.KNOWN, external_id)
+    if status in (400, 403, 429) and answer.error_code.lower() in NO_BALANCE_CODES:
+        status = 402
     if (
         status == 429
         or status in rules.rejected_before_work

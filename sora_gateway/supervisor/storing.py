@@ -69,5 +69,9 @@ async def _look_again(watcher: Watcher, upstream: Upstream) -> None:
     """A fresh result address; without one the content route is tried."""
     assert watcher.job.external_id is not None
     look = await watcher.meanwhile(upstream.adapter.look(watcher.job.external_id))
-    if look is not None and look.kind is LookKind.COMPLETED:
+    if look is None:
+        return
+    if look.kind is LookKind.COMPLETED:
         watcher.result_url = look.result_url
+    elif look.kind is LookKind.OUT_OF_ORDER:
+        upstream.gate.pause(look.message)
