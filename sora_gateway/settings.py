@@ -97,14 +97,19 @@ class Upstream(Section):
 
 
 class Polling(Section):
-    policy: Literal["stepped", "fixed"] = Field(
-        default="stepped", description="How upstreams are polled: stepped or fixed."
+    policy: Literal["adaptive", "stepped", "fixed"] = Field(
+        default="adaptive",
+        description="How upstreams are polled: adaptive learns when jobs end; or stepped, or fixed.",
     )
     min_interval: Seconds = Field(
         default=2.0, description="Never look more often than this, in seconds; also the interval of fixed."
     )
     max_interval: Seconds = Field(
         default=60.0, description="Never look less often, in seconds, unless a job is overdue."
+    )
+    watched_interval: Seconds = Field(
+        default=5.0,
+        description="The same for adaptive, while somebody watches a job that may well be done.",
     )
 
 

@@ -78,6 +78,7 @@ class Upstreams:
             PolicyName(settings.polling.policy),
             max(settings.polling.min_interval, adapter.min_poll_interval),
             settings.polling.max_interval,
+            watched_interval=settings.polling.watched_interval,
         )
         if entry.dialect == "chat-stream":
             policy = PollPolicy(PolicyName.FIXED, STREAMED_POLL)

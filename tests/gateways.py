@@ -15,7 +15,7 @@ from sora_gateway.core.claim import Claim
 from sora_gateway.core.job import Job, JobId, State
 from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import OnCancel
-from sora_gateway.core.polling import PollPolicy
+from sora_gateway.core.polling import PolicyName, PollPolicy
 from sora_gateway.media.download import Downloader
 from sora_gateway.media.files import MediaFiles
 from sora_gateway.store import Store, schema
@@ -116,7 +116,9 @@ async def workshop(
             await store.create_user(OWNER, "owner@example.org", "member", None, balance, clock.now())
         files = MediaFiles(directory / "media")
         wired = upstreams or {
-            upstream.name: Upstream(upstream, Gate(clock, max_concurrent, max_creating), PollPolicy())
+            upstream.name: Upstream(
+                upstream, Gate(clock, max_concurrent, max_creating), PollPolicy(PolicyName.STEPPED)
+            )
         }
         # Ids go on counting over restarts, as real ones never repeat.
         supervisor = Supervisor(

@@ -51,7 +51,7 @@ def test_the_parts_defaults_are_the_settings() -> None:
     assert len(agree(Realtime(), RealtimeLimits())) == len(Realtime.model_fields)
     assert agree(Media(), DownloadLimits()) == {"max_file"}
     assert Media().downloads == DownloadLimits().at_once
-    assert agree(Polling(), PollPolicy()) == {"min_interval", "max_interval"}
+    assert agree(Polling(), PollPolicy()) == {"min_interval", "max_interval", "watched_interval"}
     assert Polling().policy == PollPolicy().name
     assert len(agree(Simulator(), SimulatorOptions())) == len(Simulator.model_fields)
 

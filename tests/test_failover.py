@@ -12,7 +12,7 @@ from sora_gateway.core.catalogue import Catalogue, Offer
 from sora_gateway.core.job import ExternalId, Job, State
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.outcome import CreateAnswer
-from sora_gateway.core.polling import PollPolicy
+from sora_gateway.core.polling import PolicyName, PollPolicy
 from sora_gateway.core.spend import Spend, Tariff
 from sora_gateway.supervisor import Order
 from sora_gateway.supervisor.gate import Gate
@@ -57,7 +57,10 @@ async def two_upstreams(
     catalogue = Catalogue(
         [Offer("first", {"sora-2": "one"}), Offer("second", {"sora-2": "two"}, sizes=sizes)],
     )
-    wired = {name: Upstream(upstream, gates[name], PollPolicy()) for name, upstream in upstreams.items()}
+    wired = {
+        name: Upstream(upstream, gates[name], PollPolicy(PolicyName.STEPPED))
+        for name, upstream in upstreams.items()
+    }
     async with workshop(
         directory, upstreams["first"], clock=clock, upstreams=wired, routes=catalogue.routes
     ) as shop:

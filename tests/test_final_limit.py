@@ -7,7 +7,7 @@ from pathlib import Path
 from sora_gateway.core.job import JobId, State
 from sora_gateway.core.observation import Look, LookKind
 from sora_gateway.core.outcome import CreateAnswer
-from sora_gateway.core.polling import PollPolicy
+from sora_gateway.core.polling import PolicyName, PollPolicy
 from sora_gateway.supervisor.decisions import PayAgain
 from sora_gateway.supervisor.gate import Gate
 from sora_gateway.supervisor.watcher import Limits, Upstream
@@ -22,14 +22,14 @@ DAY = 86400.0
 
 def without_upstream(clock: ManualClock) -> dict[str, Upstream]:
     """The configuration after the operator has renamed it."""
-    return {"other": Upstream(ScriptedUpstream("other"), Gate(clock, 0, 2), PollPolicy())}
+    return {"other": Upstream(ScriptedUpstream("other"), Gate(clock, 0, 2), PollPolicy(PolicyName.STEPPED))}
 
 
 async def test_a_job_that_waits_for_a_place_is_released_at_the_limit(tmp_path: Path) -> None:
     clock, upstream = ManualClock(), ScriptedUpstream()
     gate = Gate(clock, max_concurrent=1, max_creating=2)
     gate.occupy(JobId("another that takes long"))
-    wired = {upstream.name: Upstream(upstream, gate, PollPolicy())}
+    wired = {upstream.name: Upstream(upstream, gate, PollPolicy(PolicyName.STEPPED))}
     async with workshop(tmp_path, upstream, clock=clock, upstreams=wired) as shop:
         waiting = await shop.accept()
         await clock.advance(2 * DAY - 1)

@@ -13,7 +13,7 @@ from sora_gateway.core.job import ExternalId, JobId, State
 from sora_gateway.core.observation import Look, LookKind
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.outcome import CreateAnswer
-from sora_gateway.core.polling import PollPolicy
+from sora_gateway.core.polling import PolicyName, PollPolicy
 from sora_gateway.errors import InsufficientCredits, InvalidRequest, OutcomeUnknown, StorageFull, Unavailable
 from sora_gateway.media.files import MediaFiles
 from sora_gateway.supervisor import Order
@@ -160,7 +160,7 @@ class TestCharacters:
         return KeyClaim(OWNER, "POST /v1/videos/characters", "k", "f")
 
     def characters(self, shop: Workshop, upstream: ScriptedUpstream) -> Characters:
-        wired = {"lab": Upstream(upstream, Gate(shop.clock, 0, 2), PollPolicy())}
+        wired = {"lab": Upstream(upstream, Gate(shop.clock, 0, 2), PollPolicy(PolicyName.STEPPED))}
         return Characters(shop.store, wired, shop.clock, CountingEntropy(), 60.0)
 
     async def test_are_made_once_per_request(self, tmp_path: Path, claim: KeyClaim) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sora_gateway.core.polling import PolicyName, PollPolicy, Seen, backoff, estimated_progress, next_delay
 
-STEPPED = PollPolicy()
+STEPPED = PollPolicy(PolicyName.STEPPED)
 FIXED = PollPolicy(PolicyName.FIXED, min_interval=10.0)
 
 

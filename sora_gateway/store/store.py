@@ -23,6 +23,7 @@ from sora_gateway.store import (
     characters,
     claims,
     doubts,
+    durations,
     events,
     jobs,
     ledger,
@@ -32,6 +33,7 @@ from sora_gateway.store import (
 from sora_gateway.store.accounts import KeyRecord, UserRecord
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.doubts import Doubt
+from sora_gateway.store.durations import Sample
 from sora_gateway.store.events import Replay, Scope
 from sora_gateway.store.jobs import Answered, AttemptRecord, Filter, Intent
 from sora_gateway.store.readers import Readers
@@ -130,6 +132,10 @@ class Store:
 
     async def attempts(self, job_id: str) -> list[AttemptRecord]:
         return await jobs.attempts(self._readers, job_id)
+
+    async def durations(self, upstream: str) -> list[Sample]:
+        """What the newest jobs of *upstream* took, newest first; of each kind of job so many at most."""
+        return await durations.newest(self._readers, upstream)
 
     # --- creates whose answer is missing ---------------------------------------------------------
 
