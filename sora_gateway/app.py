@@ -28,6 +28,7 @@ from sora_gateway.core.money import OnCancel
 from sora_gateway.core.spend import DAY
 from sora_gateway.entropy import Entropy, SystemEntropy
 from sora_gateway.http.application import http_application
+from sora_gateway.http.arrival import Spool
 from sora_gateway.http.credentials import Credentials
 from sora_gateway.http.guarded_h11 import GuardedH11
 from sora_gateway.http.server import GatewayServer
@@ -207,6 +208,7 @@ async def opened(
             services,
             max_body=settings.server.max_body,
             max_upload=settings.server.max_upload,
+            spool=Spool(places.scratch, settings.media.min_free_disk),
             sockets=live_routes(services),
             static=Page(shipped("static")),
         )

@@ -32,7 +32,7 @@ class DataDirectory:
 
     @property
     def scratch(self) -> Path:
-        """Images while they are looked at; nothing in it outlives the process."""
+        """Images while they are looked at, and large requests while they arrive; nothing in it outlives the process."""
         return self.root / "scratch"
 
     @property

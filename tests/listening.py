@@ -42,9 +42,13 @@ class Peer:
 
     async def response(self) -> tuple[int, bytes]:
         """The next response that has a Content-Length: status and body."""
-        head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-        length = int(head.split("content-length: ")[1].split("\r\n")[0])
-        return int(head.split(" ")[1]), await self.reader.readexactly(length)
+        status, headers = await self.head()
+        return status, await self.reader.readexactly(int(headers["content-length"]))
+
+    async def head(self) -> tuple[int, dict[str, str]]:
+        """The next response's status and headers."""
+        start, *lines = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower().split("\r\n")
+        return int(start.split(" ")[1]), dict(line.split(": ", 1) for line in lines if line)
 
 
 @asynccontextmanager

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from sora_gateway.http.arrival import IN_MEMORY, Spool
 from sora_gateway.http.openai_videos import CreateVideo, CreateVideoForm
 from sora_gateway.http.request_body import JSON
 from sora_gateway.http.routing import Access, Call, Endpoint
 from tests.forms import MULTIPART, MiB, Wanted, error_of, form, gateway, make_thing, part, post
 from tests.http_calls import application, client_of
-from tests.listening import listening, peer_of
+from tests.listening import Peer, listening, peer_of
 from tests.loop_lag import calmest
+from tests.running import person, running, settings_for
 
 
 def descriptors() -> int:
@@ -34,49 +39,156 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.fixture
-def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory in which large bodies wait."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    return tmp_path
-
-
 async def in_pieces(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), 1 << 16):
         yield body[start : start + (1 << 16)]
 
 
-async def test_25_mib_are_taken_and_one_byte_more_is_not_and_nothing_stays_on_the_disk(spool: Path) -> None:
+async def test_25_mib_are_taken_and_one_byte_more_is_not_and_nothing_stays_on_the_disk(
+    tmp_path: Path,
+) -> None:
     before = descriptors()
     room = 25 * MiB - len(form(part("image", b"", '; filename="a"')))
     for declared in (True, False):
         for size, status in ((room, 200), (room + 1, 413)):
             body = form(part("image", b"x" * size, '; filename="a"'))
-            answer = await post(body if declared else in_pieces(body))  # type: ignore[arg-type]
+            sent = body if declared else in_pieces(body)
+            answer = await post(sent, spool=Spool(tmp_path))  # type: ignore[arg-type]
             assert answer.status_code == status
             if status == 413:
                 assert answer.json()["error"]["message"] == "The request body is larger than 26214400 bytes."
             else:
                 assert answer.json()["image"] == ["a", "", room]
-            assert (descriptors(), names_in(spool)) == (before, [])
+            assert (descriptors(), names_in(tmp_path)) == (before, [])
 
 
-async def test_an_upload_that_breaks_off_leaves_nothing_behind(spool: Path) -> None:
-    async with listening(gateway()) as port:
+async def test_an_upload_that_breaks_off_leaves_nothing_behind(tmp_path: Path) -> None:
+    async with listening(gateway(spool=Spool(tmp_path))) as port:
         before = descriptors()
         async with peer_of(port) as peer:
             head = f"POST /things HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer member\r\nContent-Type: {MULTIPART}\r\n"
             await peer.send(f"{head}Content-Length: {20 * MiB}\r\n\r\n".encode(), b"x" * (5 * MiB))
             await until(lambda: descriptors() == before + 3)  # both ends of the connection, and the file
         await until(lambda: descriptors() == before)
-        assert names_in(spool) == []
+        assert names_in(tmp_path) == []
+
+
+LARGE = form(part("image", b"x" * (2 * MiB), '; filename="a"'))
+NO_ROOM = (507, "The disk has no room for this upload; try again later.")
+
+
+async def test_a_large_body_lies_where_it_is_told_to_and_a_small_one_nowhere(tmp_path: Path) -> None:
+    nowhere = Spool(tmp_path / "nowhere")
+    assert await error_of(LARGE, spool=nowhere) == (
+        503, "The upload could not be put aside; try again in a moment.",
+    )  # fmt: skip
+    small = form(part("image", b"x" * (IN_MEMORY - 200), '; filename="a"'))
+    assert (await post(small, spool=nowhere)).status_code == 200
+    assert (await post(LARGE, spool=Spool(tmp_path))).status_code == 200
 
 
 async def test_a_disk_without_room_for_an_upload_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
-    body = form(part("image", b"x" * (2 * MiB), '; filename="a"'))
-    assert await error_of(body) == (507, "The disk has no room for this upload; try again later.")
-    assert (await post(form(part("prompt", "a")))).status_code == 200
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda dir: open("/dev/full", "w+b"))  # noqa: SIM115
+    assert await error_of(LARGE) == NO_ROOM
+
+
+async def test_the_reserve_of_the_disk_is_not_for_uploads(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    assert await error_of(LARGE, spool=Spool(tmp_path, reserve=2 * free)) == NO_ROOM
+    assert (await post(LARGE, spool=Spool(tmp_path, reserve=free // 2))).status_code == 200
+
+
+async def test_too_many_open_files_are_not_a_full_disk() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    application = gateway()
+    async with client_of(application, authorization="Bearer member", content_type=MULTIPART) as client:
+        assert (await client.post("/things", content=LARGE)).status_code == 200
+        # The number that the next file would have.
+        os.close(next_file := os.dup(0))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (next_file, limits[1]))
+        try:
+            answer = await client.post("/things", content=LARGE)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["error"]["message"] == "Too many files are open here; try again in a moment."
+
+
+def uploading(size: int, path: str = "/things", who: str = "Authorization: Bearer member\r\n") -> bytes:
+    """The head of a request whose body has *size* bytes; 0 is one that does not say it."""
+    length = f"Content-Length: {size}" if size else "Transfer-Encoding: chunked"
+    return f"POST {path} HTTP/1.1\r\nHost: a\r\n{who}Content-Type: {MULTIPART}\r\n{length}\r\n\r\n".encode()
+
+
+def chunk(data: bytes) -> bytes:
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+def open_below(directory: Path) -> int:
+    """Open files of this process in *directory*, those without a name included."""
+    files = (f"/proc/self/fd/{number}" for number in names_in(Path("/proc/self/fd")))
+    return sum(os.readlink(file).startswith(f"{directory}/") for file in files if os.path.islink(file))
+
+
+async def test_a_gateway_keeps_uploads_that_arrive_in_its_data_directory(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as gateway, person(gateway) as ann:
+        async with peer_of(httpx.URL(gateway.address).port or 0) as peer:
+            who = f"Authorization: Bearer {ann.key}\r\n"
+            await peer.send(uploading(len(LARGE), "/v1/videos", who), LARGE[: 1 * MiB])
+            await until(lambda: open_below(tmp_path / "scratch") == 1)
+        await until(lambda: open_below(tmp_path / "scratch") == 0)
+        assert names_in(tmp_path / "scratch") == []
+
+
+async def told_to_come_back(peer: Peer) -> bool:
+    status, headers = await peer.head()
+    return (status, headers["retry-after"]) == (503, "5")
+
+
+async def test_one_large_upload_too_many_is_told_to_come_back_before_it_is_read() -> None:
+    before = descriptors()
+    async with listening(gateway(spool=Spool(at_once=2))) as port, peer_of(port) as first:
+        async with peer_of(port) as second, peer_of(port) as third:
+            for peer in (first, second):
+                await peer.send(uploading(len(LARGE)), LARGE[: 1 * MiB])
+            await until(lambda: descriptors() == before + 1 + 2 * 3 + 2)
+            # The third has sent nothing but its head, or as much as small ones have.
+            await third.send(uploading(len(LARGE)))
+            assert await told_to_come_back(third)
+            async with peer_of(port) as unsaid:
+                await unsaid.send(
+                    uploading(0), chunk(LARGE[:IN_MEMORY]), chunk(LARGE[IN_MEMORY : 2 * IN_MEMORY])
+                )
+                assert await told_to_come_back(unsaid)
+            async with peer_of(port) as small:
+                body = form(part("prompt", "a"))
+                await small.send(uploading(len(body)), body)
+                assert (await small.response())[0] == 200
+        # The second has left, and there is room again.
+        await until(lambda: descriptors() == before + 1 + 3)
+        async with peer_of(port) as fourth:
+            await fourth.send(uploading(len(LARGE)), LARGE)
+            assert (await fourth.response())[0] == 200
+        await first.send(LARGE[1 * MiB :])
+        assert (await first.response())[0] == 200
+
+
+async def test_who_is_not_signed_in_cannot_take_the_places_of_those_who_upload() -> None:
+    open_to_all = Endpoint(
+        method="POST", path="/sign-in", handler=make_thing, summary="", access=Access.PUBLIC, tag="t",
+        request=Wanted, form=Wanted,
+    )  # fmt: skip
+    for_members = Endpoint(
+        method="POST", path="/things", handler=make_thing, summary="", access=Access.MEMBER, tag="t",
+        request=Wanted, form=Wanted, uploads=True,
+    )  # fmt: skip
+    app = application([open_to_all, for_members], spool=Spool(at_once=1))
+    before = descriptors()
+    async with listening(app) as port, peer_of(port) as stranger, peer_of(port) as member:
+        await stranger.send(uploading(1 * MiB, "/sign-in", who=""), LARGE[: 2 * IN_MEMORY])
+        await until(lambda: descriptors() == before + 1 + 2 * 2 + 1)
+        await member.send(uploading(len(LARGE)), LARGE)
+        assert (await member.response())[0] == 200
 
 
 async def test_an_upload_of_somebody_who_may_not_is_refused_before_it_comes() -> None:
@@ -128,7 +240,7 @@ def with_file(data: bytes) -> bytes:
     return form(part("prompt", "a"), part("input_reference", data, '; filename="a"'))
 
 
-LARGE: dict[str, tuple[Callable[[], bytes], str, int]] = {
+COSTLY: dict[str, tuple[Callable[[], bytes], str, int]] = {
     "a data: address": (lambda: with_address(letters(20 * MiB - 40)), JSON, 200),
     "a data: address with escapes": (
         lambda: with_address(letters(16 * MiB).replace(b"/", rb"\/").replace(b"+", rb"\u002B")), JSON, 200,
@@ -148,10 +260,10 @@ LARGE: dict[str, tuple[Callable[[], bytes], str, int]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", LARGE)
+@pytest.mark.parametrize("case", COSTLY)
 async def test_no_body_however_large_stalls_the_event_loop(case: str) -> None:
     """20 to 24 MB over a real socket, of what people send and of what costs a parser the most."""
-    make, content_type, status = LARGE[case]
+    make, content_type, status = COSTLY[case]
     body = make()
 
     async def fine(call: Call) -> Response:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from sora_gateway.core.principal import Principal
 from sora_gateway.core.views import View
 from sora_gateway.errors import Conflict, InvalidApiKey, NotFinished
+from sora_gateway.http.arrival import Spool
 from sora_gateway.http.routing import Access, Call, Endpoint, routes
 from sora_gateway.http.services import Phase
 from sora_gateway.http.system import System
@@ -276,7 +277,7 @@ async def test_an_unknown_path_is_404_and_a_wrong_method_405_in_the_same_envelop
 
 def test_the_same_method_of_a_path_cannot_be_there_twice() -> None:
     with pytest.raises(AssertionError, match="is there twice"):
-        routes([ENDPOINTS[0], ENDPOINTS[0]], services())
+        routes([ENDPOINTS[0], ENDPOINTS[0]], services(), Spool())
 
 
 # --- the process itself, and the description -----------------------------------------------------------

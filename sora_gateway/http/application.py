@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from sora_gateway.http.arrival import Spool
 from sora_gateway.http.middleware import (
     BodyBounds,
     BodyLimit,
@@ -28,6 +29,7 @@ def http_application(
     *,
     max_body: int,
     max_upload: int,
+    spool: Spool = Spool(),  # noqa: B008  # a value that nobody can change
     body_deadline: float = 60.0,
     upload_deadline: float = 180.0,
     sockets: Sequence[BaseRoute] = (),
@@ -35,11 +37,11 @@ def http_application(
 ) -> Starlette:
     """*sockets* are WebSocket routes; *static* answers whatever no route does; a request body may have
     *max_body* bytes and take *body_deadline* seconds to arrive, where the table says ``uploads``
-    *max_upload* bytes and *upload_deadline* seconds."""
+    *max_upload* bytes and *upload_deadline* seconds. What is large of it lies in *spool* until it is read."""
     uploading = [(endpoint.method, endpoint.path) for endpoint in endpoints if endpoint.uploads]
     assert not any("{" in path for _, path in uploading), "the limit is known by the path alone"
     application = Starlette(
-        routes=[*routes(endpoints, services), *sockets],
+        routes=[*routes(endpoints, services, spool), *sockets],
         middleware=[
             Middleware(CommonHeaders, entropy=services.entropy),
             Middleware(ErrorBoundary),

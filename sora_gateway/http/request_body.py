@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 
 from sora_gateway.errors import UnsupportedMediaType
-from sora_gateway.http.arrival import arrived
+from sora_gateway.http.arrival import Arrivals, Spool
 from sora_gateway.http.form_fields import nested
 from sora_gateway.http.forms import read_multipart, read_urlencoded
 from sora_gateway.http.json_body import read_json
@@ -21,7 +21,7 @@ URLENCODED = "application/x-www-form-urlencoded"
 FORMS = (MULTIPART, URLENCODED)
 
 LARGE_AT_ONCE = 8
-"""Bodies of more than 1 MiB that are in memory at once; others wait in their files."""
+"""Large bodies that are in memory at once; others wait in their files."""
 READ_AT_ONCE = 2
 """Of these, how many are read at once: each keeps the event loop waiting for a few milliseconds, again and again."""
 MAX_URLENCODED = 1 << 19
@@ -37,14 +37,16 @@ def media_type(request: Request) -> str:
 class RequestBodies:
     """Reads the bodies of all requests, few of the large ones at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, spool: Spool) -> None:
+        # Where uploads are taken one has to be signed in; who is not cannot keep those out who are.
+        self._uploads, self._others = Arrivals(spool), Arrivals(spool)
         self._room = asyncio.Semaphore(LARGE_AT_ONCE)
         self._reading = asyncio.Semaphore(READ_AT_ONCE)
 
     @asynccontextmanager
-    async def values(self, request: Request, *, json: bool, forms: bool) -> AsyncIterator[Any]:
+    async def values(self, request: Request, *, json: bool, forms: bool, uploads: bool) -> AsyncIterator[Any]:
         """What the body says, inside the block, which a large body keeps others out of. *json* and *forms* are
-        what it may be.
+        what it may be; *uploads* whether its place takes files.
 
         JSON is any value; a form is an object whose values are texts,
         :class:`~sora_gateway.http.uploads.Upload`, objects and lists of these.
@@ -53,15 +55,19 @@ class RequestBodies:
             UnsupportedMediaType: it is declared as something else, or compressed.
             InvalidRequest: it cannot be read, or in more than one way.
             TooLarge: it has more in it than its kind may have.
-            StorageFull: the disk cannot hold it while it arrives.
+            Unavailable: too many large ones are here.
+            StorageFull, StorageFailed: the disk cannot hold it while it arrives.
         """
         read = _reader(request, json, forms)
+        arrivals = self._uploads if uploads else self._others
         async with AsyncExitStack() as room:
-            yield await self._read(request, read, room)
+            yield await self._read(request, read, arrivals, room)
 
-    async def _read(self, request: Request, read: Callable[[bytes], Any], room: AsyncExitStack) -> Any:
+    async def _read(
+        self, request: Request, read: Callable[[bytes], Any], arrivals: Arrivals, room: AsyncExitStack
+    ) -> Any:
         limit = MAX_URLENCODED if media_type(request) == URLENCODED else None
-        async with arrived(request, limit) as body:
+        async with arrivals.body(request, limit) as body:
             if body.size <= _AT_ONCE:
                 return read(body.read())
             if not body.large:

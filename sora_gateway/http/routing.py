@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import Forbidden, GatewayError, NotAuthenticated, NotFound
+from sora_gateway.http.arrival import Spool
 from sora_gateway.http.middleware import REQUEST_ID
 from sora_gateway.http.origin import SAFE_METHODS
 from sora_gateway.http.request_body import FORMS, RequestBodies, media_type
@@ -98,14 +99,14 @@ class Endpoint:
         return _CONVERTER.sub("}", self.path)
 
 
-def routes(endpoints: Sequence[Endpoint], services: Services) -> list[Route]:
+def routes(endpoints: Sequence[Endpoint], services: Services, spool: Spool) -> list[Route]:
     """One route per path, in the order of the table: a literal path must come before a pattern that fits it."""
     by_path: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
         methods = by_path.setdefault(endpoint.path, {})
         assert endpoint.method not in methods, f"{endpoint.method} {endpoint.path} is there twice"
         methods[endpoint.method] = endpoint
-    bodies = RequestBodies()
+    bodies = RequestBodies(spool)
     return [
         Route(path, _dispatcher(methods, services, bodies), methods=list(methods))
         for path, methods in by_path.items()
@@ -159,7 +160,7 @@ async def _body(
     if endpoint.form is not None and media_type(request) in FORMS:
         model = endpoint.form
     json, forms = endpoint.request is not None, endpoint.form is not None
-    async with bodies.values(request, json=json, forms=forms) as fields:
+    async with bodies.values(request, json=json, forms=forms, uploads=endpoint.uploads) as fields:
         yield parse(model, fields), fields
 
 
