@@ -124,7 +124,9 @@ async def record_end(watcher: Watcher, look: Look) -> bool:
     match look.kind:
         case LookKind.COMPLETED:
             watcher.result_url = look.result_url
-            await watcher.insist(j.UpstreamCompleted(now, look.expires_at))
+            # What is past on arrival tells of the upstream's clock, not of the file.
+            expires_at = look.expires_at if look.expires_at is not None and look.expires_at > now else None
+            await watcher.insist(j.UpstreamCompleted(now, expires_at))
         case LookKind.FAILED:
             await watcher.insist(
                 j.UpstreamFailed(now, look.code or "failed", look.message or "The upstream failed.")
