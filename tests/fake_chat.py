@@ -97,13 +97,19 @@ TASK_ID_TEXT = f"""```json
 
 [在线观看]({ADDRESS})
 """
-TASK_ID = (
-    frame("", role=True, response_id="chatcmpl-89CEJjhPV6JVibDDSw6U42hyRDOpZ"),
-    # Token by token: no token ends where a word or a number does.
-    *(frame(TASK_ID_TEXT[start : start + 3]) for start in range(0, len(TASK_ID_TEXT), 3)),
-    frame(finish="stop"),
-    DONE,
-)
+
+
+def in_tokens(text: str) -> tuple[bytes, ...]:
+    """As relays do that speak token by token: no frame ends where a word or a number does."""
+    return (
+        frame("", role=True, response_id="chatcmpl-89CEJjhPV6JVibDDSw6U42hyRDOpZ"),
+        *(frame(text[start : start + 3]) for start in range(0, len(text), 3)),
+        frame(finish="stop"),
+        DONE,
+    )
+
+
+TASK_ID = in_tokens(TASK_ID_TEXT)
 PLAIN = (frame(ADDRESS), frame(finish="stop"), DONE)
 
 SHAPES = {
@@ -133,20 +139,46 @@ def saying(*steps: Step, headers: str = "Content-Type: text/event-stream") -> Ha
     """Answers with a stream; without an end among the *steps* it is whole."""
 
     async def handle(request: Received, wire: Wire) -> None:
-        own = f"http://{request.headers['host']}/x.mp4".encode()
         await wire.send(f"HTTP/1.1 200 OK\r\n{headers}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
         for step in steps:
             if isinstance(step, bytes):
-                piece = step.replace(ADDRESS.encode(), own)
+                piece = step.replace(ADDRESS.encode(), _own(request).encode())
                 await wire.send(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
             elif isinstance(step, asyncio.Event):
-                await step.wait()
+                if not await _comes(step, wire):
+                    return
             else:
                 step(wire)
                 return
         await wire.send(b"0\r\n\r\n")
 
     return handle
+
+
+def playing(shape: str) -> Handler:
+    """Answers with one of the shapes."""
+
+    async def handle(request: Received, wire: Wire) -> None:
+        tokens = in_tokens(TASK_ID_TEXT.replace(ADDRESS, _own(request)))
+        await saying(*(tokens if shape == "task-id" else SHAPES[shape]))(request, wire)
+
+    return handle
+
+
+def _own(request: Received) -> str:
+    return f"http://{request.headers['host']}/x.mp4"
+
+
+async def _comes(event: asyncio.Event, wire: Wire) -> bool:
+    """Waits for *event*; False when the other side hangs up before."""
+    waits = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(wire.reader.read(1))]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        return event.is_set()
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
 
 
 @dataclass

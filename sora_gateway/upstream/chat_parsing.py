@@ -55,7 +55,7 @@ class Transcript:
 
     def __init__(self, prompt: str, secrets: Iterable[str] = ()) -> None:
         self._prompt = prompt
-        self._secrets = tuple(secrets)
+        self.secrets = tuple(secrets)
         self._lines = _Lines()
         self._pending: list[str] = []
         self._pending_size = 0
@@ -119,7 +119,7 @@ class Transcript:
 
     def _frame(self, frame: Object) -> None:
         choices = frame.get("choices")
-        code, message = error_of(frame, self._secrets)
+        code, message = error_of(frame, self.secrets)
         if frame.get("error") or (not choices and code):
             self.error, self.done = (code, message), True
             return
@@ -184,7 +184,7 @@ class Transcript:
             return self._failed("The upstream's content filter stopped it.", "moderation_blocked")
         if whole:
             why = f"the upstream's answer ended without a video: {words.text[-200:].strip() or 'it is empty'}"
-        return Look(LookKind.LOST, message=clean(why, self._secrets))
+        return Look(LookKind.LOST, message=clean(why, self.secrets))
 
     def refusal(self) -> CreateAnswer:
         """An error object that came before anything else, as if its HTTP status had said it."""
@@ -197,14 +197,14 @@ class Transcript:
 
     def excerpt(self) -> str:
         """The start of the answer for the operator."""
-        return clean(self._head.decode("utf-8", "replace"), self._secrets)
+        return clean(self._head.decode("utf-8", "replace"), self.secrets)
 
     def _moderated(self) -> bool:
         code, message = self.error or ("", "")
         return is_moderation(code) or is_moderation_text(f"{code} {message}")
 
     def _failed(self, message: str, code: str) -> Look:
-        message = clean(message, self._secrets) or "The upstream gave no reason."
+        message = clean(message, self.secrets) or "The upstream gave no reason."
         return Look(LookKind.FAILED, "failed", code=code or "upstream_failed", message=message)
 
     def _words(self) -> Spoken:

@@ -13,8 +13,8 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from typing import Any, Literal
+from contextlib import asynccontextmanager
+from typing import Literal
 
 from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.core.job import ExternalId
@@ -26,18 +26,11 @@ from sora_gateway.upstream.adapter import CancelAnswer, Content, ContentTrouble,
 from sora_gateway.upstream.addresses import AddressGuard, public_only
 from sora_gateway.upstream.chat_parsing import Transcript
 from sora_gateway.upstream.chat_profiles import ChatProfile, chat_body
-from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Request, Stream
+from sora_gateway.upstream.chat_reading import Chat
+from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Request
 from sora_gateway.upstream.download import Downloader, Place, Resume
-from sora_gateway.upstream.parsing import load_object, parse_create
+from sora_gateway.upstream.parsing import load_object
 
-SILENCE = 300.0
-"""Seconds without a byte after which the connection counts as dead; relays are silent for minutes."""
-LONGEST = 1800.0
-"""Seconds that one video may take in total."""
-LINGER = 3.0
-"""Seconds that a stream is read on once it is known how the job ended: some never close."""
-MAX_STREAM = 16 << 20
-"""Bytes of one stream; a relay with more to say is not reporting on a video."""
 KEPT = 256
 """Ended streams whose end is remembered."""
 PROBE_DEADLINE = 15.0
@@ -47,45 +40,6 @@ _REFUSED_BEFORE_WORK = frozenset({500, 503})
 _PATIENCE = 0.5
 """Part of a create's time in which an open stream without a word in it may still turn into a refusal."""
 _NOT_FOR_US = "a relay that chats has no such operation"
-
-
-class _Chat:
-    """One order and its stream."""
-
-    def __init__(self, order: CreateOrder, secrets: tuple[str, ...], now: float) -> None:
-        self.attempt_id = order.attempt_id
-        self.transcript = Transcript(order.prompt, secrets)
-        self.answer: asyncio.Future[CreateAnswer] = asyncio.get_running_loop().create_future()
-        """What the create is told."""
-        self.opened = False
-        """Whether the relay has begun to answer with a stream."""
-        self.end: Look | None = None
-        """How the job ended; None while the stream is read."""
-        self.began = now
-        self.heard = now
-        """When the last byte came."""
-        self.told = now
-        """When the last word came."""
-        self.judged = False
-        """Whether the words so far were found to leave open how the job ends."""
-        self.task: asyncio.Task[None] | None = None
-
-    def external_id(self) -> ExternalId:
-        """The relay's id of the task; else one that no other order has, with the id of its answer for its people."""
-        said = self.transcript
-        own = f"{said.response_id}~{self.attempt_id}" if said.response_id else self.attempt_id
-        return ExternalId(said.task_id or own)
-
-    def reply(self, answer: CreateAnswer) -> None:
-        if not self.answer.done():
-            self.answer.set_result(answer)
-
-    def conclude(self, why: str) -> Look:
-        """Settles how the job ended by all that was said; the text is not needed any more."""
-        if self.end is None:
-            self.end = self.transcript.last(why)
-            self.transcript = Transcript("")
-        return self.end
 
 
 class ChatStreamAdapter:
@@ -115,7 +69,7 @@ class ChatStreamAdapter:
         self._profile = profile
         self._client = client
         self._clock = clock or SystemClock()
-        self._chats: OrderedDict[ExternalId, _Chat] = OrderedDict()
+        self._chats: OrderedDict[ExternalId, Chat] = OrderedDict()
         """By external id, the least recently asked for first."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -166,24 +120,29 @@ class ChatStreamAdapter:
             return CreateAnswer(not_sent=_NOT_FOR_US)
         if self._closed:
             return CreateAnswer(not_sent="the connection to the upstream is closed")
-        chat = _Chat(order, self._account.secrets, self._clock.monotonic())
-        request = self._request(order)
-        chat.task = asyncio.create_task(self._run(chat, request, timeout), name=f"chat {order.attempt_id}")
-        self._tasks.add(chat.task)
-        chat.task.add_done_callback(self._tasks.discard)
+        chat = Chat(
+            order.attempt_id,
+            Transcript(order.prompt, self._account.secrets),
+            self._clock,
+            self._accept,
+            names_task=self._profile.names_task,
+        )
+        task = chat.start(self._client, self._request(order), timeout)
+        self._tasks.add(task)
+        task.add_done_callback(self._forget)
         try:
             for part in (_PATIENCE, 1 - _PATIENCE):
-                await asyncio.wait({chat.answer}, timeout=timeout * part)
-                if not chat.answer.done() and chat.opened:
-                    # It has not refused and the connection stands: what it makes will come out of it.
-                    self._accept(chat)
-                if chat.answer.done():
-                    return chat.answer.result()
+                if not chat.opened:
+                    await asyncio.wait({chat.answer}, timeout=timeout * part)
+            if chat.opened:
+                # It has not refused and the connection stands: what it makes will come out of it.
+                chat.accept()
+            # What is not open by now has run out of time. It ends by itself: a connection that is cancelled
+            # twice, by its own deadline and from here, is never closed.
+            return await chat.answer
         except asyncio.CancelledError:
-            await self._stop(chat)
+            await chat.stop()
             raise
-        await self._stop(chat)
-        return CreateAnswer(lost=f"no answer within {timeout:g} seconds")
 
     async def create_character(
         self, name: str, video: bytes, media_type: str, timeout: float, attempt_id: str
@@ -200,128 +159,22 @@ class ChatStreamAdapter:
         body = json.dumps(chat_body(self._profile, order)).encode()
         return Request("POST", f"{self._account.base}/chat/completions", headers, body=body)
 
-    def _accept(self, chat: _Chat) -> None:
+    def _accept(self, chat: Chat) -> None:
         """The receipt: from here on the order is a job that can be asked for."""
         external_id = chat.external_id()
         if external_id not in self._chats:
             self._chats[external_id] = chat
-        elif chat.task is not None:
+        else:
             # Two orders, one id: the supervisor will refuse it, and the stream of the first stays what it is.
-            chat.task.cancel()
+            chat.unwanted = True
         chat.reply(CreateAnswer(status=200, external_id=external_id))
 
-    # --- reading -------------------------------------------------------------------------------------
-
-    async def _run(self, chat: _Chat, request: Request, timeout: float) -> None:
-        """One stream from the request to its end; whatever happens, the create has an answer then."""
-        why = "the gateway stopped reading before the video was ready"
-        try:
-            stream = await self._client.open(request, deadline=timeout, silence=LONGEST, fresh=True)
-            try:
-                if 200 <= stream.status < 300:
-                    why = await self._read(chat, stream)
-                else:
-                    reply = await stream.read(timeout)
-                    chat.reply(
-                        parse_create(reply, now=self._clock.now(), secrets=self._account.secrets, id_paths=())
-                    )
-            finally:
-                self._settle(chat, why)
-                await stream.aclose()
-        except NotSent as error:
-            chat.reply(CreateAnswer(not_sent=str(error)))
-        except Lost as error:
-            chat.reply(CreateAnswer(lost=str(error)))
-
-    async def _read(self, chat: _Chat, stream: Stream) -> str:
-        """Reads until nothing more is to be expected; says why, should the text not say how the job ended."""
-        chat.opened = True
-        chat.heard = chat.told = self._clock.monotonic()
-        size = 0
-        async with aclosing(stream.decoded()) as chunks:
-            coming: asyncio.Future[bytes | None] | None = None
-            try:
-                while True:
-                    coming = coming or asyncio.ensure_future(anext(chunks, None))
-                    if not await self._comes(coming, chat):
-                        if why := self._enough(chat):
-                            return why
-                        continue
-                    try:
-                        data = coming.result()
-                    except Lost as error:
-                        return f"{error} before the video was ready"
-                    coming = None
-                    if data is None:
-                        chat.transcript.end_of_body()
-                        self._take_in(chat)
-                        return "the upstream ended the connection before the video was ready"
-                    size += len(data)
-                    chat.heard = self._clock.monotonic()
-                    if chat.transcript.feed(data):
-                        chat.told, chat.judged = chat.heard, False
-                    self._take_in(chat)
-                    if chat.transcript.done:
-                        return "the upstream ended its answer"
-                    if size > MAX_STREAM:
-                        return "the upstream's answer has no end"
-                    if why := self._enough(chat):
-                        return why
-            finally:
-                if coming is not None and not coming.done():
-                    coming.cancel()
-                    await asyncio.gather(coming, return_exceptions=True)
-
-    async def _comes(self, coming: asyncio.Future[bytes | None], chat: _Chat) -> bool:
-        """Waits for *coming*, until something is to be decided without it; says whether it is there."""
-        if coming.done():
-            return True
-        now = self._clock.monotonic()
-        moments = (chat.told + LINGER, chat.heard + SILENCE, chat.began + LONGEST)
-        next_moment = min((moment for moment in moments if moment > now), default=now)
-        timer = asyncio.ensure_future(self._clock.sleep(next_moment - now))
-        either: tuple[asyncio.Future[Any], ...] = (coming, timer)
-        try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            timer.cancel()
-        return coming.done()
-
-    def _enough(self, chat: _Chat) -> str:
-        """Why there is no point in reading on; empty when there is."""
-        now = self._clock.monotonic()
-        if now >= chat.began + LONGEST:
-            return f"the video was not ready within {LONGEST / 60:g} minutes"
-        if now >= chat.heard + SILENCE:
-            return "the upstream fell silent before the video was ready"
-        if now >= chat.told + LINGER and not chat.judged:
-            chat.judged = not chat.transcript.concluded
-            return "" if chat.judged else "the upstream ended its answer"
-        return ""
-
-    def _take_in(self, chat: _Chat) -> None:
-        """Gives the receipt as soon as the relay has said something, and its id if it is one that names tasks."""
-        said = chat.transcript
-        if not chat.answer.done() and said.accepted and (said.task_id or not self._profile.names_task):
-            self._accept(chat)
-
-    def _settle(self, chat: _Chat, why: str) -> None:
-        """The stream is over: whoever looks learns how the job ended, and a create that still waits, too."""
-        said = chat.transcript
-        if not chat.answer.done() and said.accepted:
-            self._accept(chat)
-        if not chat.answer.done() and said.error is not None:
-            chat.reply(said.refusal())
-        chat.reply(CreateAnswer(lost="the answer ended before it said anything", excerpt=said.excerpt()))
-        chat.conclude(why)
-        ended = [external_id for external_id, one in self._chats.items() if one.end is not None]
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        """One stream less; of those that have ended, the last that were asked for are remembered."""
+        self._tasks.discard(task)
+        ended = [external_id for external_id, chat in self._chats.items() if chat.end is not None]
         for external_id in ended[:-KEPT]:
             del self._chats[external_id]
-
-    async def _stop(self, chat: _Chat) -> None:
-        if chat.task is not None:
-            chat.task.cancel()
-            await asyncio.gather(chat.task, return_exceptions=True)
 
     # --- being asked ---------------------------------------------------------------------------------
 
@@ -334,7 +187,7 @@ class ChatStreamAdapter:
                 message="the gateway was restarted, and the connection that was the job is gone",
             )
         self._chats.move_to_end(external_id)
-        return chat.end or chat.transcript.now()
+        return chat.look()
 
     async def list_jobs(self, after: ExternalId | None = None) -> Listing | Look:
         """See :meth:`Adapter.list_jobs`; a relay has no list."""
@@ -345,8 +198,8 @@ class ChatStreamAdapter:
         chat = self._chats.get(external_id)
         if chat is None:
             return CancelAnswer.UNSUPPORTED
-        await self._stop(chat)
-        return CancelAnswer.UNSUPPORTED if chat.conclude("").kind is LookKind.LOST else CancelAnswer.FINISHED
+        await chat.stop()
+        return CancelAnswer.UNSUPPORTED if chat.look().kind is LookKind.LOST else CancelAnswer.FINISHED
 
     @asynccontextmanager
     async def open_content(
