@@ -61,7 +61,7 @@ async def main() -> int:
                 base_url=address, headers={"Authorization": f"Bearer {key}"}, trust_env=False
             ) as http:
                 known = await furnished(http)
-            code = await fuzzed(address, key, known, arguments.seconds, arguments.seed)
+            code = await fuzzed(home.root, address, key, known, arguments.seconds, arguments.seed)
             async with httpx.AsyncClient(base_url=address, trust_env=False) as http:
                 assert (await http.get("/ready")).status_code == 200, "the gateway takes no work any more"
     return code
@@ -92,8 +92,8 @@ async def furnished(http: httpx.AsyncClient) -> dict[str, Any]:
     }
 
 
-async def fuzzed(address: str, key: str, known: dict[str, Any], seconds: int, seed: int) -> int:
-    """Schemathesis' exit code; it prints for itself."""
+async def fuzzed(place: Path, address: str, key: str, known: dict[str, Any], seconds: int, seed: int) -> int:
+    """Schemathesis' exit code; it prints for itself, and leaves what it writes in *place*."""
     for check, reason in LEFT_OUT.items():
         print(f"left out: {check}, for {reason}", flush=True)
     process = await asyncio.create_subprocess_exec(
@@ -102,8 +102,14 @@ async def fuzzed(address: str, key: str, known: dict[str, Any], seconds: int, se
         "--checks", "all", "--exclude-checks", ",".join(LEFT_OUT),
         "--max-time", str(seconds), "--seed", str(seed), "--generation-database", "none",
         "--continue-on-failure", "--request-timeout", "10", "--no-color", "--warnings", "off",
-        cwd=ROOT, stdin=asyncio.subprocess.DEVNULL,
-        env=own({"SCHEMATHESIS_HOOKS": "tests.clients.fuzz_hooks", "FUZZ_KNOWN": json.dumps(known)}),
+        cwd=place, stdin=asyncio.subprocess.DEVNULL,
+        env=own(
+            {
+                "SCHEMATHESIS_HOOKS": "tests.clients.fuzz_hooks",
+                "PYTHONPATH": str(ROOT),
+                "FUZZ_KNOWN": json.dumps(known),
+            }
+        ),
     )  # fmt: skip
     try:
         # It keeps its time by itself, but for what it is in the middle of.

@@ -16,6 +16,8 @@ import schemathesis
 
 KNOWN: dict[str, Any] = json.loads(os.environ["FUZZ_KNOWN"])
 """What ``fuzz.py`` has made: lists of ids by kind, an image and a video, and the key that the calls are made with."""
+NOBODY = "http://127.0.0.1:9/v1"
+"""Where an upstream that is added lives: nothing of this goes out into the world."""
 LONGEST_WAIT = 60.0
 """Seconds that ``?wait=`` may ask for."""
 
@@ -84,6 +86,8 @@ def _likely(name: str, value: Any) -> Any:
     if isinstance(drawn := getattr(value, "data", None), bytes):
         # A file, in a class of schemathesis' own.
         return type(value)(_mostly([VIDEO if name.endswith("video") else IMAGE], drawn))
+    if isinstance(value, str) and name.endswith(".baseurl") and value.startswith("http"):
+        return NOBODY
     if isinstance(value, str) and 0 < len(value) <= 512:
         for end, texts in TEXTS.items():
             if name.endswith(f".{end}"):
