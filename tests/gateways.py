@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,18 +46,12 @@ class Workshop:
         inputs: tuple[InputFile, ...] = (),
         claim: Claim | None = None,
     ) -> Job:
-        order = Order(
-            OWNER,
-            prompt,
-            "sora-2",
-            self.upstream.name,
-            "sora-2",
-            4,
-            "1280x720",
-            credits=credits,
-            inputs=inputs,
-        )
-        return await self.supervisor.accept(order, claim)
+        return await self.supervisor.accept(self.order(prompt, credits=credits, inputs=inputs), claim)
+
+    def order(self, prompt: str, owner: str = OWNER, upstream: str = "", **other: Any) -> Order:
+        """What *owner* asks for."""
+        name = upstream or self.upstream.name
+        return Order(owner, prompt, "sora-2", name, "sora-2", 4, "1280x720", **other)
 
     async def job(self, job_id: JobId) -> Job:
         job = await self.store.get(job_id)

@@ -290,7 +290,7 @@ async def test_an_id_that_another_job_has_proves_nothing(tmp_path: Path) -> None
         second = await ann.comes_to((await ann.make())["videoId"], "unknown")
         await opportunity()
         assert second["externalVideoId"] is None
-        assert second["note"] == "the upstream answered with an id that another job has"
+        assert "the upstream answered with an id that another job has" in second["note"]
         assert (await ann.task(first["videoId"]))["externalVideoId"] == "ext-1"
         assert len(lab.orders) == 2
         assert await outcomes(ann, second) == ["unknown"]

@@ -14,8 +14,10 @@ from sora_gateway.core.job import ExternalId, JobId
 from sora_gateway.core.observation import Listed, Look, LookKind
 from sora_gateway.core.reconcile import (
     EARLY,
+    KEY_LIFETIME,
     LATE,
     NEVER,
+    RESENDS,
     Kind,
     Seen,
     Standing,
@@ -24,8 +26,8 @@ from sora_gateway.core.reconcile import (
     begin,
     covered_since,
     judge,
-    next_look,
-    settled_after,
+    looks,
+    next_moment,
 )
 
 SENT = 1_800_000_000.0
@@ -317,28 +319,32 @@ def test_of_two_attempts_for_one_job_either_may_have_made_the_video() -> None:
 
 
 def test_the_list_is_looked_at_three_times() -> None:
-    age, looked, looks = 0.0, None, []
-    while (delay := next_look(age, looked, TIMEOUT)) is not None:
-        age = looked = age + delay
-        looks.append(age)
-    assert looks == [15.0, 60.0, 180.0]
+    age, done, ages = 0.0, None, []
+    while (delay := next_moment(looks(TIMEOUT), age, done)) is not None:
+        age = done = age + delay
+        ages.append(age)
+    assert ages == [15.0, 60.0, 180.0]
 
 
 def test_a_create_that_may_take_long_settles_later() -> None:
-    assert settled_after(TIMEOUT) == 180.0
-    assert settled_after(600.0) == 720.0
-    assert next_look(200.0, 200.0, 600.0) == 520.0
+    assert looks(TIMEOUT)[-1] == 180.0
+    assert looks(600.0)[-1] == 720.0
+    assert next_moment(looks(600.0), 200.0, 200.0) == 520.0
 
 
 def test_what_became_due_while_nobody_looked_is_one_look() -> None:
-    assert next_look(86400.0, None, TIMEOUT) == 0.0
-    assert next_look(86400.0, 86400.0, TIMEOUT) is None
-    assert next_look(70.0, None, TIMEOUT) == 0.0
-    assert next_look(70.0, 70.0, TIMEOUT) == 110.0
+    assert next_moment(looks(TIMEOUT), 86400.0, None) == 0.0
+    assert next_moment(looks(TIMEOUT), 86400.0, 86400.0) is None
+    assert next_moment(looks(TIMEOUT), 70.0, None) == 0.0
+    assert next_moment(looks(TIMEOUT), 70.0, 70.0) == 110.0
 
 
 def test_a_clock_that_was_set_back_makes_nobody_wait_for_ever() -> None:
-    assert next_look(-86400.0, None, TIMEOUT) == settled_after(TIMEOUT)
+    assert next_moment(looks(TIMEOUT), -86400.0, None) == 180.0
+
+
+def test_a_create_is_sent_again_only_while_its_key_is_kept() -> None:
+    assert max(RESENDS) + 3600 <= KEY_LIFETIME < 86400
 
 
 # --- whatever the list says --------------------------------------------------------------------------

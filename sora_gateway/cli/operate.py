@@ -73,7 +73,7 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
     from sora_gateway.store import Store
     from sora_gateway.store.lock import DataLock
     from sora_gateway.store.schema import prepare
-    from sora_gateway.supervisor.decisions import Decision, answer_dropped
+    from sora_gateway.supervisor.decisions import COMMAND_LINE, Decision, answer_dropped
     from sora_gateway.supervisor.recorder import Recorder
     from sora_gateway.supervisor.watcher import decide
 
@@ -94,7 +94,7 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
                 job = await store.get(job_id)
                 if job is None:
                     raise NotFound("There is no video by that id.")
-                return await decide(recorder, job, decision, clock.now())
+                return await decide(recorder, job, decision, clock.now(), COMMAND_LINE)
 
             passwords = Passwords()
             authenticator = Authenticator(store, clock, entropy, balance)

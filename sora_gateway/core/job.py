@@ -350,7 +350,9 @@ def _apply(job: Job, event: Event) -> Job:
         case Refused(_, code, message) | UpstreamFailed(_, code, message) | FileLost(_, code, message):
             return replace(job, error_code=code, error_message=message)
         case Accepted(at, external_id) | Adopted(at, external_id):
-            return replace(job, external_id=external_id, accepted_at=at, note="", refusals=0)
+            # One that was accepted long ago, was lost and is found again keeps its clock.
+            since = job.accepted_at or at
+            return replace(job, external_id=external_id, accepted_at=since, note="", refusals=0)
         case AnswerLost(_, reason) | LostUpstream(_, reason) | Waiting(_, reason):
             return replace(job, note=reason)
         case Observed(_, progress, estimated, upstream_status):

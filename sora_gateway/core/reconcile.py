@@ -18,9 +18,22 @@ LOOKS = (15.0, 60.0, 180.0)
 """Seconds after a create was sent at which the list is looked at; the last of them settles it."""
 EARLY, LATE = 5.0, 60.0
 """Seconds before the sending, and after the create's deadline, within which its video was made."""
+RESENDS = (5.0, 20.0, 60.0, 180.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 57600.0, 79200.0)
+"""Seconds after a create was sent at which it is sent again with its idempotency key, where one is honoured."""
+KEY_LIFETIME = 82800.0
+"""Seconds after which a key is not trusted any more: servers keep one for a day."""
 NEVER = float("inf")
 MAX_CANDIDATES = 20
 """Videos that are shown to whoever decides."""
+
+
+class OnAmbiguous(StrEnum):
+    """What becomes of a create that nobody can find."""
+
+    HOLD = "hold"
+    """A person decides."""
+    RESUBMIT_IF_ABSENT = "resubmit_if_absent"
+    """Once per job it is sent again when a complete list does not have it."""
 
 
 class Standing(Enum):
@@ -91,22 +104,25 @@ class Verdict:
     """Videos that may be it, for a person to look at; newest first."""
 
 
-def next_look(age: float, looked: float | None, timeout: float) -> float | None:
-    """Seconds from now to the next look at the list; None when it has settled.
+def next_moment(moments: Sequence[float], age: float, done: float | None) -> float | None:
+    """Seconds from now to the next of *moments* in the life of a create; None when the last has passed and was used.
 
-    *age* is that of the create, *looked* its age at the latest look of this process, both in seconds; *timeout*
-    is how long a create may take. What has become due while nobody looked is one look.
+    *age* is that of the create, *done* its age at the latest use of a moment by this process, both in seconds. What
+    has become due while nobody was there is one use.
     """
-    for moment in (*LOOKS[:-1], settled_after(timeout)):
-        if looked is None or looked < moment:
+    for moment in moments:
+        if done is None or done < moment:
             # A clock that was set back makes nobody wait for longer than the whole of it.
-            return min(max(0.0, moment - age), settled_after(timeout))
+            return min(max(0.0, moment - age), moments[-1])
     return None
 
 
-def settled_after(timeout: float) -> float:
-    """Seconds after the sending from which a complete list that does not have it proves something."""
-    return max(LOOKS[-1], timeout + 2 * LATE)
+def looks(timeout: float) -> tuple[float, ...]:
+    """When to look at the list, in seconds after the sending of a create that may take *timeout* seconds.
+
+    A complete list that does not have it at the last of these moments proves something.
+    """
+    return (*LOOKS[:-1], max(LOOKS[-1], timeout + 2 * LATE))
 
 
 def begin(sent_at: float, skew: float | None) -> float:

@@ -166,6 +166,26 @@ async def _pay(watcher: Watcher, upstream: Upstream) -> None:
         watcher.paying = False
 
 
+async def send_again(
+    watcher: Watcher, upstream: Upstream, attempt_id: str
+) -> tuple[Outcome, CreateAnswer] | None:
+    """Sends a doubtful create once more with its idempotency key: the same bytes, and by contract the same video.
+
+    It is no new attempt, and runs to its end whatever people wish meanwhile. None when its files are gone: what is
+    not the same must not go out under the key.
+    """
+    try:
+        inputs = await watcher.around.inputs(watcher.job)
+    except FileNotFoundError:
+        return None
+    order = _order(watcher.job, attempt_id, inputs)
+    answer = await watcher.meanwhile(
+        upstream.adapter.create(order, watcher.around.limits.create_timeout), keep=True
+    )
+    assert answer is not None
+    return classify(answer, upstream.adapter.rules), answer
+
+
 def _order(job: Job, attempt_id: str, inputs: Sequence[InputFile]) -> CreateOrder:
     files = {file.variant: file for file in inputs}
     image, source = files.get("reference"), files.get("source")

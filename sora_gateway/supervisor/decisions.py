@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sora_gateway.core import job as j
-from sora_gateway.core.job import Event, ExternalId
+from sora_gateway.core.job import Event, ExternalId, JobId
 from sora_gateway.core.outcome import valid_external_id
-from sora_gateway.errors import InvalidRequest
+from sora_gateway.errors import InvalidRequest, Unavailable
+from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.jobs import Answered
+
+COMMAND_LINE = "command line"
+"""Who decides when nobody has signed in: whoever may open the data directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +32,18 @@ class GiveUp:
     """Close the job and give the credits back."""
 
 
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Look for it at the upstream now."""
+
+
 def answer_dropped(now: float) -> tuple[Event, Answered]:
     """What is said of a create that a dead process was sending, or whose answer was dropped: nobody knows."""
     reason = "the gateway stopped before the answer came"
     return j.AnswerLost(now, reason), Answered("unknown", detail=reason)
 
 
-Decision = Adopt | PayAgain | GiveUp
+Decision = Adopt | PayAgain | GiveUp | LookAgain
 
 
 def consequence(decision: Decision, now: float) -> tuple[Event, Answered]:
@@ -42,6 +51,7 @@ def consequence(decision: Decision, now: float) -> tuple[Event, Answered]:
 
     Raises:
         InvalidRequest: what is to be adopted cannot be an upstream's id.
+        Unavailable: nobody is there to look.
     """
     match decision:
         case Adopt(external_id):
@@ -52,3 +62,21 @@ def consequence(decision: Decision, now: float) -> tuple[Event, Answered]:
             return j.PayAgain(now), Answered("pay_again")
         case GiveUp():
             return j.GivenUp(now), Answered("given_up")
+        case LookAgain():
+            raise Unavailable(
+                "While no gateway runs nobody looks; it looks by itself as soon as it is started."
+            )
+
+
+def audited(decision: Decision, job_id: JobId, by: str, now: float) -> AuditEntry:
+    """What the audit log says of *decision*, which *by* took."""
+    match decision:
+        case Adopt(external_id):
+            # Whatever was typed: it may be no id at all.
+            return AuditEntry(now, by, "job.adopt", job_id, external_id[:200])
+        case PayAgain():
+            return AuditEntry(now, by, "job.pay_again", job_id)
+        case GiveUp():
+            return AuditEntry(now, by, "job.give_up", job_id)
+        case LookAgain():
+            return AuditEntry(now, by, "job.look_again", job_id)

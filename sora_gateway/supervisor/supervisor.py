@@ -30,13 +30,23 @@ from sora_gateway.store import Store
 from sora_gateway.store.jobs import Stale
 from sora_gateway.supervisor.cancelling import cancelling
 from sora_gateway.supervisor.creating import queued
-from sora_gateway.supervisor.decisions import Decision, answer_dropped
+from sora_gateway.supervisor.decisions import COMMAND_LINE, Decision, LookAgain, answer_dropped, audited
 from sora_gateway.supervisor.inputs import keep_input, stored_inputs
 from sora_gateway.supervisor.order import Order
 from sora_gateway.supervisor.polling import processing
+from sora_gateway.supervisor.reconciling import unknown
 from sora_gateway.supervisor.recorder import Recorder
+from sora_gateway.supervisor.search import Finding, Searches
 from sora_gateway.supervisor.storing import storing
-from sora_gateway.supervisor.watcher import Cancel, Limits, Surroundings, Upstream, Watcher, decide
+from sora_gateway.supervisor.watcher import (
+    Cancel,
+    Limits,
+    Surroundings,
+    Upstream,
+    Watcher,
+    check_doubtful,
+    decide,
+)
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +60,6 @@ class Statistics:
 
     watched: Mapping[str, int]
     paused: Mapping[str, str]
-
-
-async def unknown(watcher: Watcher) -> None:
-    """Waits for a person."""
-    await watcher.sleep_for_ever()
 
 
 async def submitting(watcher: Watcher) -> None:
@@ -102,7 +107,7 @@ class Supervisor:
         self._recorder = Recorder(store, clock, on_cancel)
         self._around = Surroundings(
             self._recorder, clock, entropy, downloader, limits, files.free_bytes, self.inputs, upstreams, routes,
-            self._stopping,
+            Searches(store, clock, entropy, limits.create_timeout), self._stopping,
         )  # fmt: skip
         self._watchers: dict[JobId, Watcher] = {}
         self._tasks: dict[JobId, asyncio.Task[None]] = {}
@@ -139,6 +144,7 @@ class Supervisor:
         for task in rest:
             task.cancel("supervisor: shutting down")
         await asyncio.gather(*rest, return_exceptions=True)
+        await self._around.searches.aclose()
         for upstream in self._upstreams.values():
             await upstream.gate.aclose()
 
@@ -195,18 +201,28 @@ class Supervisor:
             raise _nobody_watches(await self._stored(job.id))
         return await watcher.request(Cancel())
 
-    async def decide(self, job_id: JobId, decision: Decision) -> Job:
-        """Carries out a person's decision on a job whose outcome is unknown.
+    async def decide(self, job_id: JobId, decision: Decision, by: str = COMMAND_LINE) -> Job:
+        """Carries out what the person *by* has decided on a job whose outcome is unknown.
+
+        To look again takes as long as the upstream does; what comes back is the job after that.
 
         Raises:
             NotFound: there is no such job.
-            Conflict: it is not in doubt, or the adopted id is taken.
+            Conflict: it is not in doubt, the adopted id is taken, or there is nothing to look at.
             InvalidRequest: what is to be adopted cannot be an id.
+            Unavailable: nobody is there to look.
         """
         watcher = self._watchers.get(job_id)
-        if watcher is not None:
-            return await watcher.request(decision)
-        return await decide(self._recorder, await self._stored(job_id), decision, self._clock.now())
+        if watcher is None:
+            return await decide(self._recorder, await self._stored(job_id), decision, self._clock.now(), by)
+        if isinstance(decision, LookAgain):
+            check_doubtful(watcher.job)
+            await self._store.audit(audited(decision, job_id, by, self._clock.now()))
+        return await watcher.request(decision, by)
+
+    def finding(self, job: Job) -> Finding | None:
+        """What the latest look for a doubtful job came to; None before the first one of this process."""
+        return self._around.searches.of(job.upstream).findings.get(job.id)
 
     async def delete(self, job: Job) -> None:
         """Removes an ended job's files; its row stays for the books.
@@ -229,7 +245,7 @@ class Supervisor:
         await self._files.delete(job.id)
 
     def next_look(self, job_id: JobId) -> float | None:
-        """The moment at which a processing job's upstream is asked about it next; None when none is planned."""
+        """The moment at which a job's upstream is asked about it next; None when none is planned."""
         watcher = self._watchers.get(job_id)
         return None if watcher is None else watcher.next_look
 

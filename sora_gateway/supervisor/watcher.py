@@ -22,13 +22,15 @@ from sora_gateway.core.asset import InputFile, StoredFile
 from sora_gateway.core.catalogue import Route
 from sora_gateway.core.job import Event, Job, State
 from sora_gateway.core.polling import PollPolicy
+from sora_gateway.core.reconcile import OnAmbiguous
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import AlreadyEnded, Conflict, GatewayError, Unavailable
 from sora_gateway.media.download import Downloader
 from sora_gateway.store.jobs import Answered, ExternalIdTaken, Intent
-from sora_gateway.supervisor.decisions import Decision, consequence
+from sora_gateway.supervisor.decisions import Decision, LookAgain, audited, consequence
 from sora_gateway.supervisor.gate import Gate
 from sora_gateway.supervisor.recorder import Recorder
+from sora_gateway.supervisor.search import Searches
 from sora_gateway.upstream.adapter import Adapter
 
 T = TypeVar("T")
@@ -41,6 +43,11 @@ class Upstream:
     adapter: Adapter
     gate: Gate
     polling: PollPolicy
+    on_ambiguous: OnAmbiguous = OnAmbiguous.HOLD
+    free: bool = False
+    """Whether its creates cost nothing: what it has certainly taken and lost may be sent again."""
+    account: str = ""
+    """The same for every upstream that is the same account: one lists what was made through the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,7 @@ class Surroundings:
     upstreams: Mapping[str, Upstream]
     routes: Callable[[Job], Sequence[Route]]
     """Where a job could be made, best first."""
+    searches: Searches
     stopping: asyncio.Event
 
 
@@ -78,6 +86,8 @@ class Cancel:
 @dataclass(slots=True)
 class Request:
     wish: Cancel | Decision
+    by: str = ""
+    """Who decides, for the audit log."""
     answer: asyncio.Future[Job] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def refuse(self, error: GatewayError) -> None:
@@ -98,6 +108,8 @@ class Watcher:
         self.next_look: float | None = None
         """When the upstream is asked next; passed while it is being asked."""
         self.result_url: str | None = None
+        self.lookers: list[Request] = []
+        """Who wants a doubtful job looked for now, and is answered when that was done."""
         self._inbox: deque[Request] = deque()
         self._wake = asyncio.Event()
         self._nudged = False
@@ -109,9 +121,9 @@ class Watcher:
 
     # --- people's wishes -------------------------------------------------------------------------
 
-    def request(self, wish: Cancel | Decision) -> asyncio.Future[Job]:
-        """Puts a wish into the inbox; the future is the job once the wish is stored."""
-        request = Request(wish)
+    def request(self, wish: Cancel | Decision, by: str = "") -> asyncio.Future[Job]:
+        """Puts a wish of *by* into the inbox; the future is the job once the wish is stored."""
+        request = Request(wish, by)
         self._inbox.append(request)
         self._wake.set()
         return request.answer
@@ -125,6 +137,15 @@ class Watcher:
         """Answers whatever is still in the inbox when the watcher ends."""
         while self._inbox:
             self._inbox.popleft().refuse(error)
+        while self.lookers:
+            self.lookers.pop().refuse(error)
+
+    def answer(self, requests: list[Request]) -> None:
+        """Tells those who asked for something that is done how the job is now."""
+        while requests:
+            request = requests.pop()
+            if not request.answer.done():
+                request.answer.set_result(self.job)
 
     async def _serve(self) -> bool:
         """Serves the inbox; says whether the job's state changed, or somebody nudged."""
@@ -135,8 +156,14 @@ class Watcher:
             try:
                 if isinstance(request.wish, Cancel):
                     await self._cancel()
+                elif isinstance(request.wish, LookAgain):
+                    check_doubtful(self.job)
+                    self.lookers.append(request)
+                    continue
                 else:
-                    self.job = await decide(self.around.recorder, self.job, request.wish, self.now())
+                    self.job = await decide(
+                        self.around.recorder, self.job, request.wish, self.now(), request.by
+                    )
             except GatewayError as error:
                 request.refuse(error)
             except BaseException:
@@ -146,8 +173,7 @@ class Watcher:
                 )
                 raise
             else:
-                if not request.answer.done():
-                    request.answer.set_result(self.job)
+                self.answer([request])
         # Not before: what came meanwhile is served as well, and would keep every later wait awake.
         self._wake.clear()
         return nudged or self.job.state is not state
@@ -180,21 +206,16 @@ class Watcher:
             await self.insist(j.Waiting(self.now(), reason))
 
     async def sleep(self, seconds: float) -> bool:
-        """Waits, serving wishes meanwhile; says whether one changed the job's state."""
+        """Waits, serving wishes meanwhile; says whether one changed the job's state. Ends early for a looker."""
         clock = self.around.clock
         until = clock.monotonic() + seconds
         while True:
             if self._wake.is_set() and await self._serve():
                 return True
             rest = until - clock.monotonic()
-            if rest <= 0:
+            if rest <= 0 or self.lookers:
                 return False
             await clock.sleep(rest, self._wake)
-
-    async def sleep_for_ever(self) -> None:
-        """Waits for a wish that changes the job's state."""
-        while not await self._serve():
-            await self._wake.wait()
 
     async def meanwhile(self, call: Awaitable[T], *, keep: bool = False) -> T | None:
         """The result of *call*; wishes are served while it runs.
@@ -219,17 +240,23 @@ class Watcher:
                 await asyncio.gather(task, return_exceptions=True)
 
 
-async def decide(recorder: Recorder, job: Job, decision: Decision, now: float) -> Job:
-    """Carries out a person's *decision* on a doubtful job.
+def check_doubtful(job: Job) -> None:
+    """Raises Conflict unless it is not known whether an upstream has *job*."""
+    if job.state is not State.UNKNOWN:
+        raise Conflict(f"The video is {job.state}; only a video whose outcome is unknown can be decided on.")
+
+
+async def decide(recorder: Recorder, job: Job, decision: Decision, now: float, by: str) -> Job:
+    """Carries out a *decision* that the person *by* has taken on a doubtful job.
 
     Raises:
         Conflict: the job is not in doubt, or the adopted id belongs to another job.
         InvalidRequest: what is to be adopted cannot be an id.
+        Unavailable: nobody is there to look again.
     """
-    if job.state is not State.UNKNOWN:
-        raise Conflict(f"The video is {job.state}; only a video whose outcome is unknown can be decided on.")
+    check_doubtful(job)
     event, attempt = consequence(decision, now)
     try:
-        return await recorder.record(job, event, attempt)
+        return await recorder.record(job, event, attempt, decided=audited(decision, job.id, by, now))
     except ExternalIdTaken:
         raise Conflict("Another video of this upstream already has that id.") from None

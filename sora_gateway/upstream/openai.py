@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Literal
 from urllib.parse import quote
 
@@ -111,7 +112,8 @@ class OpenAIAdapter:
     async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:
         """See :meth:`Adapter.create`."""
         own_key = self.idempotent and bool(order.idempotency_key)
-        return await self._pay(lambda: self._requests.video(order), timeout, own_key=own_key)
+        answer = await self._pay(lambda: self._requests.video(order), timeout)
+        return replace(answer, own_key=own_key)
 
     async def create_character(
         self, name: str, video: bytes, media_type: str, timeout: float, attempt_id: str
@@ -214,9 +216,7 @@ class OpenAIAdapter:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def _pay(
-        self, build: Callable[[], Request], timeout: float, *, own_key: bool = False
-    ) -> CreateAnswer:
+    async def _pay(self, build: Callable[[], Request], timeout: float) -> CreateAnswer:
         """Sends once, on a connection of its own: whatever costs something goes this way."""
         try:
             reply = await self._client.send(build(), deadline=timeout, fresh=True)
@@ -225,11 +225,7 @@ class OpenAIAdapter:
         except Lost as error:
             return CreateAnswer(lost=str(error))
         return parse_create(
-            reply,
-            now=self._clock.now(),
-            id_paths=self._profile.id_paths,
-            secrets=self._secrets,
-            own_key=own_key,
+            reply, now=self._clock.now(), id_paths=self._profile.id_paths, secrets=self._secrets
         )
 
     async def _ask(self, method: str, url: str, deadline: float = LOOK_DEADLINE) -> Reply:

@@ -62,15 +62,9 @@ _URL_PATHS = (
 
 
 def parse_create(
-    reply: Reply,
-    *,
-    now: float,
-    id_paths: Iterable[str] = ("id",),
-    secrets: Iterable[str] = (),
-    own_key: bool = False,
+    reply: Reply, *, now: float, id_paths: Iterable[str] = ("id",), secrets: Iterable[str] = ()
 ) -> CreateAnswer:
-    """What a create was answered. *now* in epoch seconds; *secrets* are kept out of every text; *own_key* says
-    whether it carried an idempotency key that is honoured."""
+    """What a create was answered. *now* in epoch seconds; *secrets* are kept out of every text."""
     secrets = tuple(secrets)
     body = load_object(reply)
     code, message = error_of(body or {}, secrets)
@@ -81,7 +75,6 @@ def parse_create(
         error_code=code,
         error_message=message,
         retry_after=retry_after(reply.headers, now),
-        own_key=own_key,
         excerpt=excerpt(reply, secrets),
     )
 
