@@ -1,7 +1,8 @@
 """The documented examples of OpenAI's Videos API and of the servers that copied it, word for word.
 
 ``tests/golden/`` holds requests and answers as their makers' documentation has them (collected in November 2026);
-the ``.txt`` ones are shapes and fragments that are no JSON by themselves. What is written here says what each means.
+the ``.txt`` ones are shapes and fragments that are no JSON by themselves, and ``words.json`` is what servers say on
+occasion (``tests/profile_fakes`` says it again). What is written here says what each means.
 """
 
 from __future__ import annotations
