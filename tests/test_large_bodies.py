@@ -11,17 +11,22 @@ from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 from starlette.responses import JSONResponse, Response
 
 from sora_gateway.http.arrival import IN_MEMORY, Spool
 from sora_gateway.http.openai_videos import CreateVideo, CreateVideoForm
-from sora_gateway.http.request_body import JSON
+from sora_gateway.http.request_body import AT_WORK, JSON, WAITING
 from sora_gateway.http.routing import Access, Call, Endpoint
 from tests.forms import MULTIPART, MiB, Wanted, error_of, form, gateway, make_thing, part, post
 from tests.http_calls import application, client_of
+from tests.lab import Lab, at_the_lab, closing
 from tests.listening import Peer, listening, peer_of
 from tests.loop_lag import calmest
+from tests.pictures import encoded
+from tests.raw_server import Received, Wire
 from tests.running import person, running, settings_for
+from tests.sample_videos import sample_mp4
 
 
 def descriptors() -> int:
@@ -287,7 +292,7 @@ async def test_no_body_however_large_stalls_the_event_loop(case: str) -> None:
     assert watch.longest < 0.050
 
 
-async def test_only_few_large_bodies_are_in_memory_at_once() -> None:
+async def test_only_few_large_bodies_are_worked_on_at_once() -> None:
     inside, most = 0, 0
 
     async def count(call: Call) -> Response:
@@ -303,9 +308,82 @@ async def test_only_few_large_bodies_are_in_memory_at_once() -> None:
         request=Wanted, form=Wanted, uploads=True,
     )  # fmt: skip
     async with client_of(application([endpoint]), authorization="Bearer member") as client:
-        for size, at_once in ((1000, 12), (2 * MiB, 8)):
+        for size, at_once in ((1000, 12), (2 * MiB, AT_WORK)):
             most = 0
             file = {"image": ("a", b"x" * size)}
             answers = await asyncio.gather(*[client.post("/things", files=file) for _ in range(12)])
             assert {answer.status_code for answer in answers} == {200}
             assert most == at_once
+
+
+async def test_what_waits_for_an_upstream_holds_up_nobody_else_and_is_bounded_by_itself() -> None:
+    upstream = asyncio.Event()
+    inside = 0
+
+    async def wait_for_upstream(call: Call) -> Response:
+        nonlocal inside
+        async with call.waiting():
+            inside += 1
+            await upstream.wait()
+        return JSONResponse({})
+
+    slow, quick = (
+        Endpoint(
+            method="POST", path=path, handler=handler, summary="", access=Access.MEMBER, tag="things",
+            request=Wanted, form=Wanted, uploads=True,
+        )
+        for path, handler in (("/slow", wait_for_upstream), ("/things", make_thing))
+    )  # fmt: skip
+    async with client_of(application([slow, quick]), authorization="Bearer member") as client:
+
+        def send(path: str, size: int) -> asyncio.Task[httpx.Response]:
+            return asyncio.create_task(client.post(path, files={"image": ("a", b"x" * size)}))
+
+        waiting = [send("/slow", 2 * MiB) for _ in range(WAITING + 3)]
+        refused = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        await until(lambda: sum(each.done() for each in waiting) == 3)
+        assert inside == WAITING
+        for answer in refused[0]:
+            assert (answer.result().status_code, answer.result().headers["retry-after"]) == (503, "10")
+        # More than are ever at work at once, one after the other.
+        for _ in range(2 * AT_WORK):
+            assert (await send("/things", 2 * MiB)).status_code == 200
+        # What is small takes nobody's place.
+        waiting += [send("/slow", 1000) for _ in range(12)]
+        await until(lambda: inside == WAITING + 12)
+        upstream.set()
+        statuses = sorted(answer.status_code for answer in await asyncio.gather(*waiting))
+        assert statuses == [200] * (WAITING + 12) + [503] * 3
+        assert (await send("/slow", 2 * MiB)).status_code == 200
+
+
+async def test_an_upstream_that_thinks_about_characters_keeps_no_image_from_being_looked_at(
+    tmp_path: Path,
+) -> None:
+    film = sample_mp4() + (IN_MEMORY + 8).to_bytes(4) + b"free" + bytes(IN_MEMORY)
+    thought = asyncio.Event()
+
+    async def think(_: Received, wire: Wire) -> None:
+        await thought.wait()
+        await wire.send(closing(200, {"id": "char-1", "name": "Otter", "created_at": 1}))
+
+    lab = Lab(creates=[think])
+    async with at_the_lab(tmp_path, lab, upstream={"profile": "openai"}) as ann:
+
+        def learn(number: int) -> asyncio.Task[httpx.Response]:
+            form = {"data": {"name": f"Otter {number}"}, "files": {"video": ("a.mp4", film)}}
+            return asyncio.create_task(ann.http.post("/v1/videos/characters", **form))  # type: ignore[arg-type]
+
+        learning = [learn(number) for number in range(WAITING)]
+        await until(lambda: len(lab.orders) == WAITING)
+        assert (await learn(WAITING)).status_code == 503
+        image = encoded(Image.effect_noise((700, 700), 90).convert("RGB"))
+        assert len(image) > IN_MEMORY
+        preview = {"data": {"size": "720x1280"}, "files": {"file": ("a.png", image)}}
+        answers = await asyncio.gather(
+            *(ann.http.post("/api/references/preview", **preview) for _ in range(3))  # type: ignore[arg-type]
+        )
+        assert {answer.status_code for answer in answers} == {200}
+        thought.set()
+        assert {answer.status_code for answer in await asyncio.gather(*learning)} <= {200, 502}
+        assert len(lab.orders) == WAITING

@@ -47,11 +47,12 @@ async def create_character(call: Call) -> VideoCharacter:
     if offer is None:
         raise UnsupportedByUpstream("No upstream has characters.")
     claim = await claim_of(call)
-    async with call.services.tries.turn(claim):
-        try:
-            await asyncio.to_thread(facts, wish.video.data)
-        except UnusableVideo as error:
-            raise InvalidRequest(str(error), param="video") from None
+    try:
+        await asyncio.to_thread(facts, wish.video.data)
+    except UnusableVideo as error:
+        raise InvalidRequest(str(error), param="video") from None
+    # A turn is waited for as long as the earlier sending waits for the upstream.
+    async with call.waiting(), call.services.tries.turn(claim):
         character = await call.services.characters.create(
             call.caller.user_id, offer.upstream, wish.name, wish.video.data, claim
         )

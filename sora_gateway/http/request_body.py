@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 
-from sora_gateway.errors import UnsupportedMediaType
+from sora_gateway.errors import Unavailable, UnsupportedMediaType
 from sora_gateway.http.arrival import Arrivals, Spool
 from sora_gateway.http.form_fields import nested
 from sora_gateway.http.forms import read_multipart, read_urlencoded
@@ -20,10 +21,12 @@ MULTIPART = "multipart/form-data"
 URLENCODED = "application/x-www-form-urlencoded"
 FORMS = (MULTIPART, URLENCODED)
 
-LARGE_AT_ONCE = 8
-"""Large bodies that are in memory at once; others wait in their files."""
+AT_WORK = 8
+"""Large bodies in memory that are worked on here; others wait in their files until one is done with."""
+WAITING = 8
+"""Large bodies in memory whose requests wait for an upstream; one too many is told to come back."""
 READ_AT_ONCE = 2
-"""Of these, how many are read at once: each keeps the event loop waiting for a few milliseconds, again and again."""
+"""How many are read at once: each keeps the event loop waiting for a few milliseconds, again and again."""
 MAX_URLENCODED = 1 << 19
 """Bytes: what percent signs separate is many small values, and costs far more than its size."""
 _AT_ONCE = 1 << 16
@@ -34,19 +37,34 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a body says, as plain values. Whoever is going to wait for an upstream with it does so inside of
+    *waiting*, which raises Unavailable before anything is asked for if too many do."""
+
+    value: Any
+    waiting: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+
+
 class RequestBodies:
-    """Reads the bodies of all requests, few of the large ones at a time."""
+    """Reads the bodies of all requests, few of the large ones at a time.
+
+    A large body stays in memory until its request is answered. What is worked on here (read, checked, decoded,
+    stored) is done with in seconds, and the next one waits for it. An upstream may take minutes: what waits for
+    one moves to places of its own, and holds up nobody but its like. So at most 16 large bodies are in memory,
+    two of them twice, while they are read: 18 times ``server.max_upload``.
+    """
 
     def __init__(self, spool: Spool) -> None:
         # Where uploads are taken one has to be signed in; who is not cannot keep those out who are.
         self._uploads, self._others = Arrivals(spool), Arrivals(spool)
-        self._room = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._at_work, self._waiting = asyncio.Semaphore(AT_WORK), asyncio.Semaphore(WAITING)
         self._reading = asyncio.Semaphore(READ_AT_ONCE)
 
     @asynccontextmanager
-    async def values(self, request: Request, *, json: bool, forms: bool, uploads: bool) -> AsyncIterator[Any]:
+    async def body(self, request: Request, *, json: bool, forms: bool, uploads: bool) -> AsyncIterator[Body]:
         """What the body says, inside the block, which a large body keeps others out of. *json* and *forms* are
-        what it may be; *uploads* whether its place takes files.
+        what it may be; *uploads* whether its address takes files.
 
         JSON is any value; a form is an object whose values are texts,
         :class:`~sora_gateway.http.uploads.Upload`, objects and lists of these.
@@ -60,21 +78,33 @@ class RequestBodies:
         """
         read = _reader(request, json, forms)
         arrivals = self._uploads if uploads else self._others
-        async with AsyncExitStack() as room:
-            yield await self._read(request, read, arrivals, room)
+        async with AsyncExitStack() as place:
+            yield await self._read(request, read, arrivals, place)
 
     async def _read(
-        self, request: Request, read: Callable[[bytes], Any], arrivals: Arrivals, room: AsyncExitStack
-    ) -> Any:
+        self, request: Request, read: Callable[[bytes], Any], arrivals: Arrivals, place: AsyncExitStack
+    ) -> Body:
         limit = MAX_URLENCODED if media_type(request) == URLENCODED else None
         async with arrivals.body(request, limit) as body:
             if body.size <= _AT_ONCE:
-                return read(body.read())
+                return Body(read(body.read()))
             if not body.large:
-                return await asyncio.to_thread(lambda: read(body.read()))
-            await room.enter_async_context(self._room)
+                return Body(await asyncio.to_thread(lambda: read(body.read())))
+            await place.enter_async_context(self._at_work)
             async with self._reading:
-                return await asyncio.to_thread(lambda: read(body.read()))
+                value = await asyncio.to_thread(lambda: read(body.read()))
+            return Body(value, lambda: self._moved(place))
+
+    @asynccontextmanager
+    async def _moved(self, place: AsyncExitStack) -> AsyncIterator[None]:
+        """Out of the *place* at work, to one among those that wait."""
+        if self._waiting.locked():
+            raise Unavailable(
+                "Too many large requests are waiting for an upstream; try again in a moment.", retry_after=10
+            )
+        async with self._waiting:
+            await place.aclose()
+            yield
 
 
 def _reader(request: Request, json: bool, forms: bool) -> Callable[[bytes], Any]:

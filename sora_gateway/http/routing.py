@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
@@ -19,7 +19,7 @@ from sora_gateway.errors import Forbidden, GatewayError, NotAuthenticated, NotFo
 from sora_gateway.http.arrival import Spool
 from sora_gateway.http.middleware import REQUEST_ID
 from sora_gateway.http.origin import SAFE_METHODS
-from sora_gateway.http.request_body import FORMS, RequestBodies, media_type
+from sora_gateway.http.request_body import FORMS, Body, RequestBodies, media_type
 from sora_gateway.http.services import Services
 from sora_gateway.http.validation import parse, parse_query
 
@@ -52,6 +52,8 @@ class Call:
     """The body as it came, before its model filled in and converted anything; None without one."""
     answer_headers: dict[str, str] = field(default_factory=dict)
     """Headers that the handler adds to an answer which is a model."""
+    waiting: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    """Entered by a handler that is going to wait for an upstream: :class:`~sora_gateway.http.request_body.Body`."""
 
     @property
     def caller(self) -> Principal:
@@ -130,13 +132,14 @@ async def _answer(
     if endpoint.method not in SAFE_METHODS:
         services.readiness.check()
     query = parse_query(endpoint.query, request.query_params) if endpoint.query else None
-    async with _body(endpoint, request, bodies) as (body, fields):
-        if body is not None:
+    async with _body(endpoint, request, bodies) as (model, body):
+        if model is not None:
             # An upload may take minutes to arrive, and rights can be withdrawn meanwhile.
             principal = await _admit(endpoint.access, request, services)
         call = Call(
-            request, principal, body, query, request.scope[REQUEST_ID], services, endpoint.path, fields
-        )
+            request, principal, model, query, request.scope[REQUEST_ID], services, endpoint.path,
+            fields=body.value, waiting=body.waiting,
+        )  # fmt: skip
         answer = await endpoint.handler(call)
     if isinstance(answer, Response):
         return answer
@@ -151,17 +154,17 @@ async def _answer(
 @asynccontextmanager
 async def _body(
     endpoint: Endpoint, request: Request, bodies: RequestBodies
-) -> AsyncIterator[tuple[BaseModel | None, Mapping[str, Any] | None]]:
+) -> AsyncIterator[tuple[BaseModel | None, Body]]:
     """The body as the endpoint's model and as it came."""
     model = endpoint.request or endpoint.form
     if model is None:
-        yield None, None
+        yield None, Body(None)
         return
     if endpoint.form is not None and media_type(request) in FORMS:
         model = endpoint.form
     json, forms = endpoint.request is not None, endpoint.form is not None
-    async with bodies.values(request, json=json, forms=forms, uploads=endpoint.uploads) as fields:
-        yield parse(model, fields), fields
+    async with bodies.body(request, json=json, forms=forms, uploads=endpoint.uploads) as body:
+        yield parse(model, body.value), body
 
 
 async def _admit(access: Access, request: Request, services: Services) -> Principal | None:
