@@ -19,9 +19,11 @@ from sora_gateway.http.table import table
 from tests.fakes import CountingEntropy, FastClock
 from tests.lab import WORKING, Lab, closing, lab_settings
 from tests.live import until
+from tests.pictures import encoded, striped
 from tests.raw_server import Received, serving_raw
 from tests.running import Json, Person, person, running
 from tests.sample_videos import sample_mp4
+from tests.test_references_api import data_url
 
 PAID: dict[str, Endpoint] = {
     f"{endpoint.method} {endpoint.template}": endpoint
@@ -90,6 +92,25 @@ def _fields(model: type[BaseModel], source: str, form: bool) -> dict[str, Any]:
         "video": sample_mp4() if form else {"id": source},
     }
     return {name: known[name] for name, each in model.model_fields.items() if each.is_required()}
+
+
+PICTURE = encoded(striped(72, 128))
+IMAGES = {
+    "a file": ("/v1/videos", "input_reference"),
+    "a file in the other API": ("/api/video/tasks", "inputReference"),
+    "a data URL": ("/v1/videos", "input_reference"),
+    "a data URL in a form": ("/v1/videos", "input_reference[image_url]"),
+}
+"""Ways to send an image along: the path and the field."""
+
+
+def with_image(way: str, image: bytes = PICTURE) -> Asking:
+    """A create with *image*, in one of the ways of :data:`IMAGES`."""
+    path, name = IMAGES[way]
+    as_file, form = "file" in way, way != "a data URL"
+    value: object = image if as_file else data_url(image) if form else {"image_url": data_url(image)}
+    fields = {"prompt": "a paper boat", "size": "720x1280", "seconds": "4", name: value}
+    return Asking(f"POST {path}", path, fields, form)
 
 
 def askings(route: str, source: str) -> list[Asking]:

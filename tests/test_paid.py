@@ -6,8 +6,24 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.lab import PRICE
-from tests.paid_routes import CHARACTERS, PAID, askings, different, id_of, refused, send, shop, signed_in
+from tests.paid_routes import (
+    CHARACTERS,
+    IMAGES,
+    PAID,
+    askings,
+    different,
+    id_of,
+    refused,
+    send,
+    shop,
+    signed_in,
+    stored,
+    with_image,
+)
+from tests.pictures import encoded, striped
 from tests.running import person
 
 BAD_KEYS: dict[str, bytes] = {
@@ -61,6 +77,17 @@ async def test_fifty_at_once_make_one(tmp_path: Path) -> None:
             answers = await asyncio.gather(*sendings)
             assert len({id_of(answer) for answer in answers}) == 1, ask
             assert sum((await at.cost())[:2]) == before + 1, ask
+
+
+@pytest.mark.parametrize("way", IMAGES)
+async def test_many_at_once_with_an_image_make_one_and_keep_one_file(way: str, tmp_path: Path) -> None:
+    async with shop(tmp_path, sources=0) as at:
+        ask = with_image(way)
+        answers = await asyncio.gather(*(send(at.ann, ask, idempotency_key="k") for _ in range(20)))
+        assert len({id_of(answer) for answer in answers}) == 1
+        other = await send(at.ann, with_image(way, encoded(striped(80, 128))), idempotency_key="k")
+        assert refused(other) == (409, "idempotency_mismatch", "false")
+        assert await at.jobs() == len(stored(tmp_path, "reference")) == 1
 
 
 async def test_a_form_written_in_another_way_is_the_same_request(tmp_path: Path) -> None:
