@@ -121,25 +121,27 @@ SHAPES = {
 }
 
 
-def drop(wire: Wire) -> None:
+async def drop(_: Received, wire: Wire) -> None:
     """The connection ends in good order, the answer does not."""
     wire.writer.close()
 
 
-def reset(wire: Wire) -> None:
+async def reset(_: Received, wire: Wire) -> None:
     """The connection breaks."""
     wire.reset()
 
 
-Step = bytes | asyncio.Event | Callable[[Wire], None]
-"""Bytes to send, an event to wait for, or an end."""
+Step = bytes | asyncio.Event | Handler
+"""Bytes to send, an event to wait for, or an end: one that breaks, or somebody who says the rest."""
 
 
-def saying(*steps: Step, headers: str = "Content-Type: text/event-stream") -> Handler:
-    """Answers with a stream; without an end among the *steps* it is whole."""
+def saying(*steps: Step, head: bool = True, headers: str = "Content-Type: text/event-stream") -> Handler:
+    """Answers with a stream; without an end among the *steps* it is whole. Without *head* it is the rest of one."""
 
     async def handle(request: Received, wire: Wire) -> None:
-        await wire.send(f"HTTP/1.1 200 OK\r\n{headers}\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        if head:
+            start = f"HTTP/1.1 200 OK\r\n{headers}\r\nTransfer-Encoding: chunked\r\n\r\n"
+            await wire.send(start.encode())
         for step in steps:
             if isinstance(step, bytes):
                 piece = step.replace(ADDRESS.encode(), _own(request).encode())
@@ -148,19 +150,19 @@ def saying(*steps: Step, headers: str = "Content-Type: text/event-stream") -> Ha
                 if not await _comes(step, wire):
                     return
             else:
-                step(wire)
+                await step(request, wire)
                 return
         await wire.send(b"0\r\n\r\n")
 
     return handle
 
 
-def playing(shape: str) -> Handler:
+def playing(shape: str, *, head: bool = True) -> Handler:
     """Answers with one of the shapes."""
 
     async def handle(request: Received, wire: Wire) -> None:
         tokens = in_tokens(TASK_ID_TEXT.replace(ADDRESS, _own(request)))
-        await saying(*(tokens if shape == "task-id" else SHAPES[shape]))(request, wire)
+        await saying(*(tokens if shape == "task-id" else SHAPES[shape]), head=head)(request, wire)
 
     return handle
 

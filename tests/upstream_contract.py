@@ -37,6 +37,8 @@ class Upstream:
     """Whether a download goes on where it stopped; otherwise it begins again."""
     fail: Callable[[str], Awaitable[None]] | None = None
     """Lets every job fail for a reason, if a test can do that."""
+    streamed: bool = False
+    """Whether the connection is the job: what nobody reads any more is lost."""
 
 
 Clause = Callable[[Upstream], Awaitable[None]]
@@ -96,7 +98,8 @@ async def _read(upstream: Upstream, job: ExternalId, url: str | None, variant: V
 
 
 async def each_create_is_another_job(upstream: Upstream) -> None:
-    assert await accepted(upstream) != await accepted(upstream)
+    another = replace(upstream.order, attempt_id="attempt_2")
+    assert await accepted(upstream) != await accepted(upstream, another)
 
 
 async def a_job_goes_from_alive_to_a_file(upstream: Upstream) -> None:
@@ -151,7 +154,8 @@ async def a_thumbnail_is_an_image_or_unsupported(upstream: Upstream) -> None:
 
 
 async def an_id_that_it_never_gave_out_is_missing(upstream: Upstream) -> None:
-    assert (await upstream.adapter.look(NEVER_GIVEN_OUT)).kind is LookKind.MISSING
+    kind = (await upstream.adapter.look(NEVER_GIVEN_OUT)).kind
+    assert kind is (LookKind.LOST if upstream.streamed else LookKind.MISSING)
 
 
 async def a_refused_order_is_refused_in_words(upstream: Upstream) -> None:
@@ -223,7 +227,8 @@ async def cancelling_stops_a_job_where_it_can(upstream: Upstream) -> None:
         said = await upstream.adapter.cancel(job)
     assert said is (CancelAnswer.CONFIRMED if upstream.cancels else CancelAnswer.UNSUPPORTED)
     kind = (await upstream.adapter.look(job)).kind
-    assert kind in ((LookKind.MISSING, LookKind.CANCELLED) if upstream.cancels else (LookKind.ALIVE,))
+    running = LookKind.LOST if upstream.streamed else LookKind.ALIVE
+    assert kind in ((LookKind.MISSING, LookKind.CANCELLED) if upstream.cancels else (running,))
 
 
 async def a_list_says_what_looks_say(upstream: Upstream) -> None:
