@@ -55,7 +55,7 @@ from sora_gateway.store.lock import DataLock
 from sora_gateway.supervisor import Supervisor
 from sora_gateway.supervisor.characters import Characters
 from sora_gateway.supervisor.watcher import Limits
-from sora_gateway.upstream.addresses import public_or
+from sora_gateway.upstream.addresses import Lookups, public_or
 from sora_gateway.upstream.client import HttpClient
 from sora_gateway.wiring import Upstreams, open_upstreams
 
@@ -185,7 +185,7 @@ async def opened(
             files=files,
             images=Images(places.scratch, entropy),
             image_fetcher=ImageFetcher(
-                public_or(settings.media.image_hosts), web, max_bytes=settings.server.max_upload
+                public_or(settings.media.image_hosts, Lookups()), web, max_bytes=settings.server.max_upload
             ),
             library=library,
             characters=Characters(store, upstreams.by_name, clock, entropy, settings.jobs.create_timeout),

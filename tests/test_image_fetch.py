@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from sora_gateway.errors import InvalidImage
+from sora_gateway.errors import InvalidImage, Unavailable
 from sora_gateway.media.image_source import ImageFetcher
 from sora_gateway.upstream.addresses import public_only, public_or
 from sora_gateway.upstream.client import HttpClient
@@ -160,6 +160,35 @@ async def test_so_many_images_are_on_their_way_and_no_more(client: HttpClient) -
         url = f"http://loopback.example:{server.port}/"
         assert await asyncio.gather(*(images.fetch(url) for _ in range(6))) == [IMAGE] * 6
     assert most == 2
+
+
+async def test_waiting_for_a_turn_is_not_part_of_an_images_own_time(client: HttpClient) -> None:
+    async def slow(_: Received, wire: Wire) -> None:
+        await asyncio.sleep(0.3)
+        await wire.send(answer(200, IMAGE))
+
+    async with serving_raw(slow) as server:
+        guard = public_or([f"loopback.example:{server.port}"], names)
+        images = ImageFetcher(guard, client, timeout=0.8, at_once=1)
+        url = f"http://loopback.example:{server.port}/"
+        assert await asyncio.gather(*(images.fetch(url) for _ in range(4))) == [IMAGE] * 4
+
+
+async def test_who_would_wait_too_long_for_a_turn_is_told_to_come_back(client: HttpClient) -> None:
+    async with serving_raw(silent) as server:
+        guard = public_or([f"loopback.example:{server.port}"], names)
+        images = ImageFetcher(guard, client, at_once=1, patience=0.05)
+        url = f"http://loopback.example:{server.port}/"
+        first = asyncio.create_task(images.fetch(url))
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable, match="Too many images are being fetched") as busy:
+            await images.fetch(url)
+        assert busy.value.retry_after == 10
+        first.cancel()
+        await asyncio.wait({first})
+        # There is a turn again, and its own time runs out instead.
+        with pytest.raises(InvalidImage, match=UNREACHABLE):
+            await ImageFetcher(guard, client, timeout=0.05).fetch(url)
 
 
 # --- redirects ----------------------------------------------------------------------------------------

@@ -6,15 +6,20 @@ The table of addresses is in ``tests/hostile_addresses.py``; images are held aga
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
+import threading
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
 from sora_gateway.clock import SystemClock
+from sora_gateway.errors import Unavailable
 from sora_gateway.upstream.adapter import ContentTrouble, Variant
 from sora_gateway.upstream.addresses import (
     AddressGuard,
     AddressRefused,
+    Lookups,
     is_public,
     origin_of,
     public_only,
@@ -140,6 +145,81 @@ async def test_a_name_service_that_does_not_answer_is_not_waited_for(monkeypatch
 
     with pytest.raises(AddressRefused, match="resolved"):
         await public_only(silent)("public.example", 443)
+
+
+# --- look-ups that take for ever ---------------------------------------------------------------------
+
+
+class SilentNames:
+    """A name service that knows one host; all others it answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.answering = threading.Event()
+
+    def look_up(self, host: str, port: int) -> Sequence[str]:
+        if host != "public.example":
+            self.answering.wait(30)
+        return ["8.8.8.8"]
+
+
+async def test_hosts_that_people_name_have_threads_of_their_own() -> None:
+    silent = SilentNames()
+    lookups = Lookups(at_once=3, patience=0.1, look_up=silent.look_up)
+    asking = [asyncio.create_task(lookups("silent.example", 80)) for _ in range(3)]
+    await asyncio.sleep(0)
+    for each in asking:
+        # Their callers are gone; the look-ups are not.
+        each.cancel()
+    await asyncio.wait(asking)
+    with pytest.raises(Unavailable, match="try again") as busy:
+        await public_only(lookups)("public.example", 80)
+    assert busy.value.retry_after == 10
+    # Upstreams are looked up as ever, however many these are.
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*(resolve("127.0.0.1", 80) for _ in range(64))) == [["127.0.0.1"]] * 64
+    silent.answering.set()
+    async with asyncio.timeout(5):
+        while True:
+            with contextlib.suppress(Unavailable):
+                assert await lookups("public.example", 80) == ["8.8.8.8"]
+                break
+
+
+async def test_what_a_look_up_says_is_passed_on() -> None:
+    assert list(await Lookups()("127.0.0.1", 80)) == ["127.0.0.1"]
+    with pytest.raises(AddressRefused, match="resolved"):
+        await public_only(Lookups())("nowhere.invalid", 80)
+    with pytest.raises(AddressRefused, match="resolved"):
+        await public_only(Lookups())("x" * 70 + ".org", 80)
+
+
+HANGING = """
+import asyncio, time
+from sora_gateway.upstream.addresses import Lookups
+
+async def main():
+    async with asyncio.timeout(0.1):
+        await Lookups(look_up=lambda host, port: time.sleep(50))("silent.example", 80)
+
+try:
+    asyncio.run(main())
+except TimeoutError:
+    print("ended")
+"""
+
+
+async def test_a_look_up_without_an_answer_does_not_keep_the_process_from_ending() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HANGING, stdout=asyncio.subprocess.PIPE, env={"PYTHONPATH": ":".join(sys.path)}
+    )
+    try:
+        async with asyncio.timeout(20):
+            assert (await process.communicate())[0] == b"ended\n"
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0
 
 
 # --- hosts that the operator lets through -------------------------------------------------------------

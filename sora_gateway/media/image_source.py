@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import binascii
 import re
-from contextlib import aclosing
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from urllib.parse import unquote_to_bytes
 
-from sora_gateway.errors import InvalidImage
+from sora_gateway.errors import InvalidImage, Unavailable
 from sora_gateway.media.images import require_image
 from sora_gateway.media.sniff import HEAD
 from sora_gateway.upstream.addresses import AddressGuard, AddressRefused, origin_of
@@ -113,20 +114,24 @@ class ImageFetcher:
         max_bytes: int = 25 << 20,
         timeout: float = 20.0,
         at_once: int = 4,
+        patience: float = 20.0,
     ) -> None:
-        """*guard* decides which hosts may be asked; *timeout* is seconds for everything, redirects and waiting for
-        a turn included; *at_once* is how many images may be on their way. The caller closes *client*."""
+        """*guard* decides which hosts may be asked; *timeout* is seconds for everything, redirects included;
+        *at_once* is how many images may be on their way, *patience* how many seconds one waits for its turn. The
+        caller closes *client*."""
         self._guard = guard
         self._client = client
         self._max_bytes = max_bytes
         self._timeout = timeout
         self._turns = asyncio.Semaphore(at_once)
+        self._patience = patience
 
     async def fetch(self, url: str) -> bytes:
         """The image at *url*, which is http or https.
 
         Raises:
             InvalidImage: it cannot be had, is too large, or is no JPEG, PNG or WebP image.
+            Unavailable: too many are on their way, or hosts cannot be looked up now.
         """
         try:
             origin_of(url)
@@ -134,15 +139,31 @@ class ImageFetcher:
             raise InvalidImage(
                 "The image's address is not usable; it must begin with http:// or https:// and have no user name in it."
             ) from None
+        async with self._turn():
+            try:
+                async with asyncio.timeout(self._timeout):
+                    stream = await self._follow(url)
+                    try:
+                        return await self._read(stream)
+                    finally:
+                        await stream.aclose()
+            except (ValueError, AddressRefused, NotSent, Lost, TimeoutError):
+                raise InvalidImage(_UNREACHABLE) from None
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        # What another one's server takes is not this one's fault.
         try:
-            async with asyncio.timeout(self._timeout), self._turns:
-                stream = await self._follow(url)
-                try:
-                    return await self._read(stream)
-                finally:
-                    await stream.aclose()
-        except (ValueError, AddressRefused, NotSent, Lost, TimeoutError):
-            raise InvalidImage(_UNREACHABLE) from None
+            async with asyncio.timeout(self._patience):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Unavailable(
+                "Too many images are being fetched; try again in a moment.", retry_after=10
+            ) from None
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     async def _follow(self, url: str) -> Stream:
         """The answer behind all redirects; the caller closes it.

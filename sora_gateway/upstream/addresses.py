@@ -7,17 +7,25 @@ that a second resolution cannot say something else.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import ipaddress
 import re
 import socket
+import threading
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
+from sora_gateway.errors import Unavailable
+
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Host and port to every IP address; raises OSError when there is none."""
+"""Host and port to every IP address; raises OSError when there is none, Unavailable when it cannot be asked now."""
 
 AddressGuard = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Host and port to the addresses that may be connected to; raises :class:`AddressRefused`."""
+"""Host and port to the addresses that may be connected to; raises :class:`AddressRefused`, and Unavailable where
+its resolver does."""
 
 HTTP_PORTS = frozenset({80, 443})
 _TIMEOUT = 10.0
@@ -46,7 +54,73 @@ class AddressRefused(Exception):
 async def resolve(host: str, port: int) -> Sequence[str]:
     """Every address of *host*, as the system sees it."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return _addresses(found)
+
+
+def look_up(host: str, port: int) -> Sequence[str]:
+    """The same, blocking. Raises OSError, UnicodeError."""
+    return _addresses(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+
+def _addresses(found: Sequence[tuple[Any, ...]]) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class Lookups:
+    """A resolver for hosts that people name: few at once, and none in a thread that others need.
+
+    A look-up cannot be cancelled. Whoever names hosts whose name servers are silent would have all threads of the
+    event loop, and no upstream could be resolved. A thread of these keeps its place until it has ended; it is a
+    daemon, because those of an executor keep the process from ending.
+    """
+
+    def __init__(
+        self,
+        at_once: int = 4,
+        patience: float = 5.0,
+        look_up: Callable[[str, int], Sequence[str]] = look_up,
+    ) -> None:
+        """*patience* is how many seconds a look-up waits for a thread."""
+        self._places = asyncio.Semaphore(at_once)
+        self._patience = patience
+        self._look_up = look_up
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """Raises OSError, UnicodeError as :func:`look_up`; Unavailable: all threads are busy."""
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._places.acquire()
+        except TimeoutError:
+            raise Unavailable(
+                "Hosts cannot be looked up now; try again in a moment.", retry_after=10
+            ) from None
+        found: asyncio.Future[Sequence[str]] = asyncio.get_running_loop().create_future()
+        try:
+            threading.Thread(target=self._run, args=(host, port, found), name="look-up", daemon=True).start()
+        except RuntimeError:
+            self._places.release()
+            raise OSError(errno.EAGAIN, "there are too many threads") from None
+        return await found
+
+    def _run(self, host: str, port: int, found: asyncio.Future[Sequence[str]]) -> None:
+        try:
+            ended = partial(self._ended, found, self._look_up(host, port), None)
+        except Exception as error:  # whatever it is, it is for the one who waits
+            ended = partial(self._ended, found, (), error)
+        # A loop that is closed has nobody who waits.
+        with contextlib.suppress(RuntimeError):
+            found.get_loop().call_soon_threadsafe(ended)
+
+    def _ended(
+        self, found: asyncio.Future[Sequence[str]], addresses: Sequence[str], error: Exception | None
+    ) -> None:
+        self._places.release()
+        if found.done():
+            return
+        if error is None:
+            found.set_result(addresses)
+        else:
+            found.set_exception(error)
 
 
 def is_public(address: str) -> bool:
