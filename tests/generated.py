@@ -23,6 +23,8 @@ from sora_gateway.core.job import ENDED, TRANSITIONS, State
 from sora_gateway.errors import CloseCode, GatewayError
 from sora_gateway.settings import Settings, Upstream
 from sora_gateway.store.migrate import schema_script
+from sora_gateway.upstream.adapter import CreateOrder
+from sora_gateway.upstream.chat_profiles import CHAT_PROFILES, ChatProfile, chat_body
 from sora_gateway.upstream.profiles import PROFILES
 from sora_gateway.upstream.simulator.faults import FAULTS, Value
 
@@ -196,6 +198,19 @@ def profile_table() -> str:
     return table(head, rows)
 
 
+def chat_profile_table() -> str:
+    """What each profile makes of the ``chat-stream`` dialect: an order as it goes out, from the code that sends it."""
+
+    def sent(profile: ChatProfile) -> str:
+        order = CreateOrder("attempt_1", "PROMPT", "MODEL", 15, "1280x720")
+        body: dict[str, Any] = chat_body(profile, order)
+        text = body["messages"][0]["content"][0]["text"].replace("\n\n", " … ")
+        return f"`{body['model']}`: {text}"
+
+    rows = ((f"`{name}`", profile.servers, sent(profile)) for name, profile in CHAT_PROFILES.items())
+    return table(("profile", "relays", "15 seconds of 1280x720 as it is asked for"), rows)
+
+
 def fault_table() -> str:
     def spelt(name: str, value: Value) -> str:
         example = {
@@ -217,7 +232,11 @@ GENERATED: dict[str, Callable[[str], str]] = {
         text, states=state_diagram(), closes=close_table(), errors=error_table(), commands=command_table()
     ),
     "docs/configuration.md": lambda text: filled(
-        text, profiles=profile_table(), settings=settings_table(), faults=fault_table()
+        text,
+        profiles=profile_table(),
+        chats=chat_profile_table(),
+        settings=settings_table(),
+        faults=fault_table(),
     ),
 }
 """File -> its right text, from the text that it has."""

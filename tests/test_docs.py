@@ -234,6 +234,8 @@ def test_the_examples_of_the_configuration_are_valid(tmp_path: Path, monkeypatch
     assert "sk-example" not in said
     Path("config.toml").write_text(block(ROOT / "docs/configuration.md", "upstreams"))
     assert list(load_settings().upstreams) == ["lab", "hosted"]
+    Path("config.toml").write_text(block(ROOT / "docs/configuration.md", "relay"))
+    assert load_settings().upstreams["relay"].dialect == "chat-stream"
 
 
 # --- names -------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ Reading their answers needs no profile: they are read by what they have in commo
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sora_gateway.upstream.adapter import CreateOrder
@@ -16,6 +16,8 @@ from sora_gateway.upstream.adapter import CreateOrder
 class ChatProfile:
     """One relay's habits. A chat has no fields for size and length: they go into the model's name or the prompt."""
 
+    servers: str = ""
+    """Which relays it is for, in a few words."""
     auth_scheme: Literal["bearer", "raw"] = "bearer"
     """``Authorization: Bearer KEY`` or ``Authorization: KEY``."""
     landscape: str = ""
@@ -32,18 +34,41 @@ class ChatProfile:
     """Whether the text gives the task's id before long: worth waiting for, as it is what the relay's people can look up."""
 
 
+_TOKENS_POOL = ChatProfile(
+    "Tokens-Pool (`sora_video2`), key as `Bearer KEY`; base_url ends in `/sora/v1`",
+    landscape="-landscape",
+    portrait="-portrait",
+    duration="-{seconds}s",
+    usual_seconds=10,
+)
+
 CHAT_PROFILES: dict[str, ChatProfile] = {
-    # For a relay that nobody has described: plain words, which every model understands.
-    "generic": ChatProfile(words="{orientation} video, {size}, {seconds} seconds"),
-    # apiyi, LaoZhang and their like: sora_video2, sora_video2-landscape, sora_video2-landscape-15s.
-    "emoji": ChatProfile(landscape="-landscape", duration="-{seconds}s", usual_seconds=10),
-    # sora2-landscape-10s, sora2pro-hd-portrait-15s.
-    "sora2api": ChatProfile(landscape="-landscape", portrait="-portrait", duration="-{seconds}s"),
-    # 22codex, PiAPI, yunwu: they read the orientation out of the prompt.
-    "task-id": ChatProfile(words="{mode}，{seconds}秒", names_task=True),
-    # The same words in any order; 10 seconds is what it makes without one.
-    "tokens-pool": ChatProfile(
-        landscape="-landscape", portrait="-portrait", duration="-{seconds}s", usual_seconds=10
+    "generic": ChatProfile(
+        "a relay that nobody has described: plain words, which every model understands",
+        words="{orientation} video, {size}, {seconds} seconds",
+    ),
+    "emoji": ChatProfile(
+        "apiyi, LaoZhang and others that report with emojis (`sora_video2`)",
+        landscape="-landscape",
+        duration="-{seconds}s",
+        usual_seconds=10,
+    ),
+    "sora2api": ChatProfile(
+        "sora2api and sub2api (`sora2`, `sora2pro`, `sora2pro-hd`)",
+        landscape="-landscape",
+        portrait="-portrait",
+        duration="-{seconds}s",
+    ),
+    "task-id": ChatProfile(
+        "22codex, PiAPI, yunwu: they read the orientation out of the prompt, and name the task",
+        words="{mode}，{seconds}秒",
+        names_task=True,
+    ),
+    "tokens-pool": _TOKENS_POOL,
+    "tokens-pool-raw": replace(
+        _TOKENS_POOL,
+        servers="the same, key without `Bearer`, as its older versions want it",
+        auth_scheme="raw",
     ),
 }
 
