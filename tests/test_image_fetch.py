@@ -41,10 +41,15 @@ def fetcher(client: HttpClient, *ports: int, timeout: float = 5.0, max_bytes: in
     return ImageFetcher(public_or(trusted, names), client, timeout=timeout, max_bytes=max_bytes)
 
 
+async def fetch(images: ImageFetcher, url: str) -> bytes:
+    async with images.fetched(url) as data:
+        return data
+
+
 async def fetched(client: HttpClient, handler: Handler, path: str = "/boat.png", **options: float) -> bytes:
     async with serving_raw(handler) as server:
         images = fetcher(client, server.port, **options)  # type: ignore[arg-type]
-        return await images.fetch(f"http://loopback.example:{server.port}{path}")
+        return await fetch(images, f"http://loopback.example:{server.port}{path}")
 
 
 # --- what arrives -------------------------------------------------------------------------------------
@@ -53,7 +58,7 @@ async def fetched(client: HttpClient, handler: Handler, path: str = "/boat.png",
 async def test_an_image_is_fetched_with_nothing_of_ours_in_the_request(client: HttpClient) -> None:
     async with serving_raw(always(answer(200, IMAGE, {"Content-Type": "image/png"}))) as server:
         url = f"http://loopback.example:{server.port}/boat.png?sig=1#top"
-        assert await fetcher(client, server.port).fetch(url) == IMAGE
+        assert await fetch(fetcher(client, server.port), url) == IMAGE
     [request] = server.requests
     assert (request.method, request.target) == ("GET", "/boat.png?sig=1")
     assert request.headers == {
@@ -139,7 +144,7 @@ async def test_a_name_that_takes_for_ever_counts_too(client: HttpClient) -> None
         return []
 
     with pytest.raises(InvalidImage, match=UNREACHABLE):
-        await ImageFetcher(public_only(never), client, timeout=0.1).fetch("http://public.example/")
+        await fetch(ImageFetcher(public_only(never), client, timeout=0.1), "http://public.example/")
 
 
 async def test_so_many_images_are_on_their_way_and_no_more(client: HttpClient) -> None:
@@ -158,7 +163,7 @@ async def test_so_many_images_are_on_their_way_and_no_more(client: HttpClient) -
         guard = public_or([f"loopback.example:{server.port}"], names)
         images = ImageFetcher(guard, client, at_once=2)
         url = f"http://loopback.example:{server.port}/"
-        assert await asyncio.gather(*(images.fetch(url) for _ in range(6))) == [IMAGE] * 6
+        assert await asyncio.gather(*(fetch(images, url) for _ in range(6))) == [IMAGE] * 6
     assert most == 2
 
 
@@ -171,7 +176,7 @@ async def test_waiting_for_a_turn_is_not_part_of_an_images_own_time(client: Http
         guard = public_or([f"loopback.example:{server.port}"], names)
         images = ImageFetcher(guard, client, timeout=0.8, at_once=1)
         url = f"http://loopback.example:{server.port}/"
-        assert await asyncio.gather(*(images.fetch(url) for _ in range(4))) == [IMAGE] * 4
+        assert await asyncio.gather(*(fetch(images, url) for _ in range(4))) == [IMAGE] * 4
 
 
 async def test_who_would_wait_too_long_for_a_turn_is_told_to_come_back(client: HttpClient) -> None:
@@ -179,16 +184,29 @@ async def test_who_would_wait_too_long_for_a_turn_is_told_to_come_back(client: H
         guard = public_or([f"loopback.example:{server.port}"], names)
         images = ImageFetcher(guard, client, at_once=1, patience=0.05)
         url = f"http://loopback.example:{server.port}/"
-        first = asyncio.create_task(images.fetch(url))
+        first = asyncio.create_task(fetch(images, url))
         await asyncio.sleep(0)
         with pytest.raises(Unavailable, match="Too many images are being fetched") as busy:
-            await images.fetch(url)
+            await fetch(images, url)
         assert busy.value.retry_after == 10
         first.cancel()
         await asyncio.wait({first})
         # There is a turn again, and its own time runs out instead.
         with pytest.raises(InvalidImage, match=UNREACHABLE):
-            await ImageFetcher(guard, client, timeout=0.05).fetch(url)
+            await fetch(ImageFetcher(guard, client, timeout=0.05), url)
+
+
+async def test_an_image_keeps_its_place_until_it_is_not_needed_any_more(client: HttpClient) -> None:
+    """However many requests name one, few are in memory, whatever they then wait for."""
+    async with serving_raw(always(answer(200, IMAGE))) as server:
+        guard = public_or([f"loopback.example:{server.port}"], names)
+        images = ImageFetcher(guard, client, at_once=1, patience=0.05)
+        url = f"http://loopback.example:{server.port}/"
+        async with images.fetched(url) as data:
+            assert data == IMAGE
+            with pytest.raises(Unavailable):
+                await fetch(images, url)
+        assert await fetch(images, url) == IMAGE
 
 
 # --- redirects ----------------------------------------------------------------------------------------
@@ -206,7 +224,7 @@ async def test_a_redirect_is_followed(client: HttpClient, status: int, location:
 
     async with serving_raw(handle) as server:
         url = f"http://loopback.example:{server.port}/boat.png"
-        assert await fetcher(client, server.port).fetch(url) == IMAGE
+        assert await fetch(fetcher(client, server.port), url) == IMAGE
     assert "cookie" not in server.requests[1].headers
     assert "referer" not in server.requests[1].headers
 
@@ -218,7 +236,7 @@ async def test_three_redirects_are_followed_and_no_more(client: HttpClient, hops
         await wire.send(answer(200, IMAGE) if done == hops else answer(302, "", {"Location": f"/{done}"}))
 
     async with serving_raw(handle) as server:
-        fetching = fetcher(client, server.port).fetch(f"http://loopback.example:{server.port}/")
+        fetching = fetch(fetcher(client, server.port), f"http://loopback.example:{server.port}/")
         if hops == 3:
             assert await fetching == IMAGE
         else:
@@ -235,7 +253,7 @@ async def test_no_hostile_address_of_an_image_is_connected_to(client: HttpClient
         images = ImageFetcher(public_only(names, ports={80, 443, inside.port}), client)
         for url in inside.addresses():
             with pytest.raises(InvalidImage) as caught:
-                await images.fetch(url)
+                await fetch(images, url)
             assert caught.value.message.startswith("The image"), url
         assert inside.connections == 0
     assert connects.asked == []
@@ -249,7 +267,7 @@ async def test_no_redirect_leads_inward(client: HttpClient, connects: Connects) 
             async with serving_raw(always(sent_on)) as cdn:
                 guard = public_or([f"loopback.example:{cdn.port}"], names, ports={80, 443, inside.port})
                 with pytest.raises(InvalidImage, match=UNREACHABLE):
-                    await ImageFetcher(guard, client).fetch(f"http://loopback.example:{cdn.port}/")
+                    await fetch(ImageFetcher(guard, client), f"http://loopback.example:{cdn.port}/")
                 assert {port for _, port in connects.asked} == {cdn.port}, url
                 connects.asked.clear()
         assert inside.connections == 0
@@ -265,7 +283,7 @@ async def test_a_name_that_changes_its_mind_is_asked_once(client: HttpClient, co
     async with service_inside(answer(200, IMAGE)) as inside:
         images = ImageFetcher(public_only(rebinding, ports={inside.port}), client)
         with pytest.raises(InvalidImage, match=UNREACHABLE):
-            await images.fetch(f"http://rebind.example:{inside.port}/")
+            await fetch(images, f"http://rebind.example:{inside.port}/")
         assert inside.connections == 0
     assert connects.asked == [("8.8.8.8", inside.port)]
 
@@ -286,14 +304,14 @@ async def test_a_name_that_changes_its_mind_between_redirects_is_checked_again(
 
     async with serving_raw(always(answer(302, "", {"Location": "/again"}))) as server:
         with pytest.raises(InvalidImage, match=UNREACHABLE):
-            await ImageFetcher(check, client).fetch(f"http://rebind.example:{server.port}/")
+            await fetch(ImageFetcher(check, client), f"http://rebind.example:{server.port}/")
         assert len(server.requests) == 1
     assert connects.asked == [("127.0.0.1", server.port)]
 
 
 async def message_of(images: ImageFetcher, url: str) -> str:
     with pytest.raises(InvalidImage) as caught:
-        await images.fetch(url)
+        await fetch(images, url)
     return caught.value.message
 
 
@@ -319,9 +337,9 @@ async def test_the_answer_does_not_tell_who_is_there(client: HttpClient, connect
 async def test_an_operators_own_image_host_may_be_private(client: HttpClient) -> None:
     async with serving_raw(always(answer(200, IMAGE))) as server:
         images = ImageFetcher(public_or([f"127.0.0.1:{server.port}"]), client)
-        assert await images.fetch(f"http://127.0.0.1:{server.port}/boat.png") == IMAGE
+        assert await fetch(images, f"http://127.0.0.1:{server.port}/boat.png") == IMAGE
         with pytest.raises(InvalidImage, match=UNREACHABLE):
-            await images.fetch(f"http://localhost:{server.port}/boat.png")
+            await fetch(images, f"http://localhost:{server.port}/boat.png")
 
 
 @pytest.mark.parametrize(
@@ -329,4 +347,4 @@ async def test_an_operators_own_image_host_may_be_private(client: HttpClient) ->
 )
 async def test_an_address_that_is_none_says_what_one_looks_like(client: HttpClient, url: str) -> None:
     with pytest.raises(InvalidImage, match="must begin with http"):
-        await fetcher(client).fetch(url)
+        await fetch(fetcher(client), url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import resource
@@ -20,7 +21,7 @@ from sora_gateway.core.ids import time_ordered
 from sora_gateway.core.principal import Principal
 from sora_gateway.core.reference import Library, SavedImage, has_controls
 from sora_gateway.errors import Conflict, NotFound, StorageFailed, StorageFull
-from sora_gateway.media.library import ReferenceLibrary
+from sora_gateway.media.library import OPENED_AT_ONCE, ReferenceLibrary
 from sora_gateway.store import Store
 from sora_gateway.store.reference_images import Page
 from tests.stores import ADA, BEN, NOW, ROOT, VERA, open_store
@@ -38,6 +39,11 @@ def files_in(root: Path) -> set[str]:
     return {path.relative_to(root).as_posix() for path in root.rglob("*") if not path.is_dir()}
 
 
+async def read(library: ReferenceLibrary, stored: str) -> bytes:
+    async with library.opened(stored) as data:
+        return data
+
+
 # --- files -------------------------------------------------------------------------------------------
 
 
@@ -46,11 +52,32 @@ async def test_a_stored_image_has_its_size_and_hash_and_a_name_of_ours(library: 
     assert stored == StoredFile(
         "reference", f"ab/{IMAGE}.png", "image/png", 6, hashlib.sha256(b"pixels").hexdigest()
     )
-    assert await library.read(stored.path) == b"pixels"
+    assert await read(library, stored.path) == b"pixels"
     path = library.resolve(stored.path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert path.parents[1].stat().st_mode & 0o777 == 0o700
+
+
+async def test_only_few_images_are_in_memory_at_once(library: ReferenceLibrary) -> None:
+    stored = await library.put(IMAGE, b"pixels", "image/png")
+    done, inside = asyncio.Event(), 0
+
+    async def use() -> None:
+        nonlocal inside
+        async with library.opened(stored.path) as data:
+            assert data == b"pixels"
+            inside += 1
+            await done.wait()
+
+    users = [asyncio.create_task(use()) for _ in range(OPENED_AT_ONCE + 3)]
+    while inside < OPENED_AT_ONCE:  # noqa: ASYNC110  # nothing tells that a file was read
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.05)
+    assert inside == OPENED_AT_ONCE
+    done.set()
+    await asyncio.gather(*users)
+    assert inside == OPENED_AT_ONCE + 3
 
 
 async def test_a_part_is_nothing_that_anybody_can_read(library: ReferenceLibrary, tmp_path: Path) -> None:
@@ -93,7 +120,7 @@ async def test_symbolic_links_are_not_followed(library: ReferenceLibrary, tmp_pa
     library.resolve(stored.path).unlink()
     (tmp_path / "references" / stored.path).symlink_to(secret)
     with pytest.raises(FileNotFoundError):
-        await library.read(stored.path)
+        await read(library, stored.path)
     await library.delete(stored.path)
     assert await library.sweep(set()) == [stored.path]
 
@@ -146,8 +173,8 @@ async def test_deleting_takes_one_image_and_may_be_repeated(library: ReferenceLi
     await library.delete(mine.path)
     await library.delete(mine.path)
     with pytest.raises(FileNotFoundError):
-        await library.read(mine.path)
-    assert await library.read(other.path) == b"pixels"
+        await read(library, mine.path)
+    assert await read(library, other.path) == b"pixels"
 
 
 async def test_a_sweep_takes_what_no_row_knows_and_leaves_strangers_alone(
@@ -160,7 +187,7 @@ async def test_a_sweep_takes_what_no_row_knows_and_leaves_strangers_alone(
         (directory / stranger).write_text("mine")
     (directory / f"{OTHER}.part").write_bytes(b"half")
     assert sorted(await library.sweep({kept.path})) == [orphan.path, f"cd/{OTHER}.part"]
-    assert await library.read(kept.path) == b"pixels"
+    assert await read(library, kept.path) == b"pixels"
     assert sorted(os.listdir(directory)) == sorted(["notes.txt", f"{IMAGE}.png", f"{OTHER}.svg"])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -47,20 +49,35 @@ async def prepared(services: Services, principal: Principal, given: Given, size:
 
 async def fitted(services: Services, principal: Principal, given: Given, size: str, fit: Fit) -> Picture:
     """The same as a picture. Raises what :func:`prepared` does."""
-    return await services.images.fitted(await image_bytes(services, principal, given), size, fit)
+    async with image_bytes(services, principal, given) as data:
+        return await services.images.fitted(data, size, fit)
 
 
-async def image_bytes(services: Services, principal: Principal, given: Given) -> bytes:
-    """The bytes of the image as they are, looked at by nobody yet. Raises InvalidImage."""
+@asynccontextmanager
+async def image_bytes(services: Services, principal: Principal, given: Given) -> AsyncIterator[bytes]:
+    """The bytes of the image as they are, looked at by nobody yet.
+
+    What comes with a request counts with its body (:mod:`.request_body`); of what one only names few are in memory
+    at once, from when they are there until the block is left.
+
+    Raises:
+        InvalidImage: it cannot be had, or is a saved one that *principal* does not see.
+        Unavailable: it cannot be fetched now.
+    """
+    async with AsyncExitStack() as place:
+        yield await _taken(services, principal, given, place)
+
+
+async def _taken(services: Services, principal: Principal, given: Given, place: AsyncExitStack) -> bytes:
     if isinstance(given, Upload):
         return given.data
     if isinstance(given, ImageUrl):
         if given.url[:5].lower() == "data:":
             return await from_data_url(given.url)
-        return await services.image_fetcher.fetch(given.url)
+        return await place.enter_async_context(services.image_fetcher.fetched(given.url))
     try:
         saved = await services.store.reference(given.id, principal)
-        return await services.library.read(saved.path)
+        return await place.enter_async_context(services.library.opened(saved.path))
     except NotFound as error:
         raise InvalidImage(error.message) from None
     except FileNotFoundError:

@@ -158,7 +158,8 @@ async def create_reference(call: Call) -> Reference:
     if services.library.free_bytes() < services.settings.media.min_free_disk:
         raise StorageFull("The gateway's disk is nearly full; free some space and try again.")
     given: Given = wish.given
-    picture = await services.images.normalised(await image_bytes(services, call.caller, given))
+    async with image_bytes(services, call.caller, given) as data:
+        picture = await services.images.normalised(data)
     name = wish.name or (given.filename if isinstance(given, Upload) else "") or UNNAMED
     # A caller that goes away must not leave a file without a row until the next start.
     kept = await asyncio.shield(asyncio.ensure_future(_keep(call, picture, name, wish.library)))

@@ -117,8 +117,8 @@ class ImageFetcher:
         patience: float = 20.0,
     ) -> None:
         """*guard* decides which hosts may be asked; *timeout* is seconds for everything, redirects included;
-        *at_once* is how many images may be on their way, *patience* how many seconds one waits for its turn. The
-        caller closes *client*."""
+        *at_once* is how many images there may be, on their way or in use, *patience* how many seconds one waits
+        for its turn. The caller closes *client*."""
         self._guard = guard
         self._client = client
         self._max_bytes = max_bytes
@@ -126,12 +126,13 @@ class ImageFetcher:
         self._turns = asyncio.Semaphore(at_once)
         self._patience = patience
 
-    async def fetch(self, url: str) -> bytes:
-        """The image at *url*, which is http or https.
+    @asynccontextmanager
+    async def fetched(self, url: str) -> AsyncIterator[bytes]:
+        """The image at *url*, which is http or https; it keeps its place in memory until the block is left.
 
         Raises:
             InvalidImage: it cannot be had, is too large, or is no JPEG, PNG or WebP image.
-            Unavailable: too many are on their way, or hosts cannot be looked up now.
+            Unavailable: there are too many, or hosts cannot be looked up now.
         """
         try:
             origin_of(url)
@@ -140,15 +141,18 @@ class ImageFetcher:
                 "The image's address is not usable; it must begin with http:// or https:// and have no user name in it."
             ) from None
         async with self._turn():
-            try:
-                async with asyncio.timeout(self._timeout):
-                    stream = await self._follow(url)
-                    try:
-                        return await self._read(stream)
-                    finally:
-                        await stream.aclose()
-            except (ValueError, AddressRefused, NotSent, Lost, TimeoutError):
-                raise InvalidImage(_UNREACHABLE) from None
+            yield await self._fetch(url)
+
+    async def _fetch(self, url: str) -> bytes:
+        try:
+            async with asyncio.timeout(self._timeout):
+                stream = await self._follow(url)
+                try:
+                    return await self._read(stream)
+                finally:
+                    await stream.aclose()
+        except (ValueError, AddressRefused, NotSent, Lost, TimeoutError):
+            raise InvalidImage(_UNREACHABLE) from None
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:

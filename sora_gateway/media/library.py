@@ -6,6 +6,7 @@ row and goes after it, so that no row is without its file; what a crash leaves i
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import hashlib
@@ -13,7 +14,9 @@ import os
 import re
 import shutil
 import stat
+from collections.abc import AsyncIterator
 from collections.abc import Set as AbstractSet
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sora_gateway.core.asset import StoredFile
@@ -21,6 +24,9 @@ from sora_gateway.errors import StorageFailed, StorageFull
 from sora_gateway.media.files import SUFFIXES, sync_directory
 from sora_gateway.media.sniff import IMAGE_TYPES
 from sora_gateway.media.threads import finish_in_thread
+
+OPENED_AT_ONCE = 4
+"""Images that are in memory at once: a request of a hundred bytes names one of many million."""
 
 _IMAGE_ID = re.compile(r"ref_[0-9a-f]{30}([0-9a-f]{2})")
 _NAMED_BY_US = re.compile(r"([0-9a-f]{2})/ref_[0-9a-f]{30}\1\.(jpg|png|webp|part)")
@@ -30,6 +36,7 @@ class ReferenceLibrary:
     """The files below *root*, which is created if need be. Image ids must be of our form, else ValueError."""
 
     def __init__(self, root: Path) -> None:
+        self._opened = asyncio.Semaphore(OPENED_AT_ONCE)
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._root = root.resolve()
 
@@ -59,14 +66,16 @@ class ReferenceLibrary:
             raise FileNotFoundError("There is no such file.")
         return path
 
-    async def read(self, stored: str) -> bytes:
-        """The bytes of a stored image.
+    @asynccontextmanager
+    async def opened(self, stored: str) -> AsyncIterator[bytes]:
+        """The bytes of a stored image; only few are in memory at once, until their blocks are left.
 
         Raises:
             FileNotFoundError: it is not there (any more).
             OSError: it cannot be read.
         """
-        return await finish_in_thread(lambda: self.resolve(stored).read_bytes())
+        async with self._opened:
+            yield await finish_in_thread(lambda: self.resolve(stored).read_bytes())
 
     async def delete(self, stored: str) -> None:
         """Removes a stored image; none is no error.
