@@ -82,6 +82,10 @@ class Upstream(Section):
     max_creating: int = Field(
         default=2, ge=1, description="Paid creates in flight at once: what a crash can leave in doubt."
     )
+    on_ambiguous: Literal["", "hold", "resubmit_if_absent"] = Field(
+        default="",
+        description="A create that nobody can find: hold it for a person, or resubmit_if_absent; empty: the profile's.",
+    )
     requests_per_minute: int = Field(
         default=120, ge=0, description="Requests of every kind that it gets in a minute; 0 is unlimited."
     )

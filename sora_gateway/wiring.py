@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -12,12 +14,14 @@ from sora_gateway.clock import Clock
 from sora_gateway.core.budget import Budget
 from sora_gateway.core.catalogue import Catalogue, Offer
 from sora_gateway.core.polling import PolicyName, PollPolicy
+from sora_gateway.core.reconcile import OnAmbiguous
 from sora_gateway.core.spend import Spend, Tariff
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import StartupError
 from sora_gateway.settings import Settings
 from sora_gateway.supervisor.gate import Gate
 from sora_gateway.supervisor.watcher import Upstream
+from sora_gateway.upstream.account import account_of
 from sora_gateway.upstream.adapter import Adapter
 from sora_gateway.upstream.chat_profiles import CHAT_PROFILES
 from sora_gateway.upstream.chat_stream import ChatStreamAdapter
@@ -37,6 +41,7 @@ SIMULATED_POLL = 0.5
 STREAMED_POLL = 1.0
 """The same for streams, which are read by this process anyway."""
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -82,7 +87,15 @@ class Upstreams:
         )
         if entry.dialect == "chat-stream":
             policy = PollPolicy(PolicyName.FIXED, STREAMED_POLL)
-        upstream = Upstream(adapter, _gate(entry, self._clock, self._spent.get(name, ())), policy)
+        on_ambiguous, free = _in_doubt(name, entry, adapter)
+        upstream = Upstream(
+            adapter,
+            _gate(entry, self._clock, self._spent.get(name, ())),
+            policy,
+            on_ambiguous,
+            free,
+            _account(entry),
+        )
         self.by_name[name] = upstream
         self.entries[name] = entry
         self._offers[name] = Offer(
@@ -143,6 +156,26 @@ async def open_upstreams(
         if not settings.upstreams:
             upstreams.stand_in(*_simulator(stack, settings, simulator_directory, clock, entropy))
         yield upstreams
+
+
+def _in_doubt(name: str, entry: configuration.Upstream, adapter: Adapter) -> tuple[OnAmbiguous, bool]:
+    """What becomes of a create that nobody can find, and whether creates cost nothing there."""
+    profile = PROFILES.get(entry.profile) if entry.dialect == "openai" else None
+    usual = OnAmbiguous(profile.on_ambiguous) if profile is not None else OnAmbiguous.HOLD
+    wanted = OnAmbiguous(entry.on_ambiguous or usual)
+    if wanted is not usual and wanted is OnAmbiguous.RESUBMIT_IF_ABSENT and adapter.listing == "none":
+        log.warning(
+            "upstreams.%s.on_ambiguous changes nothing: without a list of its jobs, none is known to be absent",
+            name,
+        )
+    return wanted, usual is OnAmbiguous.RESUBMIT_IF_ABSENT
+
+
+def _account(entry: configuration.Upstream) -> str:
+    """The same for two upstreams that are one account, and nothing that a log must not show."""
+    key = entry.api_key.get_secret_value().strip()
+    account = f"{account_of(entry.base_url, key, 'bearer').base} {key}"
+    return hashlib.sha256(account.encode()).hexdigest()[:16]
 
 
 def _gate(entry: configuration.Upstream, clock: Clock, spent: Sequence[tuple[str, float, int]]) -> Gate:

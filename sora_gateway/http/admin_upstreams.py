@@ -34,6 +34,7 @@ class PutUpstream(View):
     seconds: list[int] | None = None
     max_concurrent: int | None = None
     max_creating: int | None = None
+    on_ambiguous: str | None = None
     requests_per_minute: int | None = None
     cost_per_video: float | None = None
     cost_per_second: float | None = None

@@ -56,6 +56,9 @@ class Profile:
     """Whether ``GET /videos`` lists all jobs of the account; ``stale``: with what the last single look at each said."""
     idempotency_header: str = ""
     """Name of the header by which a create that is sent again is known and answered with its first job."""
+    on_ambiguous: Literal["hold", "resubmit_if_absent"] = "hold"
+    """What becomes of a create that nobody can find. ``resubmit_if_absent`` is only for a server whose creates cost
+    nothing and whose list is complete: there even a job that it had taken and lost is sent again."""
     min_poll_interval: float = 2.0
     """Seconds below which polling is pointless."""
 
@@ -116,6 +119,8 @@ PROFILES: dict[str, Profile] = {
         operations=_CREATE_ONLY,
         characters=False,
         listing="live",
+        # It works for nothing, tells every prompt, and forgets all jobs at every restart.
+        on_ambiguous="resubmit_if_absent",
     ),
     "sglang": Profile(
         "SGLang diffusion 0.5.23",
