@@ -227,7 +227,7 @@ async def opened(
         stack.callback(passwords.close)
         operator = operations.Services(
             store, accounts, passwords, clock, entropy, supervisor.decide, settings.credits.starting_balance,
-            gateway.address,
+            gateway.address, supervisor.finding,
         )  # fmt: skip
         stack.push_async_callback(gateway.close, hurry)
         await stack.enter_async_context(ControlServer(places.control, operations.commands(operator)))

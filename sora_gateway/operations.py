@@ -6,6 +6,7 @@ give the same answer. Whoever may call them is the operator; they ask for no oth
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -16,18 +17,21 @@ from sora_gateway.accounts.authenticator import LINK_LIFETIME, Authenticator
 from sora_gateway.accounts.passwords import Passwords
 from sora_gateway.accounts.tokens import digest
 from sora_gateway.clock import Clock
-from sora_gateway.core.job import ExternalId, Job, JobId, State
+from sora_gateway.core.job import ExternalId, Job, JobId
 from sora_gateway.core.principal import Role
 from sora_gateway.core.views import iso
 from sora_gateway.entropy import Entropy
-from sora_gateway.errors import Conflict, InvalidRequest
+from sora_gateway.errors import Conflict, InvalidRequest, Unavailable
 from sora_gateway.store import Store
 from sora_gateway.store.accounts import KeyRecord, UserRecord
-from sora_gateway.store.jobs import AttemptRecord
-from sora_gateway.supervisor.decisions import Adopt, Decision, GiveUp, PayAgain
+from sora_gateway.store.doubts import Doubt
+from sora_gateway.supervisor.decisions import Adopt, Decision, GiveUp, LookAgain, PayAgain
+from sora_gateway.supervisor.search import Finding
 
 LOCAL_SESSION = 12 * 3600.0
 """Seconds for which the command line on this machine is signed in."""
+LOOKING = 45.0
+"""Seconds for which the command line waits for a look at an upstream."""
 LOCAL_USER = "local@localhost"
 """Who owns the videos that the command line asks for while there is no administrator yet."""
 
@@ -44,6 +48,8 @@ class Services:
     decide: Callable[[JobId, Decision], Awaitable[Job]]
     starting_balance: int = 0
     address: str | None = None
+    finding: Callable[[Job], Finding | None] = lambda _: None
+    """What the latest look for a doubtful job came to."""
 
 
 Result = Mapping[str, Any] | list[Mapping[str, Any]] | None
@@ -140,10 +146,23 @@ async def key_revoke(services: Services, key_id: str) -> Result:
 
 
 async def unknown_list(services: Services) -> Result:
-    """Jobs that wait for a person, oldest first, with what is known of the doubtful create."""
-    owners = {user.id: user.email for user in await services.store.users()}
-    doubtful = [job for job in await services.store.unfinished() if job.state is State.UNKNOWN]
-    return [_doubt(job, owners[job.owner], (await services.store.attempts(job.id))[-1]) for job in doubtful]
+    """Jobs in doubt, oldest first, with what is known of the create and what the search for it has come to."""
+    return [_doubt(doubt, services.finding(doubt.job)) for doubt in await services.store.doubts()]
+
+
+async def unknown_look(services: Services, job_id: str) -> Result:
+    """Has a running gateway look for it now; ``note`` says what that came to.
+
+    Raises NotFound, Conflict if the job is not in doubt or there is nothing to look at, Unavailable without a gateway.
+    """
+    looking = asyncio.ensure_future(services.decide(JobId(job_id), LookAgain()))
+    await asyncio.wait({looking}, timeout=LOOKING)
+    if not looking.done():
+        # It goes on; whatever it comes to is in the job.
+        looking.add_done_callback(lambda task: task.cancelled() or task.exception())
+        raise Unavailable("The upstream takes its time; `unknown list` will say what the look came to.")
+    job = looking.result()
+    return {"id": job.id, "state": job.state.value, "note": job.note}
 
 
 async def unknown_adopt(services: Services, job_id: str, external_id: str) -> Result:
@@ -182,6 +201,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "key.list": key_list,
     "key.revoke": key_revoke,
     "unknown.list": unknown_list,
+    "unknown.look": unknown_look,
     "unknown.adopt": unknown_adopt,
     "unknown.pay_again": unknown_pay_again,
     "unknown.give_up": unknown_give_up,
@@ -238,16 +258,18 @@ def _key(key: KeyRecord, email: str) -> Mapping[str, Any]:
     }
 
 
-def _doubt(job: Job, email: str, attempt: AttemptRecord) -> Mapping[str, Any]:
+def _doubt(doubt: Doubt, finding: Finding | None) -> Mapping[str, Any]:
+    job = doubt.job
     return {
         "id": job.id,
         # The create went out with it as X-Client-Request-Id: an upstream's own log may know it.
-        "attempt_id": attempt.id,
-        "email": email,
+        "attempt_id": doubt.attempt_id,
+        "email": doubt.email,
         "upstream": job.upstream,
         "model": job.upstream_model,
         "submitted_at": iso(job.submitted_at),
         "credits": job.credits,
         "reason": job.note,
+        "candidates": [row.external_id for row in finding.verdict.candidates] if finding else [],
         "prompt": job.prompt[:80],
     }

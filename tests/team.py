@@ -105,6 +105,12 @@ MATRIX = {
     "POST /api/admin/upstreams/{name}/pause": Row(Kind.ADMIN, name="lab"),
     "POST /api/admin/upstreams/{name}/resume": Row(Kind.ADMIN, name="lab"),
     "DELETE /api/admin/upstreams/{name}": Row(Kind.ADMIN, 204, name="added"),
+    "GET /api/admin/jobs/unknown": Row(Kind.ADMIN),
+    # There is no such video; tests/test_doubts_api.py has one for each.
+    "POST /api/admin/jobs/{id}/look-again": Row(Kind.ADMIN, 404, name="video_none"),
+    "POST /api/admin/jobs/{id}/adopt": Row(Kind.ADMIN, 404, {"externalVideoId": "x"}, name="video_none"),
+    "POST /api/admin/jobs/{id}/pay-again": Row(Kind.ADMIN, 404, name="video_none"),
+    "POST /api/admin/jobs/{id}/give-up": Row(Kind.ADMIN, 404, name="video_none"),
     "GET /health": Row(Kind.OPEN),
     "GET /ready": Row(Kind.OPEN),
     "GET /openapi.json": Row(Kind.OPEN),

@@ -18,6 +18,7 @@ from sora_gateway.core.job import ENDED
 from sora_gateway.core.picture import Fit
 from sora_gateway.core.polling import PollPolicy
 from sora_gateway.core.principal import Role
+from sora_gateway.core.reconcile import EARLY, LATE, LOOKS, RESENDS
 from sora_gateway.core.steering import LATEST, LONGEST_KEPT, SHORTEST_KEPT, SOONEST
 from sora_gateway.core.views import status_of
 from sora_gateway.errors import CloseCode
@@ -28,6 +29,7 @@ from sora_gateway.realtime.session import SNAPSHOT, RealtimeLimits
 from sora_gateway.settings import Jobs, Media, Polling, Realtime, Simulator, Upstream
 from sora_gateway.supervisor.gate import FIRST_PAUSE, LONGEST_PAUSE
 from sora_gateway.supervisor.polling import LOST_AFTER, LOST_CONFIRMATIONS, VISIBILITY_GRACE
+from sora_gateway.supervisor.reconciling import LIST_RETRIES, LONGEST_RETRY, LOST_LOOKS
 from sora_gateway.supervisor.supervisor import CREATES_MAY_FINISH
 from sora_gateway.supervisor.watcher import Limits
 from sora_gateway.upstream.simulator import orders
@@ -105,6 +107,13 @@ def test_the_numbers_in_the_documentation_are_the_ones_in_the_code() -> None:
     said = " ".join((ROOT / "docs/operating.md").read_text(encoding="utf-8").split())
     numbers: dict[str, bool] = {
         "denies it for five minutes": LOST_AFTER == 300,
+        "12 times within 22 hours": (len(RESENDS), RESENDS[-1]) == (12, 22 * 3600),
+        "15, 60 and 180 seconds after the create was sent": LOOKS == (15, 60, 180),
+        "between 5 seconds before the sending and 60 seconds after": (EARLY, LATE) == (5, 60),
+        "a minute, 5 and 30 minutes, 2, 6 and 24 hours": LOST_LOOKS == (60, 300, 1800, 7200, 21600, 86400),
+        "asked for again for two hours": 2 * 3600
+        <= sum(min(LONGEST_RETRY, 60.0 * 2**retry) for retry in range(LIST_RETRIES))
+        < 3 * 3600,
         "bounded by `max_creating` of each upstream (2)": Upstream.model_fields["max_creating"].default == 2,
         "`jobs.final_limit` (48 hours)": Jobs().final_limit == 48 * 3600,
         "30 seconds first, then longer, up to 15 minutes": (FIRST_PAUSE, LONGEST_PAUSE) == (30, 900),

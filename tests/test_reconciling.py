@@ -226,7 +226,7 @@ async def test_a_list_that_can_never_be_had_is_left_alone_in_the_end(tmp_path: P
     async with case.gateway() as shop:
         job = await doubt(shop)
         await case.clock.advance(10 * 86400)
-        assert len(case.upstream.lists) == 13
+        assert len(case.upstream.lists) == 14
         assert (await shop.job(job.id)).state is State.UNKNOWN
 
 

@@ -6,6 +6,7 @@ from sora_gateway.http import (
     admin_upstreams,
     characters,
     derived_videos,
+    doubts,
     live,
     models,
     openai_videos,
@@ -32,5 +33,6 @@ def table(system: System) -> list[Endpoint]:
         *models.ENDPOINTS,
         *people.ENDPOINTS,
         *admin_upstreams.ENDPOINTS,
+        *doubts.ENDPOINTS,
         *system.endpoints(),
     ]

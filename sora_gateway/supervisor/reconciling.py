@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 DAY = 86400.0
 LOST_LOOKS = (60.0, 300.0, 1800.0, 7200.0, 21600.0, DAY)
 """Seconds after which a job that its upstream denies is asked for again; counted anew by every process."""
-LIST_RETRIES = 10
-"""How often a list that cannot be had is asked for once it should have settled the matter; about two hours."""
+LIST_RETRIES = 11
+"""How often a list that cannot be had is asked for once it should have settled the matter: for two hours."""
 LONGEST_RETRY = 900.0
 PAUSED, BUSY = 30.0, 5.0
 """Seconds until an upstream that gets no creates, or gets another one again, is thought of again."""
