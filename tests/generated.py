@@ -25,7 +25,7 @@ from sora_gateway.settings import Settings, Upstream
 from sora_gateway.store.migrate import schema_script
 from sora_gateway.upstream.adapter import CreateOrder
 from sora_gateway.upstream.chat_profiles import CHAT_PROFILES, ChatProfile, chat_body
-from sora_gateway.upstream.profiles import PROFILES
+from sora_gateway.upstream.profiles import PROFILES, Profile
 from sora_gateway.upstream.simulator.faults import FAULTS, Value
 
 ROOT = Path(__file__).parent.parent
@@ -190,11 +190,14 @@ def profile_table() -> str:
             f"`{profile.duration_field}` as {'text' if profile.duration_type == 'string' else 'number'}",
             "yes" if profile.delete_cancels else "no",
             lists[profile.listing],
+            ", ".join(word for word, so in _doubt(profile).items() if so),
             f"{profile.min_poll_interval:g} s",
         )
         for name, profile in PROFILES.items()
     )
-    head = ("profile", "servers", "create", "length", "can cancel", "lists jobs", "looks at most every")
+    head = (
+        "profile", "servers", "create", "length", "can cancel", "lists jobs", "a lost create", "looks at most every"
+    )  # fmt: skip
     return table(head, rows)
 
 
@@ -209,6 +212,17 @@ def chat_profile_table() -> str:
 
     rows = ((f"`{name}`", profile.servers, sent(profile)) for name, profile in CHAT_PROFILES.items())
     return table(("profile", "relays", "15 seconds of 1280x720 as it is asked for"), rows)
+
+
+def _doubt(profile: Profile) -> dict[str, bool]:
+    """What is done about a create whose answer was lost, in this order."""
+    again = profile.on_ambiguous == "resubmit_if_absent"
+    return {
+        "known by its key": bool(profile.idempotency_header),
+        "looked for": profile.listing != "none",
+        "made again": again,
+        "a person decides": not again,
+    }
 
 
 def fault_table() -> str:
