@@ -1,4 +1,4 @@
-"""``sora-gateway bench``: this machine's numbers beside references that are measured in the same run.
+"""``sora-gateway bench``: what the gateway comes to beside references, all in the same run.
 
 Speed is only told as a ratio: rounds take turns, each ratio is made inside one round, and the median is shown.
 """
@@ -9,9 +9,11 @@ from collections.abc import Sequence
 
 
 def main(name: str, args: Sequence[str]) -> int:
-    """Runs the benchmark *name* (``startup`` or ``store``) with its own options; 0 when every goal is met, else 1."""
+    """Runs the benchmark *name* (``startup``, ``store`` or ``polling``) with its own options; 0 when every goal is met, else 1."""
     if name == "startup":
         from sora_gateway.bench.startup import main as run
+    elif name == "polling":
+        from sora_gateway.bench.polling import main as run
     else:
         from sora_gateway.bench.store import main as run
     return run(args)

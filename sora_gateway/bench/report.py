@@ -81,10 +81,16 @@ def machine() -> str:
     return f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.system()} {platform.machine()}"
 
 
-def parser(name: str, summary: str, rounds: int) -> argparse.ArgumentParser:
+def bare_parser(name: str, summary: str) -> argparse.ArgumentParser:
     """The options that every benchmark has."""
     made = argparse.ArgumentParser(prog=f"sora-gateway bench {name}", description=summary, allow_abbrev=False)
     made.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to a file, too")
+    return made
+
+
+def parser(name: str, summary: str, rounds: int) -> argparse.ArgumentParser:
+    """The options of every benchmark that measures this machine."""
+    made = bare_parser(name, summary)
     made.add_argument(
         "--rounds", type=positive, default=rounds, metavar="N", help=f"rounds (default {rounds})"
     )

@@ -26,6 +26,9 @@ UNKNOWN_HAZARD = 0.0065
 """Per second: a job of an unknown upstream may end at any moment, whatever the prior says. About a look in 10 s."""
 MOSTLY_KNOWN = 0.25
 """With no more of it unknown, one can say when a job cannot be done yet."""
+HOPE = 0.01
+LATE = 0.05
+"""A chance worth watching for, and the share of jobs that are late."""
 LEAST_UNKNOWN = 0.5
 """What a few samples leave unknown although others of the same upstream are known well, as a share."""
 
@@ -83,22 +86,23 @@ class Durations:
         otherwise = otherwise or prior()
         return _learn(weighted, otherwise) if weighted else otherwise
 
-    def next_look(self, age: float, trend: Trend) -> float:
-        """The age at which to look next at a job that was at work at *age* and has moved like *trend*."""
+    def next_look(self, age: float, guess: Guess | None) -> float:
+        """The age at which to look next at a job that was at work at *age*; *guess* is :meth:`guess` of it."""
         planned = self.schedule.next_look(age)
-        guess = self.guess(age, trend)
         if guess is None:
             return planned
         return min(next_look_about(age, guess.middle, guess.deviation), age + _FARTHEST * (planned - age))
 
-    def plausible(self, age: float, trend: Trend) -> bool:
-        """Whether a job may well be done by *age*: one in twenty is, or nobody knows, or so its progress says."""
+    def plausible(self, age: float, within: float, guess: Guess | None) -> bool:
+        """Whether somebody who watches a job of *age* has reason to hope for its end *within* so many seconds:
+        one in a hundred ends in them, or all but a few have ended before, or nobody knows."""
         if self.unknown > MOSTLY_KNOWN:
             return True
-        guess = self.guess(age, trend)
-        if guess is None:
-            return self.share_longer(age) <= 0.95
-        return math.log(age) >= guess.middle - 1.645 * guess.deviation
+        if guess is not None and age > 0:
+            deviations = (math.log(age) - guess.middle) / guess.deviation
+            return within * normal_hazard(deviations) / (guess.deviation * age) >= HOPE or deviations > 2
+        longer = self.share_longer(age)
+        return longer <= LATE or self.share_longer(age + within) <= longer * (1 - HOPE)
 
     def remaining(self, age: float, trend: Trend) -> float:
         """Expected seconds that a job of *age* still needs; always more than none."""
@@ -115,8 +119,8 @@ class Durations:
         by_progress = self.scale.guess(trend, age) if age > 0 else None
         if by_progress is None:
             return None
-        by_experience = Guess(self._at(self.middle, age), self._at(self.deviation, age))
-        return by_progress.combined(by_experience)
+        place = self._place(age)
+        return by_progress.combined(Guess(_between(self.middle, place), _between(self.deviation, place)))
 
     def share_longer(self, age: float) -> float:
         """The share of jobs that take longer than *age*."""
@@ -147,9 +151,21 @@ class Durations:
         return self.density[cell] if 0 <= cell < len(self.density) else 0.0
 
     def _at(self, table: array[float], age: float) -> float:
-        position = (math.log(age) - self.schedule.origin) / self.schedule.step if age > 0 else 0.0
-        cell = int(min(max(position, 0.0), len(table) - 1.0))
-        return table[cell]
+        return _between(table, self._place(age))
+
+    def _place(self, age: float) -> float:
+        return (math.log(age) - self.schedule.origin) / self.schedule.step if age > 0 else 0.0
+
+
+def _between(table: array[float], place: float) -> float:
+    """The value at *place*, in proportion between two cells; the first or the last one outside of the table."""
+    if place <= 0:
+        return table[0]
+    last = len(table) - 1
+    if place >= last:
+        return table[last]
+    cell = int(place)
+    return table[cell] + (place - cell) * (table[cell + 1] - table[cell])
 
 
 @cache

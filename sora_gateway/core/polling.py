@@ -92,20 +92,21 @@ def _plain(policy: PollPolicy, seen: Seen) -> float:
 
 def _adaptive(policy: PollPolicy, seen: Seen, fraction: float) -> float:
     durations = seen.durations or prior()
-    if seen.polls == 0:
+    guess = durations.guess(seen.age, seen.trend)
+    if seen.polls:
+        delay = durations.next_look(seen.age, guess) - seen.age
+    else:
         # Nobody has looked since the receipt, or since a restart, when the job may have been done for long.
-        delay = max(durations.next_look(0.0, seen.trend), policy.min_interval) - seen.age
+        delay = max(durations.next_look(0.0, None), policy.min_interval) - seen.age
         if delay <= 0:
             return policy.min_interval * fraction
-    else:
-        delay = durations.next_look(seen.age, seen.trend) - seen.age
-    outlasted = seen.overdue and durations.share_longer(seen.age) < OUTLASTED
-    if outlasted:
+    if seen.overdue and durations.share_longer(seen.age) < OUTLASTED:
         delay = max(delay, OVERDUE_STEP * seen.age)
-    elif seen.watched and durations.plausible(seen.age + policy.watched_interval, seen.trend):
+    elif seen.watched and durations.plausible(seen.age, policy.watched_interval, guess):
         delay = min(delay, policy.watched_interval)
     delay = min(delay, policy.overdue_interval if seen.overdue else policy.max_interval)
-    delay = max(delay, policy.min_interval if seen.polls else 0.0)
+    # The create was a request, too.
+    delay = max(delay, policy.min_interval if seen.polls else policy.min_interval - seen.age)
     return delay + min(delay / 10, policy.min_interval) * fraction
 
 

@@ -71,15 +71,16 @@ def next_look_about(age: float, middle: float, deviation: float) -> float:
     """The next look when the logarithm of the duration is normal with mean *middle* and this standard *deviation*.
 
     In z = (log(age) - middle) / deviation the hazard is that of the standard normal distribution, so one table of
-    the integral of its square root serves all; what is left of the age's own growth is taken from the middle of
-    the way, in two steps.
+    the integral of its square root serves all. What is left is the age's own growth on the way: it is taken from
+    where most of the looks are due, which is not far before the end, in two steps.
     """
     here = (math.log(age) - middle) / deviation
     count = _normal_count(here)
     one = math.sqrt(2 * LOOK_COST / deviation) * math.exp(-middle / 2)
-    from_here = max(here, -1.0)
-    there = _normal_age(count + one * math.exp(-deviation * from_here / 2))
-    there = _normal_age(count + one * math.exp(-deviation * (from_here + there) / 4))
+    there = _normal_age(count + one * math.exp(-deviation * max(here, -1.0) / 2))
+    for _ in range(2):
+        way = max((here + there) / 2, there - 0.7)
+        there = _normal_age(count + one * math.exp(-deviation * way / 2))
     return math.exp(min(middle + deviation * there, 20.0))
 
 

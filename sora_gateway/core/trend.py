@@ -9,7 +9,7 @@ Ages and durations are in seconds, progress is in percent.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 SMALLEST_MOVE = 4.0
 """Points of a trend are so far apart at least, but for the newest: a shorter slope is rounding."""
@@ -27,13 +27,13 @@ class Trend:
     points: tuple[Point, ...] = ()
 
     def after(self, age: float, progress: float | None) -> Trend:
-        """The trend with one more look; itself when nothing has moved. A fall begins a new one."""
-        if progress is None:
+        """The trend with one more look; itself when nothing has moved. A fall, or a clock set back, begins anew."""
+        if progress is None or age <= 0 or not math.isfinite(progress):
             return self
         if progress < 1.0:
             return NO_TREND
         point = (age, min(progress, LAST_PERCENT))
-        if not self.points or point[1] < self.points[-1][1]:
+        if not self.points or point[1] < self.points[-1][1] or age <= self.points[-1][0]:
             return Trend((point,))
         if point[1] == self.points[-1][1]:
             return self
@@ -41,6 +41,14 @@ class Trend:
         if len(kept) > 1 and kept[-1][1] < kept[-2][1] + SMALLEST_MOVE:
             kept = kept[:-1]
         return Trend((*kept, point))
+
+    def before(self, index: int) -> Point | None:
+        """The point from which the slope to the one at *index* is taken."""
+        if index == 0:
+            return None
+        near = self.points[index - 1]
+        far_enough = index == 1 or self.points[index][1] >= near[1] + SMALLEST_MOVE
+        return near if far_enough else self.points[index - 2]
 
 
 NO_TREND = Trend()
@@ -133,12 +141,13 @@ class ProgressScale:
         progress = trend.points[-1][1]
         even, even_variance = self.average.read(progress)
         middle, variance = _from_receipt(trend.points[-1]) + even, max(even_variance, SURE**2)
-        if len(trend.points) > 1:
+        before = trend.before(len(trend.points) - 1)
+        if before is not None:
             bias, second = self.slope.read(progress)
             second = max(second, SURE**2)
             # Both are made of the same look, so two of them make nothing surer; the better one counts more.
             mine, others = variance**-2, second**-2
-            steep = _from_movement(trend.points[-2], trend.points[-1]) + bias
+            steep = _from_movement(before, trend.points[-1]) + bias
             middle, variance = (
                 (middle * mine + steep * others) / (mine + others),
                 min(variance, second),
@@ -149,14 +158,13 @@ class ProgressScale:
     def learned(self, trend: Trend, took: float) -> ProgressScale:
         """After a job that moved like *trend* and *took* so many seconds."""
         average, slope = self.average, self.slope
-        before: Point | None = None
-        for point in trend.points:
+        for index, point in enumerate(trend.points):
             truth = math.log(max(took, point[0]))
             average = average.learned(point[1], truth - _from_receipt(point))
+            before = trend.before(index)
             if before is not None:
                 slope = slope.learned(point[1], truth - _from_movement(before, point))
-            before = point
-        return replace(self, average=average, slope=slope)
+        return ProgressScale(average, slope)
 
 
 def _from_receipt(point: Point) -> float:

@@ -7,15 +7,14 @@ a restart, from a handful of jobs.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sora_gateway.core.durations import ENOUGH, Durations, Percentiles, prior
 from sora_gateway.core.job import Job
 from sora_gateway.core.trend import NO_TREND, ProgressScale, Trend
-from sora_gateway.store import Store
-from sora_gateway.store.durations import NEWEST
+from sora_gateway.store.durations import NEWEST, Sample
 
 MOST_MODELS = 256
 """Models kept ready; more kinds of jobs than that are rare, and a model is made in milliseconds."""
@@ -48,41 +47,55 @@ class _Experience:
 
 
 class LearnedDurations:
-    """Answers from memory; :meth:`load` an upstream before its jobs are asked about."""
+    """Answers from memory; :meth:`load` an upstream before its jobs are asked about.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    *stored* gives what the newest jobs of an upstream took, newest first (``Store.durations``).
+    """
+
+    def __init__(self, stored: Callable[[str], Awaitable[Sequence[Sample]]]) -> None:
+        self._stored = stored
         self._loaded: set[str] = set()
         self._experience: dict[Kind, _Experience] = {}
         self._models: dict[Kind, Durations] = {}
         self._scales: dict[Kind, ProgressScale] = {}
+        self._ready: dict[Kind, Durations] = {}
+        """Models with their scales, until the next job ends."""
 
     async def load(self, upstream: str) -> None:
         """Reads what is stored of *upstream*, once."""
         if upstream in self._loaded:
             return
-        samples = await self._store.durations(upstream)
+        samples = await self._stored(upstream)
         if upstream in self._loaded:
             return
         self._loaded.add(upstream)
         for sample in reversed(samples):
             self._add(Kind(upstream, sample.upstream_model, sample.seconds, sample.size), sample.took)
+        self._ready.clear()
 
     def of(self, job: Job) -> Durations:
         """How long jobs like *job* take; of few, what is known of similar ones."""
-        model = self._model(kind_of(job))
-        scale = self._scales.get(Kind(job.upstream, job.upstream_model))
-        return model if scale is None else model.with_scale(scale)
+        kind = kind_of(job)
+        ready = self._ready.get(kind)
+        if ready is None:
+            scale = self._scales.get(Kind(job.upstream, job.upstream_model))
+            ready = self._model(kind) if scale is None else self._model(kind).with_scale(scale)
+            if len(self._ready) >= MOST_MODELS:
+                self._ready.clear()
+            self._ready[kind] = ready
+        return ready
 
-    def note(self, job: Job, trend: Trend = NO_TREND) -> None:
-        """Learns from a job that its upstream has just ended: ``took`` is set; *trend* is how it moved there."""
-        if job.took is None or job.upstream not in self._loaded:
-            # What is not read yet will be read with this one.
+    def note(self, job: Job, took: float, trend: Trend = NO_TREND) -> None:
+        """Learns from a job that its upstream has just ended, well or badly, after *took* seconds; *trend* is how
+        its progress moved on the way."""
+        if job.upstream not in self._loaded:
+            # It will be read with all the others.
             return
-        self._add(kind_of(job), job.took)
-        scaled = Kind(job.upstream, job.upstream_model)
+        self._add(kind_of(job), took)
         if trend.points:
-            self._scales[scaled] = self._scales.get(scaled, ProgressScale()).learned(trend, job.took)
+            scaled = Kind(job.upstream, job.upstream_model)
+            self._scales[scaled] = self._scales.get(scaled, ProgressScale()).learned(trend, took)
+        self._ready.clear()
 
     def percentiles(self, upstream: str) -> Mapping[Kind, Percentiles]:
         """Of every kind of job that *upstream* has ended, for people."""
