@@ -54,6 +54,7 @@ from sora_gateway.store import Store, schema
 from sora_gateway.store.lock import DataLock
 from sora_gateway.supervisor import Supervisor
 from sora_gateway.supervisor.characters import Characters
+from sora_gateway.supervisor.supervisor import CREATES_MAY_FINISH
 from sora_gateway.supervisor.watcher import Limits
 from sora_gateway.upstream.addresses import Lookups, public_or
 from sora_gateway.upstream.client import HttpClient
@@ -72,6 +73,7 @@ class Gateway:
     address: str
     store: Store
     supervisor: Supervisor
+    characters: Characters
     upstreams: Upstreams
     accounts: Authenticator
     readiness: Readiness
@@ -83,11 +85,15 @@ class Gateway:
         # 1. No new job is taken and no new create is sent.
         self.readiness.phase = Phase.STOPPING
         self.supervisor.begin_stopping()
+        self.characters.begin_stopping()
         # 2. Creates that are on the wire may hear their answers; 3. everything else that watches ends.
-        await _unless(hurry, self.supervisor.stop, lambda: self.supervisor.stop(grace=0))
+        await _unless(hurry, lambda: self._end_creates(CREATES_MAY_FINISH), lambda: self._end_creates(0))
         # 4. Subscribers are told to come back, then connections end.
         self.hub.close()
         await _unless(hurry, lambda: self.server.stop(SOCKETS_MAY_FINISH), lambda: self.server.stop(0))
+
+    async def _end_creates(self, grace: float) -> None:
+        await asyncio.gather(self.supervisor.stop(grace), self.characters.stop(grace))
 
 
 async def _unless(
@@ -176,6 +182,7 @@ async def opened(
         )
         await stack.enter_async_context(supervisor)
         provisioning.serve(supervisor)
+        characters = Characters(store, upstreams.by_name, clock, entropy, settings.jobs.create_timeout)
         readiness = Readiness()
         services = Services(
             store=store,
@@ -188,7 +195,7 @@ async def opened(
                 public_or(settings.media.image_hosts, Lookups()), web, max_bytes=settings.server.max_upload
             ),
             library=library,
-            characters=Characters(store, upstreams.by_name, clock, entropy, settings.jobs.create_timeout),
+            characters=characters,
             tries=Tries(),
             settings=settings,
             clock=clock,
@@ -217,6 +224,7 @@ async def opened(
             _address(settings.server.host, port),
             store,
             supervisor,
+            characters,
             upstreams,
             accounts,
             readiness,

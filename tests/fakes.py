@@ -182,6 +182,7 @@ class ScriptedUpstream:
         self, name: str, video: bytes, media_type: str, timeout: float, attempt_id: str
     ) -> CreateAnswer:
         self.named.append(name)
+        await self.answering.wait()
         if not self.new_characters:
             return CreateAnswer(status=200, external_id=f"char-{len(self.named)}")
         return self.new_characters.pop(0) if len(self.new_characters) > 1 else self.new_characters[0]

@@ -159,9 +159,11 @@ class TestCharacters:
     def claim(self) -> KeyClaim:
         return KeyClaim(OWNER, "POST /v1/videos/characters", "k", "f")
 
-    def characters(self, shop: Workshop, upstream: ScriptedUpstream) -> Characters:
+    def characters(
+        self, shop: Workshop, upstream: ScriptedUpstream, entropy: CountingEntropy | None = None
+    ) -> Characters:
         wired = {"lab": Upstream(upstream, Gate(shop.clock, 0, 2), PollPolicy(PolicyName.STEPPED))}
-        return Characters(shop.store, wired, shop.clock, CountingEntropy(), 60.0)
+        return Characters(shop.store, wired, shop.clock, entropy or CountingEntropy(), 60.0)
 
     async def test_are_made_once_per_request(self, tmp_path: Path, claim: KeyClaim) -> None:
         async with workshop(tmp_path, upstream := ScriptedUpstream()) as shop:
@@ -195,6 +197,58 @@ class TestCharacters:
             )
             with pytest.raises(OutcomeUnknown):
                 await characters.create(OWNER, "lab", "Mo", b"mp4", claim)
+            assert upstream.named == ["Mo"]
+
+    async def test_that_were_asked_for_are_waited_for_when_the_gateway_stops(
+        self, tmp_path: Path, claim: KeyClaim
+    ) -> None:
+        async with workshop(tmp_path, upstream := ScriptedUpstream()) as shop:
+            characters = self.characters(shop, upstream)
+            upstream.answering.clear()
+            asked = asyncio.ensure_future(characters.create(OWNER, "lab", "Mo", b"mp4", claim))
+            await settle()
+            stopping = asyncio.ensure_future(characters.stop())
+            await settle()
+            with pytest.raises(Unavailable, match="restarting"):
+                await characters.create(OWNER, "lab", "Jo", b"mp4", None)
+            assert not stopping.done()
+            upstream.answering.set()
+            await stopping
+            assert (await asked).state == "ready"
+            assert upstream.named == ["Mo"]
+
+    async def test_whose_answer_is_not_waited_for_any_more_are_unknown_and_their_callers_told(
+        self, tmp_path: Path, claim: KeyClaim
+    ) -> None:
+        async with workshop(tmp_path, upstream := ScriptedUpstream()) as shop:
+            entropy = CountingEntropy()
+            characters = self.characters(shop, upstream, entropy)
+            upstream.answering.clear()
+            asked = asyncio.ensure_future(characters.create(OWNER, "lab", "Mo", b"mp4", claim))
+            await settle()
+            await characters.stop(grace=0.01)
+            with pytest.raises(OutcomeUnknown, match="not known whether lab made"):
+                await asked
+            row = await shop.store.run(lambda tx: tx.one("SELECT state FROM characters"))
+            assert row is not None
+            assert row["state"] == "unknown"
+            # Nor is it asked for again after a restart.
+            with pytest.raises(OutcomeUnknown):
+                await self.characters(shop, upstream, entropy).create(OWNER, "lab", "Mo", b"mp4", claim)
+            assert upstream.named == ["Mo"]
+
+    async def test_that_were_about_to_be_asked_for_when_the_gateway_stopped_are_not(
+        self, tmp_path: Path, claim: KeyClaim
+    ) -> None:
+        async with workshop(tmp_path, upstream := ScriptedUpstream()) as shop:
+            characters = self.characters(shop, upstream)
+            asked = asyncio.ensure_future(characters.create(OWNER, "lab", "Mo", b"mp4", claim))
+            await asyncio.sleep(0)
+            characters.begin_stopping()
+            with pytest.raises(Unavailable, match="restarting"):
+                await asked
+            assert upstream.named == []
+            await self.characters(shop, upstream).create(OWNER, "lab", "Mo", b"mp4", claim)
             assert upstream.named == ["Mo"]
 
     @pytest.mark.parametrize(
