@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from sora_gateway.clock import SystemClock
 from sora_gateway.core.job import ExternalId, JobId
-from sora_gateway.core.observation import Look
+from sora_gateway.core.observation import Listing, Look
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.outcome import CreateAnswer, RejectRules
 from sora_gateway.core.retries import DownloadTrouble
@@ -59,6 +59,8 @@ class Shelf:
     min_poll_interval: float = 0.0
     operations: frozenset[Operation] = frozenset(Operation)
     characters: bool = True
+    listing: Literal["none", "stale", "live"] = "none"
+    idempotent: bool = False
 
     async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:
         raise NotImplementedError
@@ -69,6 +71,9 @@ class Shelf:
         raise NotImplementedError
 
     async def look(self, external_id: ExternalId) -> Look:
+        raise NotImplementedError
+
+    async def list_jobs(self, after: ExternalId | None = None) -> Listing | Look:
         raise NotImplementedError
 
     async def cancel(self, external_id: ExternalId) -> CancelAnswer:
