@@ -272,8 +272,8 @@ CORE = [path for path in MODULES if name_of(path).startswith("core/")]
 WAITING = (ast.AsyncFunctionDef, ast.Await, ast.AsyncWith, ast.AsyncFor)
 CORE_MAY_IMPORT = frozenset(
     {
-        "__future__", "array", "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "math", "re", "typing",
-        "pydantic", "pydantic_core", "sora_gateway",
+        "__future__", "array", "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "math",
+        "operator", "re", "typing", "pydantic", "pydantic_core", "sora_gateway",
     }
 )  # fmt: skip
 

@@ -7,7 +7,9 @@ factors, so everything happens on a grid that is even in their logarithms.
 from __future__ import annotations
 
 import math
+import operator
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -133,10 +135,8 @@ class Durations:
 
     def percentile(self, share: float) -> float:
         """The age by which this *share* of jobs is done."""
-        for cell, longer in enumerate(self.survival):
-            if longer <= 1 - share:
-                return math.exp(self.schedule.origin + self.schedule.step * cell)
-        return math.exp(self.schedule.origin + self.schedule.step * (len(self.survival) - 1))
+        cell = bisect_left(self.survival, share - 1, key=operator.neg)
+        return math.exp(self.schedule.origin + self.schedule.step * min(cell, len(self.survival) - 1))
 
     @property
     def percentiles(self) -> Percentiles:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sora_gateway.store.readers import Readers
 
 NEWEST = 500
 """Samples of one kind of job at most."""
-SCANNED = 20_000
+SCANNED = 5000
 """The newest jobs of an upstream among which they are looked for: a bound for the one reading at its first use."""
 
 # ix_jobs_took gives the newest jobs of one upstream without a sort.
@@ -23,8 +23,7 @@ SELECT upstream_model, seconds, size, took FROM (
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """An ended job: what it was, and the seconds from its receipt to the upstream's end."""
 
     upstream_model: str
