@@ -110,7 +110,6 @@ def test_whatever_was_learned_is_a_distribution(lengths: list[float], age: float
     assert known.remaining(age, NO_TREND) > 0
     told = known.percentiles
     assert 0 < told.p50 <= told.p90 <= told.p99 < math.inf
-    assert all(value >= 0 for value in known.density)
     assert all(earlier < later for earlier, later in pairwise(known.schedule.due))
 
 

@@ -62,10 +62,8 @@ class Durations:
     samples: int
     unknown: float
     """How much of the prior is left in it, 0 to 1."""
-    density: array[float]
-    """Per logarithm of age, at each age of the grid of *schedule*."""
     survival: array[float]
-    """The share of jobs that take longer than each age."""
+    """The share of jobs that take longer, at each age of the grid of *schedule*."""
     middle: array[float]
     """Mean of the logarithm of the duration of those."""
     deviation: array[float]
@@ -145,11 +143,6 @@ class Durations:
     def with_scale(self, scale: ProgressScale) -> Durations:
         return replace(self, scale=scale)
 
-    def density_at(self, log: float) -> float:
-        """The density per logarithm of age where that is *log*."""
-        cell = round((log - self.schedule.origin) / self.schedule.step)
-        return self.density[cell] if 0 <= cell < len(self.density) else 0.0
-
     def _at(self, table: array[float], age: float) -> float:
         return _between(table, self._place(age))
 
@@ -198,9 +191,10 @@ def _learn(weighted: list[tuple[float, float]], otherwise: Durations) -> Duratio
     density = _smoothed([(log, (1 - borrowed) * weight / total) for log, weight in weighted], origin, step)
     beyond = 0.0
     if borrowed:
-        beyond = borrowed * otherwise.share_longer(math.exp(end))
+        edges = [otherwise.share_longer(math.exp(origin + step * (cell - 0.5))) for cell in range(_CELLS + 2)]
+        beyond = borrowed * edges[-1]
         for cell in range(_CELLS + 1):
-            density[cell] += borrowed * otherwise.density_at(origin + step * cell)
+            density[cell] += borrowed * (edges[cell] - edges[cell + 1]) / step
     surprise = (1 - borrowed) / (worth + 2)
     unknown = borrowed * max(otherwise.unknown, LEAST_UNKNOWN)
     belief = _Belief(origin, step, density, beyond, first, last, surprise, unknown)
@@ -241,6 +235,7 @@ class _Belief:
     origin: float
     step: float
     density: list[float]
+    """Per logarithm of age."""
     beyond: float
     """The share that lies beyond the grid."""
     first: float
@@ -254,8 +249,8 @@ class _Belief:
         survival = self._survival()
         middle, deviation = self._rest()
         return Durations(
-            samples, self.unknown, array("d", self.density), array("d", survival),
-            array("d", middle), array("d", deviation), self._schedule(survival),
+            samples, self.unknown, array("d", survival), array("d", middle), array("d", deviation),
+            self._schedule(survival),
         )  # fmt: skip
 
     def _after(self, log: float) -> float:
