@@ -18,6 +18,7 @@ from sora_gateway.upstream.account import account_of
 from sora_gateway.upstream.adapter import CancelAnswer, Content, ContentTrouble, CreateOrder, Variant
 from sora_gateway.upstream.addresses import AddressGuard, public_only
 from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Reply, Request
+from sora_gateway.upstream.detection import NOBODYS, knows_no_such_video
 from sora_gateway.upstream.download import Downloader, Place, Resume
 from sora_gateway.upstream.listing import parse_listing
 from sora_gateway.upstream.openai_requests import PaidRequests
@@ -35,7 +36,6 @@ PAGE = 100
 """Jobs asked for at once: what every list allows at most."""
 
 _OUT_OF_ORDER = (401, 402, 403)
-_NOBODYS = ExternalId("video_nobody_has_made")
 _TRY_ELSEWHERE = frozenset({ContentTrouble.Kind.EXPIRED, ContentTrouble.Kind.NOT_MEDIA})
 _NOTHING_THERE = _TRY_ELSEWHERE | {ContentTrouble.Kind.NOT_YET}
 
@@ -190,8 +190,8 @@ class OpenAIAdapter:
             if not listing and reply.status not in _OUT_OF_ORDER:
                 reply = await self._ask("GET", f"{self._base}/models", PROBE_DEADLINE)
             if reply.status == 404 and self._profile.listing == "none":
-                reply = await self._ask("GET", self._video(_NOBODYS), PROBE_DEADLINE)
-                if self._knows_no_such_video(reply):
+                reply = await self._ask("GET", self._video(NOBODYS), PROBE_DEADLINE)
+                if knows_no_such_video(reply, self._parse_look(reply, NOBODYS)):
                     return "ok: it answers and takes our key."
         except (NotSent, Lost) as error:
             return f"The upstream cannot be reached: {error}."
@@ -202,16 +202,6 @@ class OpenAIAdapter:
         if load_object(reply) is None:
             return "The upstream answers, but not with JSON: check base_url."
         return "ok: it answers and takes our key" + (", and lists its videos." if listing else ".")
-
-    def _knows_no_such_video(self, reply: Reply) -> bool:
-        """Whether it says so of the video, and not, as for any wrong address, of the route."""
-        look = self._parse_look(reply, _NOBODYS)
-        said = look.message.lower()
-        return (
-            look.kind is LookKind.MISSING
-            and load_object(reply) is not None
-            and not said.startswith(("http 404", "not found", "invalid url"))
-        )
 
     async def aclose(self) -> None:
         await self._client.aclose()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from starlette.applications import Starlette
-from starlette.datastructures import UploadFile
+from starlette.datastructures import MutableHeaders, UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.sample_videos import sample_mp4
 
@@ -87,6 +88,10 @@ class Fake:
     refused: ClassVar[Json] = {"seconds": 7777}
     ranges = True
     """Whether its files can be had from the middle on."""
+    signs: Mapping[str, str] = {}
+    """Headers that every answer of it carries."""
+    owner = "openai"
+    """Whom its models belong to, in its list of them."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -122,13 +127,23 @@ class Fake:
 
     # --- for subclasses ----------------------------------------------------------------------------
 
-    def app(self) -> Starlette:
+    def app(self) -> ASGIApp:
         async def refusal(_: Request, error: Exception) -> Response:
             assert isinstance(error, Refusal)
             return error.response
 
         handlers = {Refusal: refusal, 404: self.no_route, 405: self.no_route}
-        return Starlette(routes=self.routes(), exception_handlers=handlers)
+        inner = Starlette(routes=self.routes(), exception_handlers=handlers)
+
+        async def signed(scope: Scope, receive: Receive, send: Send) -> None:
+            async def sent(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    MutableHeaders(scope=message).update(self.signs)
+                await send(message)
+
+            await inner(scope, receive, sent)
+
+        return signed
 
     def routes(self) -> list[Route]:
         raise NotImplementedError
@@ -211,6 +226,10 @@ class Fake:
             ids = [clip.id for clip in clips]
             clips = clips[ids.index(query["after"]) + 1 :] if query["after"] in ids else []
         return (clips, False) if limit is None else (clips[:limit], len(clips) > limit)
+
+    async def models(self, request: Request) -> Response:
+        model = {"id": self.order["model"], "object": "model", "owned_by": self.owner}
+        return JSONResponse({"object": "list", "data": [model]})
 
     def listed(self, rows: list[Json], more: bool) -> Response:
         ends = {"first_id": rows[0]["id"], "last_id": rows[-1]["id"]} if rows else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -19,6 +19,8 @@ PROVIDERS_REFUSAL = '{"error":{"message":"seconds must be 4, 8 or 12","type":"in
 class _Tasks(Fake):
     """What both languages have: tasks in a database, which a loop fills every 15 seconds."""
 
+    signs: Mapping[str, str] = {"X-Oneapi-Request-Id": "20261101", "X-New-Api-Version": "v0.9.6"}
+
     def __init__(self, key: str) -> None:
         super().__init__(key)
         self.lagging = False
@@ -30,7 +32,7 @@ class _Tasks(Fake):
 
     def routes(self) -> list[Route]:
         return [
-            self.route("GET", "/models", self._models),
+            self.route("GET", "/models", self.models),
             Route("/provider/{id}.mp4", self._provider),
         ]
 
@@ -64,11 +66,6 @@ class _Tasks(Fake):
 
     def address(self, clip: Clip, request: Request) -> str:
         return f"{request.base_url}provider/{clip.id}.mp4"
-
-    async def _models(self, request: Request) -> Response:
-        return JSONResponse(
-            {"object": "list", "data": [{"id": "sora-2", "object": "model"}], "success": True}
-        )
 
     async def _provider(self, request: Request) -> Response:
         return self.sent(request)

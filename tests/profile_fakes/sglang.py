@@ -15,6 +15,7 @@ SAYS = WORDS["sglang"]
 
 class SGLang(Fake):
     refused: ClassVar[Json] = {"seconds": 0}
+    owner = "sglang"
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -28,6 +29,7 @@ class SGLang(Fake):
             self.route("GET", "/videos/{id}", self._retrieve),
             self.route("DELETE", "/videos/{id}", self._delete),
             self.route("GET", "/videos/{id}/content", self._content),
+            self.route("GET", "/models", self.models),
             Route("/cloud/{id}.mp4", self._cloud),
         ]
 

@@ -19,6 +19,7 @@ class VLLMOmni(Fake):
     order: ClassVar[Json] = {"model": CREATED["model"], "seconds": 8}
     # Any number of seconds is taken, but only the model that is loaded.
     refused: ClassVar[Json] = {"model": "sora-2"}
+    owner = "vllm"
 
     def __init__(self, key: str) -> None:
         super().__init__(key)
@@ -37,7 +38,7 @@ class VLLMOmni(Fake):
             self.route("GET", "/videos/{id}", self._retrieve),
             self.route("DELETE", "/videos/{id}", self._delete),
             self.route("GET", "/videos/{id}/content", self._content),
-            self.route("GET", "/models", self._models),
+            self.route("GET", "/models", self.models),
         ]
 
     def check_key(self, request: Request) -> None:
@@ -92,9 +93,6 @@ class VLLMOmni(Fake):
         if clip.stage != "completed" or self.late_files:
             raise self.refuse(404, SAYS["not ready"])
         return self.sent(request)
-
-    async def _models(self, request: Request) -> Response:
-        return JSONResponse({"object": "list", "data": [{"id": CREATED["model"], "object": "model"}]})
 
     def _told(self, clip: Clip) -> Json:
         done = clip.stage == "completed"
