@@ -228,6 +228,27 @@ async def test_litellms_ids_are_long_and_stay_whole() -> None:
         assert fake.asked[-1].path == f"/v1/videos/{job}"
 
 
+async def test_litellms_looks_are_about_the_job_though_their_ids_leave_out_its_model() -> None:
+    async with at(LiteLLM, "litellm") as (fake, adapter, order):
+        first, second = await taken(adapter, order), await taken(adapter, order)
+        assert first != second
+        for job in (first, second):
+            assert (await adapter.look(job)).kind is LookKind.ALIVE
+        fake.clips[second] = fake.clips[first]
+        assert await adapter.look(second) == Look(LookKind.TROUBLE, message="an answer about another job")
+
+
+async def test_litellm_is_told_not_to_pay_again_for_an_answer_that_it_lost() -> None:
+    async with at(LiteLLM, "litellm") as (fake, adapter, order):
+        fake.loses_answers = True
+        assert (await outcome(adapter, order)).kind is OutcomeClass.UNKNOWN
+        assert fake.paid == 1
+    async with at(LiteLLM, "openai") as (fake, adapter, order):
+        fake.loses_answers = True
+        await adapter.create(order, 10)
+        assert fake.paid == 3
+
+
 async def test_litellm_is_asked_neither_for_a_list_nor_to_forget_a_job() -> None:
     async with at(LiteLLM, "litellm") as (fake, adapter, order):
         job = await taken(adapter, order)

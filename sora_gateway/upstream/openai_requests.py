@@ -112,7 +112,7 @@ class PaidRequests:
         return Request("POST", self._videos + path, self._headers(attempt_id), parts=parts)
 
     def _headers(self, attempt_id: str) -> dict[str, str]:
-        return self._auth | {"X-Client-Request-Id": attempt_id}
+        return self._auth | dict(self._profile.create_headers) | {"X-Client-Request-Id": attempt_id}
 
 
 def _text(name: str, value: object) -> Part:

@@ -18,6 +18,7 @@ from sora_gateway.core.outcome import CreateAnswer, is_moderation
 from sora_gateway.upstream.adapter import CancelAnswer
 from sora_gateway.upstream.client import Reply
 from sora_gateway.upstream.text import clean
+from sora_gateway.upstream.wrapped_ids import without_model
 
 Object: TypeAlias = dict[str, Any]
 
@@ -93,7 +94,7 @@ def parse_look(
     wait = retry_after(reply.headers, now)
     body = load_object(reply)
     ids = ids_of(body, id_paths) if body is not None else []
-    ours = external_id in ids
+    ours = without_model(external_id) in map(without_model, ids)
     code, message = error_of(body or {}, secrets)
     if body is not None and ours and not 200 <= reply.status < 300:
         # vLLM-Omni answers the look at a failed job with the failure's own status.

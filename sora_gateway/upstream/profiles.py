@@ -56,6 +56,8 @@ class Profile:
     """Whether ``GET /videos`` lists all jobs of the account; ``stale``: with what the last single look at each said."""
     idempotency_header: str = ""
     """Name of the header by which a create that is sent again is known and answered with its first job."""
+    create_headers: tuple[tuple[str, str], ...] = ()
+    """Headers of everything that is paid for, by name and value."""
     on_ambiguous: Literal["hold", "resubmit_if_absent"] = "hold"
     """What becomes of a create that nobody can find. ``resubmit_if_absent`` is only for a server whose creates cost
     nothing and whose list is complete: there even a job that it had taken and lost is sent again."""
@@ -134,6 +136,8 @@ PROFILES: dict[str, Profile] = {
     ),
     "litellm": Profile(
         "LiteLLM's proxy 1.106",
+        # By itself it pays up to three times for an answer that it has lost.
+        create_headers=(("x-litellm-num-retries", "0"),),
         # Its providers' refusals pass through.
         content_not_yet=_SAID_IN_ANY_WAY,
         variant_param="omit",
