@@ -209,7 +209,10 @@ async def opened(
         )
         system = System(started_at, lambda: endpoints)
         endpoints = table(system)
-        server = GatewayServer(http=GuardedH11.with_limits(max_connections=settings.server.max_connections))
+        server = GatewayServer(
+            http=GuardedH11.with_limits(max_connections=settings.server.max_connections),
+            refuse=services.unanswered.refuse,
+        )
         application = http_application(
             endpoints,
             services,

@@ -26,6 +26,7 @@ from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import NotAuthenticated
 from sora_gateway.http.middleware import CommonHeaders, ErrorBoundary
+from sora_gateway.http.unanswered import Unanswered
 from sora_gateway.realtime import sse
 from sora_gateway.realtime.hub import Hub
 from sora_gateway.realtime.session import Live, RealtimeLimits
@@ -177,5 +178,8 @@ def _app(live: Live, accounts: Authenticator, allowed_origin: str) -> Starlette:
             Route("/api/video/tasks/{id}/stream", of_job),
             Route("/api/events/stream", of_all),
         ],
-        middleware=[Middleware(CommonHeaders, entropy=CountingEntropy()), Middleware(ErrorBoundary)],
+        middleware=[
+            Middleware(CommonHeaders, entropy=CountingEntropy()),
+            Middleware(ErrorBoundary, unanswered=Unanswered()),
+        ],
     )

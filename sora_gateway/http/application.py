@@ -44,7 +44,7 @@ def http_application(
         routes=[*routes(endpoints, services, spool), *sockets],
         middleware=[
             Middleware(CommonHeaders, entropy=services.entropy),
-            Middleware(ErrorBoundary),
+            Middleware(ErrorBoundary, unanswered=services.unanswered),
             Middleware(SameOrigin),
             Middleware(
                 BodyLimit,

@@ -18,9 +18,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sora_gateway.entropy import Entropy
-from sora_gateway.errors import CrossOrigin, GatewayError, RequestTimeout, TooLarge
+from sora_gateway.errors import CrossOrigin, GatewayError, RequestTimeout, TooLarge, Unavailable
 from sora_gateway.http.origin import SAFE_METHODS, is_cross_origin
 from sora_gateway.http.problems import from_starlette, problem
+from sora_gateway.http.unanswered import Pending, Unanswered
 
 logger = logging.getLogger(__name__)
 
@@ -77,31 +78,41 @@ class CommonHeaders:
 
 
 class ErrorBoundary:
-    """Turns errors into the envelope. What is no :class:`GatewayError` is a bug: logged whole, told to nobody."""
+    """Turns errors into the envelope. What is no :class:`GatewayError` is a bug: logged whole, told to nobody.
 
-    def __init__(self, app: ASGIApp) -> None:
+    A request that is broken off before its answer has begun, because the gateway ends, is told so.
+    """
+
+    def __init__(self, app: ASGIApp, unanswered: Unanswered) -> None:
         self.app = app
+        self.unanswered = unanswered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
+        with self.unanswered.counted() as pending:
+            await self._guard(pending, scope, receive, send)
 
+    async def _guard(self, pending: Pending, scope: Scope, receive: Receive, send: Send) -> None:
         async def observed_send(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] in (*_STARTS, "websocket.accept")
+            pending.answered = pending.answered or message["type"] in (*_STARTS, "websocket.accept")
             await send(message)
 
         try:
             await self.app(scope, receive, observed_send)
         except ClientDisconnect:
             return  # nobody is left to tell
+        except asyncio.CancelledError:
+            if not pending.takes_refusal():
+                raise
+            message = "The gateway is restarting and has not finished this; try again in a moment."
+            await self._answer(Unavailable(message, retry_after=10), scope, receive, send)
         except GatewayError as error:
-            if started:
+            if pending.answered:
                 self._log(scope)
                 return
             await self._answer(error, scope, receive, send)
         except Exception:  # the last place where a bug can be kept from the client
             self._log(scope)
-            if not started:
+            if not pending.answered:
                 message = "Something went wrong here; the request id finds it in the log."
                 await self._answer(GatewayError(message), scope, receive, send)
             elif scope["type"] == "websocket":

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import uvicorn
@@ -41,7 +41,10 @@ class GatewayServer:
         *,
         http: type[asyncio.Protocol] = GuardedH11,
         ws: Callable[..., asyncio.Protocol] | None = None,
+        refuse: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
+        """*refuse* answers the requests that have no answer when their time is up; it is given its own, in seconds."""
+        self._refuse = refuse
         self._http = http
         self._ws = ws or _websocket
         self._server: _Server | None = None
@@ -89,14 +92,16 @@ class GatewayServer:
         """Stops listening at once, gives open requests *grace* seconds, then ends whatever is left.
 
         uvicorn alone would wait for ever for an event stream, or for a WebSocket whose peer never reads. Ends
-        within about two seconds more than *grace*.
+        within about three seconds more than *grace*.
         """
         server, serving = self._server, self._serving
         if server is None or serving is None:
             return
         server.leave.set()
         if not await _ended(serving, grace):
-            # First the sockets: a handler that sees its peer gone ends by itself and in order.
+            if self._refuse is not None:
+                await self._refuse(1.0)
+            # Next the sockets: a handler that sees its peer gone ends by itself and in order.
             for connection in list(server.server_state.connections):
                 connection.transport.abort()
             if not await _ended(serving, 1.0):

@@ -13,6 +13,7 @@ from sora_gateway.clock import Clock
 from sora_gateway.core.principal import Principal
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import Unavailable
+from sora_gateway.http.unanswered import Unanswered
 
 if TYPE_CHECKING:
     from sora_gateway.accounts.authenticator import Authenticator
@@ -84,6 +85,7 @@ class Services:
     statistics: Callable[[], Mapping[str, int]]
     """Counts for ``/health``: nothing about people, nothing about versions."""
     readiness: Readiness = field(default_factory=Readiness)
+    unanswered: Unanswered = field(default_factory=Unanswered)
 
     @property
     def offers(self) -> Sequence[Offer]:
