@@ -7,6 +7,7 @@ unless a header forbids it.
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import ClassVar
 
 from starlette.requests import Request
@@ -23,6 +24,7 @@ class LiteLLM(Fake):
     order: ClassVar[Json] = {"model": "wan-2.2", "seconds": 8}
     refused: ClassVar[Json] = {"model": "sora-2"}
     ranges = False
+    signs: Mapping[str, str] = {"x-litellm-call-id": "0f3c", "x-litellm-version": "1.106.0"}
     loses_answers = False
     """Whether its provider takes every create and breaks the connection."""
 
@@ -32,7 +34,7 @@ class LiteLLM(Fake):
             self.route("GET", "/videos", self._list),
             self.route("GET", "/videos/{id}", self._retrieve),
             self.route("GET", "/videos/{id}/content", self._content),
-            self.route("GET", "/models", self._models),
+            self.route("GET", "/models", self.models),
         ]
 
     def refuse(self, status: int, message: str, code: str = "") -> Refusal:
@@ -63,9 +65,6 @@ class LiteLLM(Fake):
         # It has read the whole file into memory, and passes on nothing but its bytes.
         headers = {"content-disposition": "attachment; filename=video.mp4"}
         return Response(self.file, 200, headers, "video/mp4")
-
-    async def _models(self, request: Request) -> Response:
-        return JSONResponse({"object": "list", "data": [{"id": self.order["model"], "object": "model"}]})
 
     def _told(self, clip: Clip, wrapped: str) -> Json:
         return {
