@@ -15,7 +15,7 @@ from random import Random
 from statistics import fmean, quantiles
 
 from sora_gateway.bench.report import Goal, Report, bare_parser, positive
-from sora_gateway.bench.worlds import DRAWS, SHAPES, THREE_SHAPES, SimulatedJob, World
+from sora_gateway.bench.worlds import DRAWS, SHAPES, SimulatedJob, World
 from sora_gateway.core.job import Job, JobId
 from sora_gateway.core.polling import PolicyName, PollPolicy, Seen, next_delay
 from sora_gateway.core.trend import NO_TREND, Trend
@@ -140,7 +140,7 @@ CASES = {
     "new": Case(ADAPTIVE, new=True),
     "new, watched": Case(ADAPTIVE, new=True, watched=True),
     "new, no progress": Case(ADAPTIVE, new=True, with_progress=False),
-    "new, no progress, never learning": Case(ADAPTIVE, new=True, with_progress=False, learns=False),
+    "new, never learning": Case(ADAPTIVE, new=True, with_progress=False, learns=False),
 }
 LEARNED = ("adaptive", "adaptive, watched")
 NEW = tuple(name for name in CASES if name.startswith("new"))
@@ -218,7 +218,8 @@ def options_parser() -> argparse.ArgumentParser:
         dest="shapes",
         nargs="+",
         choices=tuple(SHAPES),
-        help=f"what jobs say of their progress, one or another ({' '.join(THREE_SHAPES)})",
+        metavar="SHAPE",
+        help=f"what jobs say of their progress, one or another: {', '.join(SHAPES)} (the first three)",
     )
     return made
 
