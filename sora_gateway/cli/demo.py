@@ -33,7 +33,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     from sora_gateway.control import call
     from sora_gateway.places import DataDirectory
 
-    target = _unused_name()
+    target = unused_name("demo")
     check_target(target)
     with tempfile.TemporaryDirectory(prefix="sora-gateway-demo-", ignore_cleanup_errors=True) as name:
         directory = DataDirectory(Path(name))
@@ -99,7 +99,7 @@ def _gateway(settings: Settings) -> Iterator[None]:
         thread.join()
 
 
-def _unused_name() -> Path:
+def unused_name(stem: str, suffix: str = ".mp4") -> Path:
     """``demo.mp4`` here, or ``demo-2.mp4`` and so on: nothing is overwritten."""
-    names = (Path("demo.mp4" if number == 1 else f"demo-{number}.mp4") for number in count(1))
+    names = (Path(f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}") for number in count(1))
     return next(path for path in names if not path.exists())

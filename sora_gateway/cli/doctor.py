@@ -1,27 +1,35 @@
-"""``doctor``: what is wrong, one line each, without spending anything."""
+"""``doctor``: what is wrong, one line each; it spends nothing unless it is told to."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from sora_gateway.cli.options import Commands, add_command, add_settings, settings_of
+from sora_gateway.cli.terminal import printable
 from sora_gateway.errors import StartupError
 
 if TYPE_CHECKING:
     from sora_gateway.settings import Settings, Upstream
+    from sora_gateway.upstream.detection import Finding as Fit
 
-Finding = tuple[bool, str]
-"""Whether it is well, and the line."""
+Finding = tuple[bool | None, str]
+"""Whether it is well (None is a hint), and the line."""
+
+_WORDS = {True: "ok", None: "hint", False: "FAIL"}
+_SHOW_NOTHING = frozenset({"inworld", "simulator"})
+"""Profiles of servers that answer as others do: what is peculiar to them shows only when something is made or stopped."""
 
 
 def register(commands: Commands) -> None:
-    add_settings(
-        add_command(commands, "doctor", "check configuration, data directory and upstreams", _doctor)
-    )
+    parser = add_command(commands, "doctor", "check configuration, data directory and upstreams", _doctor)
+    parser.add_argument("--upstream", metavar="NAME", help="look at this one only")
+    parser.add_argument("--spend", action="store_true", help="then make and pay for one cheapest clip there")
+    parser.add_argument("--yes", action="store_true", help="do not ask before spending")
+    add_settings(parser)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
@@ -31,15 +39,32 @@ def _doctor(arguments: argparse.Namespace) -> int:
         settings = settings_of(arguments)
     except StartupError as error:
         return _print([(False, f"configuration: {error}")])
+    name = arguments.upstream
+    if name is not None and name not in settings.upstreams:
+        raise StartupError(f"There is no upstream {name} in the configuration.")
     findings = [(True, "configuration: valid"), *_data_directory(settings)]
-    findings += asyncio.run(_upstreams(settings))
-    return _print(findings)
+    findings += asyncio.run(_upstreams(settings, name))
+    code = _print(findings)
+    if not arguments.spend:
+        return code
+    from sora_gateway.cli.trial import chosen, spend
+
+    name = chosen(settings, name)
+    made = spend(settings, name, arguments.yes, lambda well, text: _tell((well, f"upstream {name}: {text}")))
+    return code if made else 1
 
 
-def _print(findings: list[Finding]) -> int:
-    for well, text in findings:
-        print(f"{'ok  ' if well else 'FAIL'}  {text}", flush=True)
-    return 0 if all(well for well, _ in findings) else 1
+def _print(findings: Iterable[Finding]) -> int:
+    return max(map(_tell, findings), default=0)
+
+
+def _tell(finding: Finding) -> int:
+    """Prints one line, and returns the exit code that it calls for."""
+    well, text = finding
+    # A complaint about the configuration has a line for each key.
+    lines = "\n".join(map(printable, text.split("\n")))
+    print(f"{_WORDS[well]:<4}  {lines}", flush=True)
+    return 1 if well is False else 0
 
 
 def _data_directory(settings: Settings) -> Iterator[Finding]:
@@ -75,24 +100,58 @@ def _data_directory(settings: Settings) -> Iterator[Finding]:
         yield False, f"gateway: {error}"
 
 
-async def _upstreams(settings: Settings) -> list[Finding]:
+async def _upstreams(settings: Settings, only: str | None) -> list[Finding]:
     if not settings.upstreams:
         return [(True, "upstreams: none set, the embedded simulator makes the videos")]
     import asyncio
 
-    return await asyncio.gather(*(_probe(name, one, settings) for name, one in settings.upstreams.items()))
+    entries = {name: one for name, one in settings.upstreams.items() if only in (None, name)}
+    found = await asyncio.gather(*(_upstream(name, one, settings) for name, one in entries.items()))
+    return [finding for findings in found for finding in findings]
 
 
-async def _probe(name: str, upstream: Upstream, settings: Settings) -> Finding:
+async def _upstream(name: str, upstream: Upstream, settings: Settings) -> list[Finding]:
+    import asyncio
+
     from sora_gateway.clock import SystemClock
+    from sora_gateway.upstream.client import HttpClient
+    from sora_gateway.upstream.detection import fitting_profiles
     from sora_gateway.wiring import adapter_for
 
     try:
         adapter = adapter_for(name, upstream, settings.media.max_file, SystemClock())
     except StartupError as error:
-        return False, f"upstream {name}: {error}"
+        return [(False, f"upstream {name}: {error}")]
+    client = HttpClient()
     try:
-        found = await adapter.probe()
+        if upstream.dialect != "openai":
+            return [_answer(name, await adapter.probe())]
+        said, fit = await asyncio.gather(
+            adapter.probe(),
+            fitting_profiles(client, upstream.base_url, upstream.api_key.get_secret_value()),
+        )
+        return [_answer(name, said), *_profile(name, upstream.profile, fit)]
     finally:
+        await client.aclose()
         await adapter.aclose()
-    return found.startswith("ok"), f"upstream {name}: {found.removeprefix('ok: ')}"
+
+
+def _answer(name: str, said: str) -> Finding:
+    return said.startswith("ok"), f"upstream {name}: {said.removeprefix('ok: ')}"
+
+
+def _profile(name: str, configured: str, fit: Fit) -> Iterator[Finding]:
+    """What is to be said of the upstream's profile; nothing when no videos were found there."""
+    if not fit.profiles:
+        return
+    best, reasons = fit.profiles[0], " and ".join(fit.reasons)
+    if configured in fit.profiles and configured != "generic":
+        yield True, f"upstream {name}: it is what its profile says, {configured}: {reasons}"
+    elif best == "generic" or (configured in _SHOW_NOTHING and best == "openai"):
+        rest = "generic works" if configured == "generic" else f"nothing speaks against {configured}"
+        yield True, f"upstream {name}: which server it is cannot be told; {rest}"
+    else:
+        yield (
+            None,
+            f'upstream {name}: profile = "{best}" fits better than {configured}, because {reasons}',
+        )
