@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := sora_gateway tests migrations
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint types check kill-test test-clients fuzz bench wheel-test fmt docs config schema lock vendor vendor-check clean
+.PHONY: help run demo test lint types check kill-test test-clients test-peers fuzz bench wheel-test fmt docs config schema lock vendor vendor-check clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -37,6 +37,12 @@ CLIENT_STAMPS := $(foreach name,openai-3 openai-2.54,.venv-clients/$(name)/ready
 	@touch $@
 
 .venv-fuzz/ready.stamp: $(CLIENTS)/requirements/fuzz.txt | $(BIN)/python
+	rm -rf $(@D)
+	$(BIN)/python -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+.venv-peers/litellm/ready.stamp: tests/peers/requirements/litellm.txt | $(BIN)/python
 	rm -rf $(@D)
 	$(BIN)/python -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
@@ -74,6 +80,9 @@ kill-test: $(VENV)/dev.stamp ## kill the gateway everywhere, with faults and aga
 test-clients: $(VENV)/dev.stamp $(CLIENT_STAMPS) $(if $(shell command -v npm 2>/dev/null),$(CLIENTS)/node/node_modules/ready.stamp) ## try OpenAI's own Python and Node SDKs, also where answers are lost
 	$(BIN)/python -m tests.clients
 
+test-peers: $(VENV)/dev.stamp .venv-peers/litellm/ready.stamp ## try LiteLLM's proxy as an upstream and in front of us, and list what it cannot do
+	$(BIN)/python -m tests.peers
+
 fuzz: FUZZ_SECONDS ?= 180
 fuzz: FUZZ_SEED ?= 1
 fuzz: $(VENV)/dev.stamp .venv-fuzz/ready.stamp ## throw what the API's description allows, and what it does not, at a gateway (FUZZ_SECONDS, FUZZ_SEED)
@@ -107,9 +116,9 @@ lock: ## resolve the dependencies anew (needs uv)
 		--custom-compile-command "make lock" --extra media --upgrade -o requirements.lock pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 		--custom-compile-command "make lock" --extra media --group dev --constraint requirements.lock --upgrade -o requirements-dev.lock pyproject.toml
-	for name in openai-3 openai-2.54 fuzz; do \
+	for name in $(CLIENTS)/requirements/openai-3 $(CLIENTS)/requirements/openai-2.54 $(CLIENTS)/requirements/fuzz tests/peers/requirements/litellm; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
-			--custom-compile-command "make lock" --upgrade -o $(CLIENTS)/requirements/$$name.txt $(CLIENTS)/requirements/$$name.in || exit 1; \
+			--custom-compile-command "make lock" --upgrade -o $$name.txt $$name.in || exit 1; \
 	done
 
 vendor: ## fetch the page's browser modules anew (needs npm)
@@ -119,4 +128,4 @@ vendor-check: ## compare the page's browser modules with their hashes
 	$(PYTHON) static/vendor/check.py
 
 clean: ## remove the environment and everything that was built
-	rm -rf $(VENV) .venv-clients .venv-fuzz $(CLIENTS)/node/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .venv-clients .venv-fuzz .venv-peers $(CLIENTS)/node/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
