@@ -47,6 +47,16 @@ VLLM_OMNI = """{"id":"video_gen_0f3c","object":"video","model":"Wan-AI/Wan2.2-T2
  "inference_time_s":null,"fps":null}"""
 LITELLM = """{"id":"video_bGl0ZWxsbTpjdXN0b21fbGxtX3Byb3ZpZGVyOmdlbWluaQ==","object":"video","status":"processing",
  "created_at":0,"model":"veo-3.1"}"""
+LITELLM_REFUSAL = {
+    "error": {
+        "message": 'litellm.BadRequestError: OpenAIException - {"error":{"message":"Your request was blocked by our '
+        'moderation system.","type":"invalid_request_error","param":"prompt","code":"moderation_blocked"}}\n\n'
+        "LiteLLM: model group 'clips' failed with the error above. No fallback was attempted.",
+        "type": "invalid_request_error",
+        "param": None,
+        "code": "400",
+    }
+}
 NEW_API = """{"id":"task_9fQ","task_id":"task_9fQ","object":"video","model":"sora-2","status":"queued","progress":0,
  "created_at":1763700000,"seconds":"8","size":"1280x720"}"""
 NEW_API_DONE = """{"id":"task_9fQ","object":"video","status":"completed","progress":100,
@@ -280,6 +290,9 @@ def test_an_id_of_a_remix_is_no_address() -> None:
         ({"bizCode": 451, "message": "m"}, "moderation_blocked", "m"),
         ({"respect_moderation": False}, "moderation_blocked", ""),
         ({"code": "fail_to_fetch_task", "message": '{"error":{"code":"sentinel_block","message":"m"}}'}, "moderation_blocked", "m"),
+        (LITELLM_REFUSAL, "moderation_blocked", "Your request was blocked by our moderation system."),
+        ({"error": {"message": 'broken - {"error": {"message": "m"', "code": "400"}}, "400", 'broken - {"error": {"message": "m"'),
+        ({"error": {"message": 'a sentence {"code": 7}', "code": "400"}}, "400", 'a sentence {"code": 7}'),
         ({"error": ["odd"]}, "", ""),
         ({"code": 0, "message": "fine"}, "", ""),
     ],

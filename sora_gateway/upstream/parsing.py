@@ -294,9 +294,9 @@ def error_of(body: Object, secrets: Iterable[str] = ()) -> tuple[str, str]:
     """Code and message in any of the forms that servers use; moderation always as ``moderation_blocked``."""
     secrets = tuple(secrets)
     code, message = _raw_error(body)
-    inner = _loads(message) if message.lstrip().startswith("{") else None
+    inner = _loads(message) or _loads(message[message.find('{"error"') : message.rfind("}") + 1])
     if inner is not None:
-        # Relays pass on their own upstream's error body as a string.
+        # Relays pass on their own upstream's error body as a string, LiteLLM in the middle of its own words.
         inner_code, inner_message = _raw_error(inner)
         code, message = inner_code or code, inner_message or message
     if is_moderation(code) or body.get("respect_moderation") is False:
