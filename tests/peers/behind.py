@@ -92,10 +92,21 @@ def a_busy_simulator_is_asked_again_by_us(place: Behind) -> None:
     same(len(place.simulator.creates("a rush")), 1)
 
 
+@checks
+def cancelling_ends_it_here_and_litellm_is_not_asked(place: Behind) -> None:
+    video = place.ours.made(place.ours.create("a long walk [[fault:duration=60]]"))
+    until(lambda: place.simulator.creates("a long walk"), bool)
+    answer = place.ours.http.post(f"/api/video/tasks/{video}/cancel")
+    assert answer.is_success, answer.text
+    until(lambda: place.ours.task(video)["stage"], lambda stage: stage == "cancelled")
+    assert '"DELETE ' not in place.proxy.said
+
+
 @checks.each(
     "create_drop", "create_500=committed", "create_502_html=committed", "create_half", "create_empty"
 )
 def an_answer_lost_behind_litellm_is_paid_once_and_held(place: Behind, fault: str) -> None:
+    """After these we leave the upstream alone for a while: what needs it comes before."""
     prompt = f"lost by {fault}"
     video = place.ours.made(place.ours.create(f"{prompt} [[fault:{fault}]]"))
     until(lambda: place.ours.task(video)["stage"], lambda stage: stage == "unknown")
@@ -108,16 +119,6 @@ def litellm_alone_pays_three_times_for_a_lost_answer(place: Behind) -> None:
     answer = place.direct.create("left alone [[fault:create_500=committed]]", model="clips")
     same((answer.status_code, error(answer)["code"]), (500, "500"))
     same(len(place.simulator.creates("left alone")), 3)
-
-
-@checks
-def cancelling_ends_it_here_and_litellm_is_not_asked(place: Behind) -> None:
-    video = place.ours.made(place.ours.create("a long walk [[fault:duration=60]]"))
-    until(lambda: place.simulator.creates("a long walk"), bool)
-    answer = place.ours.http.post(f"/api/video/tasks/{video}/cancel")
-    assert answer.is_success, answer.text
-    until(lambda: place.ours.task(video)["stage"], lambda stage: stage == "cancelled")
-    assert '"DELETE ' not in place.proxy.said
 
 
 @checks
