@@ -38,6 +38,8 @@ COMMITS: dict[str, type[j.Event] | None] = {
     "stored": j.Stored,
     "cancel": j.CancelRequested,
     "cancelled": j.CancelConfirmed,
+    "adopted": j.Adopted,
+    "again": j.PayAgain,
     "deleted": j.Deleted,
 }
 
@@ -212,7 +214,26 @@ def placed() -> None:
     instead(PartFile, "forget", lambda self: die())
 
 
+def around_sending_again(moment: str) -> None:
+    """Dies before a create leaves once more with its key, or when its answer is here."""
+    from sora_gateway.supervisor import reconciling
+    from sora_gateway.supervisor.creating import send_again
+
+    async def dying(*arguments: Any) -> Any:
+        if moment == "before":
+            die()
+        answer = await send_again(*arguments)
+        die()
+        return answer
+
+    instead(reconciling, "send_again", dying)
+
+
 CALLS: dict[str, Callable[[], None]] = {
+    "list:before": lambda: around_call("list_jobs", "before"),
+    "list:answered": lambda: around_call("list_jobs", "answered"),
+    "resent:before": lambda: around_sending_again("before"),
+    "resent:answered": lambda: around_sending_again("answered"),
     "create:before": lambda: around_call("create", "before"),
     "create:answered": lambda: around_call("create", "answered"),
     "character:before": lambda: around_call("create_character", "before"),
@@ -277,8 +298,11 @@ def main() -> int:
     parser.add_argument("--delay", type=float, default=0.0002, help="seconds into COMMIT")
     parser.add_argument("--journal", type=Path, help="where the upstream writes down what it creates")
     parser.add_argument("--mutant", choices=MUTANTS)
+    parser.add_argument("--search", action="store_true", help="look for lost creates within seconds")
     options, command = parser.parse_known_args()
     _hurry(counting=options.point == "download:counted")
+    if options.search:
+        _search_soon()
     if options.mutant:
         MUTANTS[options.mutant]()
     step, _, moment = options.point.partition(":")
@@ -306,6 +330,20 @@ def _hurry(counting: bool) -> None:
     recorder.RETRY_STORAGE = 0.2
     PROFILES["simulator"] = replace(PROFILES["simulator"], min_poll_interval=0.05)
     instead(video, "available", lambda: counting)
+
+
+def _search_soon() -> None:
+    """A search for a lost create takes three minutes, or with a key a day."""
+    from sora_gateway.core import breaker, reconcile
+    from sora_gateway.supervisor import reconciling, search
+    from sora_gateway.upstream.profiles import PROFILES
+
+    for name, profile in PROFILES.items():
+        PROFILES[name] = replace(profile, min_poll_interval=0.05)
+    reconcile.LOOKS, reconcile.LATE = (0.3, 1.0, 3.0), 1.0
+    reconcile.RESENDS = (0.2, 0.6, 1.2, 2.0, 3.0, 5.0, 8.0, 12.0, 16.0)
+    search.GATHERING, search.BETWEEN = 0.05, 0.1
+    breaker.FIRST_PAUSE, reconciling.BUSY = 0.2, 0.1
 
 
 if __name__ == "__main__":

@@ -117,18 +117,25 @@ class LossyLab:
             video = self.keys.get(key or "") or (self.take(fields_of(request)) if self.taking else {})
             if key:
                 self.keys[key] = video
-            loss = self.losses.pop(0) if len(self.losses) > 1 else self.losses[0]
-            await loss(wire, video)
+            await self.loss(request)(wire, video)
         elif not path:
             await self._list(parse_qs(address.query), wire)
         elif path.endswith("/content"):
             await wire.send(closing(200, sample_mp4(), {"Content-Type": "video/mp4"}))
         else:
             found = next((row for row in self.rows if row["id"] == path), None)
-            await wire.send(closing(200, found) if found else closing(404))
+            await wire.send(closing(200, self.shown(found)) if found else closing(404))
+
+    def loss(self, order: Received) -> Loss:
+        """How this create's answer is lost."""
+        return self.losses.pop(0) if len(self.losses) > 1 else self.losses[0]
+
+    def shown(self, video: Json) -> Json:
+        """The video as a look at it shows it."""
+        return video
 
     def take(self, order: Json) -> Json:
-        video = {
+        video: Json = {
             "id": f"ext-{len(self.orders)}", "object": "video", "status": "in_progress", "progress": 10,
             "created_at": int(self.clock.now()), "error": None,
         } | {name: order.get(name) for name in ("prompt", "model", "seconds", "size")}  # fmt: skip
@@ -136,6 +143,10 @@ class LossyLab:
         if self.stranger:
             self.rows.insert(1, video | {"id": f"stranger-{len(self.orders)}"})
         return video
+
+    def listed(self, video: Json) -> Json:
+        """The video as its row in the list shows it."""
+        return self.shown(video) | ({} if self.tells_prompts else {"prompt": None})
 
     async def _list(self, query: dict[str, list[str]], wire: Wire) -> None:
         self.lists += 1
@@ -149,9 +160,7 @@ class LossyLab:
         limit = int(query["limit"][0])
         page = {
             "object": "list",
-            "data": [row if self.tells_prompts else row | {"prompt": None} for row in self.rows][
-                start : start + limit
-            ],
+            "data": [self.listed(row) for row in self.rows[start : start + limit]],
             "has_more": start + limit < len(self.rows),
         }
         date = formatdate(self.clock.now(), usegmt=True)

@@ -4,6 +4,7 @@ with an upstream that misbehaves, with gateways that die again while they recove
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import AsyncIterator
 
@@ -12,6 +13,8 @@ import pytest_asyncio
 
 from tests.killable import MOMENTS
 from tests.killing import Case, House, all_keep_their_promises, commit, kill_house
+from tests.killing_in_doubt import Doubt, all_end, losing_house
+from tests.lossy_lab import LOSSES
 from tests.processes import CREATE_TIMEOUT
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
@@ -20,6 +23,12 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     async with kill_house(tmp_path_factory.mktemp("kills")) as house:
+        yield house
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def losing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with losing_house(tmp_path_factory.mktemp("doubts")) as house:
         yield house
 
 
@@ -77,6 +86,48 @@ async def test_killed_beside_an_upstream_that_stumbles_afterwards_the_video_is_h
     await all_keep_their_promises(
         house, [*cases, *commit("finished", done, faults=faults), *commit("stored", done, faults=faults)]
     )
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+async def test_killed_while_it_is_looked_for_it_is_found_where_that_can_be(losing: House, loss: str) -> None:
+    doubt = [f"doubt:{moment}" for moment in MOMENTS]
+    found = [*doubt, "create:answered", "list:before", "list:answered", "adopted:committing", "adopted:after"]
+    await all_end(losing, [Doubt(loss, "openai", (point,)) for point in found], "1 completed")
+    again = [*found[:5], "resent:before", "resent:answered", *found[7:]]
+    await all_end(losing, [Doubt(loss, "inworld", (point,)) for point in again], "1 completed")
+    await all_end(losing, [Doubt(loss, "generic", (point,)) for point in found[:5]], "1 unknown")
+
+
+@pytest.mark.parametrize("loss", ["drops", "502", "hangs"])
+async def test_killed_with_five_alike_under_way_none_is_paid_twice(losing: House, loss: str) -> None:
+    points = [
+        "accept:after",
+        "intent:after",
+        "create:before",
+        "create:answered",
+        "doubt:before",
+        "doubt:after",
+    ]
+    for profile in ("openai", "inworld", "generic"):
+        cases = [Doubt(loss, profile, (point,), 5) for point in points]
+        # One that never left and its twins that did cannot be told apart: these wait for a person.
+        await all_end(losing, [*cases, Doubt(loss, profile, ("doubt:after", "doubt:after"), 5)])
+
+
+async def test_killed_around_a_second_create_that_was_chosen_there_is_one_more(losing: House) -> None:
+    points = [f"again:{moment}" for moment in MOMENTS]
+    cases = [
+        Doubt(loss, "openai", ("create:before", *more), on_ambiguous="resubmit_if_absent")
+        for loss in ("drops", "502")
+        for more in [(point,) for point in points] + [("again:before", "again:committing")]
+    ]
+    await all_end(losing, cases, "1 completed")
+
+
+async def test_killed_twice_while_it_is_looked_for_it_is_found(losing: House) -> None:
+    points = ["list:before", "list:answered", "adopted:before", "adopted:during"]
+    pairs = itertools.product(points, points)
+    await all_end(losing, [Doubt("half a body", "openai", pair) for pair in pairs], "1 completed")
 
 
 # --- kills during the recovery -------------------------------------------------------------------------

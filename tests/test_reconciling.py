@@ -286,6 +286,27 @@ async def test_a_list_that_is_not_complete_proves_nothing(tmp_path: Path, cut: s
             assert "says too little, or ends too early" in (await shop.job(job.id)).note
 
 
+@pytest.mark.parametrize("pages", [True, False])
+async def test_a_full_page_is_not_the_whole_list_because_it_does_not_say_that_there_is_more(
+    tmp_path: Path, pages: bool
+) -> None:
+    case = Case(tmp_path, taking=False, tells_when_more=False)
+    async with case.gateway(on_ambiguous=RESUBMIT) as shop:
+        await doubt(shop)
+        for number in range(100):
+            case.upstream.add(f"newer-{number}", prompt="another")
+        if not pages:
+            case.upstream.page = 100_000
+            list_jobs = case.upstream.list_jobs
+
+            async def the_same_again(after: ExternalId | None = None) -> Any:
+                return await list_jobs(None)
+
+            case.upstream.list_jobs = the_same_again  # type: ignore[method-assign]
+        await case.clock.advance(86400)
+        assert len(case.upstream.orders) == (2 if pages else 1)
+
+
 async def test_what_is_like_it_but_not_it_proves_nothing(tmp_path: Path) -> None:
     case = Case(tmp_path, taking=False)
     async with case.gateway(on_ambiguous=RESUBMIT) as shop:

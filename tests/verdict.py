@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,8 +31,8 @@ class Verdict:
     broken: list[str] = field(default_factory=list)
 
 
-async def verdict(place: Place, mark: str, acknowledged: str | None) -> Verdict:
-    """Looks at everything; no gateway may run on *place*."""
+async def verdict(place: Place, mark: str, acknowledged: str | None, requests: int = 1) -> Verdict:
+    """Looks at everything; no gateway may run on *place*. *requests* is how many had the mark."""
     database = place.data / "gateway.db"
     async with Store(database, lambda events: None) as store:
         broken = await store.check_books()
@@ -39,6 +40,7 @@ async def verdict(place: Place, mark: str, acknowledged: str | None) -> Verdict:
     with closing(sqlite3.connect(database)) as connection:
         connection.row_factory = sqlite3.Row
         broken += file_complaints(connection)
+        jobs_of = dict(connection.execute("SELECT id, job_id FROM attempts").fetchall())
         rows = connection.execute("SELECT * FROM jobs WHERE instr(prompt, ?) ORDER BY id", (mark,)).fetchall()
         for row in rows:
             broken += _money(connection, row)
@@ -53,10 +55,13 @@ async def verdict(place: Place, mark: str, acknowledged: str | None) -> Verdict:
         broken.append(f"{acknowledged} was acknowledged and is gone")
     if creates and not rows:
         broken.append("the upstream was paid for a job that is not there")
-    if len(rows) > 1:
-        broken.append(f"one request became {len(rows)} jobs")
-    if len(creates) > 1:
+    if len(rows) > requests:
+        broken.append(f"{'one request' if requests == 1 else f'{requests} requests'} became {len(rows)} jobs")
+    if requests == 1 and len(creates) > 1:
         broken.append(f"one job was paid {len(creates)} times")
+    elif requests > 1:
+        paid = Counter(jobs_of[create["client_request_id"]] for create in creates)
+        broken += [f"{job} was paid {number} times" for job, number in paid.items() if number > 1]
     return Verdict([row["state"] for row in rows], len(creates), broken)
 
 

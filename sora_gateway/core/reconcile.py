@@ -18,7 +18,20 @@ LOOKS = (15.0, 60.0, 180.0)
 """Seconds after a create was sent at which the list is looked at; the last of them settles it."""
 EARLY, LATE = 5.0, 60.0
 """Seconds before the sending, and after the create's deadline, within which its video was made."""
-RESENDS = (5.0, 20.0, 60.0, 180.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 57600.0, 79200.0)
+RESENDS: tuple[float, ...] = (
+    5.0,
+    20.0,
+    60.0,
+    180.0,
+    600.0,
+    1800.0,
+    3600.0,
+    7200.0,
+    14400.0,
+    28800.0,
+    57600.0,
+    79200.0,
+)
 """Seconds after a create was sent at which it is sent again with its idempotency key, where one is honoured."""
 KEY_LIFETIME = 82800.0
 """Seconds after which a key is not trusted any more: servers keep one for a day."""

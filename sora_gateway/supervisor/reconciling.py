@@ -35,7 +35,7 @@ LOST_LOOKS = (60.0, 300.0, 1800.0, 7200.0, 21600.0, DAY)
 LIST_RETRIES = 11
 """How often a list that cannot be had is asked for once it should have settled the matter: for two hours."""
 LONGEST_RETRY = 900.0
-PAUSED, BUSY = 30.0, 5.0
+PAUSED, BUSY = 30.0, 2.0
 """Seconds until an upstream that gets no creates, or gets another one again, is thought of again."""
 
 _THERE = frozenset({LookKind.ALIVE, LookKind.COMPLETED, LookKind.FAILED, LookKind.CANCELLED})
@@ -212,12 +212,11 @@ class _LostAnswer:
 
     def _wait_for_turn(self) -> float:
         """Seconds until it may be thought of sending again; 0 is now. People are served meanwhile."""
-        gate = self._upstream.gate
+        gate, now = self._upstream.gate, self._watcher.around.clock.monotonic()
         if gate.paused or self._watcher.around.stopping.is_set():
-            return PAUSED
+            return PAUSED if gate.opens_at is None else max(BUSY, gate.opens_at - now)
         if self._search.resending.locked():
             return BUSY
-        now = self._watcher.around.clock.monotonic()
         return gate.budget.ready_at(now) - now
 
     async def _learn(self, outcome: Outcome) -> None:
@@ -235,7 +234,7 @@ class _LostAnswer:
                 self._not_before = watcher.now() + (outcome.retry_after or 0.0)
             case _:
                 gate.failed()
-        if not self._refused and self._next_sending() is None:
+        if not self._refused and self._next_sending() is None and not self._listed:
             await settle(watcher, f"{self._name} never answered when it was sent again")
 
     # --- the list ----------------------------------------------------------------------------------

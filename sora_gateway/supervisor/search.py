@@ -28,6 +28,8 @@ GATHERING = 1.0
 """Seconds, and up to as many more, for which a look waits for others who are about to ask."""
 BETWEEN = 5.0
 """Seconds from one look at a list to the next."""
+FULL_PAGE = 100
+"""Rows that an adapter asks for."""
 MAX_PAGES = 20
 """Pages that are read back at most; a create that lies deeper is for a person."""
 SMOOTHING = 0.3
@@ -138,7 +140,8 @@ class Search:
             if page.date is not None:
                 self._learn(page.date - self._clock.now())
             pages.append(page.rows)
-            if not page.more:
+            # Not every server says that there is more; a page that is full is not believed to be the last.
+            if not page.more and len(page.rows) < FULL_PAGE:
                 since = -reconcile.NEVER
                 break
             since = reconcile.covered_since(pages)
