@@ -179,6 +179,7 @@ async def opened(
             ),
             on_cancel=OnCancel(settings.credits.on_cancel),
             routes=upstreams.catalogue.routes,
+            watched=hub.watched,
         )
         await stack.enter_async_context(supervisor)
         provisioning.serve(supervisor)

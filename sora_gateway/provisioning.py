@@ -16,6 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from sora_gateway.clock import Clock
 from sora_gateway.core.breaker import BreakerState
+from sora_gateway.core.durations import Percentiles
 from sora_gateway.core.spend import DAY
 from sora_gateway.errors import Conflict, InvalidRequest, NotFound, StartupError
 from sora_gateway.keybox import KeyBox
@@ -24,6 +25,7 @@ from sora_gateway.store import Store
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.upstreams import AddedUpstream, Failure
 from sora_gateway.supervisor import Supervisor
+from sora_gateway.supervisor.durations import Kind
 from sora_gateway.wiring import SIMULATOR, Upstreams
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,8 @@ class Condition:
     spent: float
     in_doubt: int
     failures: list[Failure]
+    durations: Mapping[Kind, Percentiles]
+    """How long videos take there, by kind."""
 
 
 class Provisioning:
@@ -177,6 +181,7 @@ class Provisioning:
             spent=gate.spend.total(now),
             in_doubt=in_doubt,
             failures=await self._store.failures(name, LAST_FAILURES),
+            durations=await self._supervisor.percentiles(name) if self._supervisor is not None else {},
         )
 
     def _known(self, name: str) -> None:

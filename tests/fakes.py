@@ -150,6 +150,7 @@ class ScriptedUpstream:
     operations: frozenset[Operation] = frozenset(Operation)
     characters: bool = True
     listing: Literal["none", "stale", "live"] = "none"
+    looks_are_requests: bool = True
     idempotent: bool = False
     listings: list[Listing | Look] = field(default_factory=lambda: [Listing((), more=False)])
     creates: list[CreateAnswer] = field(default_factory=list)

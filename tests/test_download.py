@@ -60,6 +60,7 @@ class Shelf:
     operations: frozenset[Operation] = frozenset(Operation)
     characters: bool = True
     listing: Literal["none", "stale", "live"] = "none"
+    looks_are_requests: bool = True
     idempotent: bool = False
 
     async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:

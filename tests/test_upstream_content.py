@@ -142,7 +142,6 @@ BROKEN: dict[str, bytes] = {
         206, b"abc", {"Content-Type": "video/mp4", "Content-Range": "bytes 0-9/100", "Content-Length": "3"}
     ),
     "no answer": b"",
-    "a redirect to what is no address": answer(302, "", {"Location": "http://[::1/"}),
     "502": answer(502, "<html>"),
     "500": answer(500),
 }
@@ -243,6 +242,7 @@ NO_MEDIA = {
     "XML": answer(200, "<Error/>", {"Content-Type": "application/xml"}),
     "a circle": answer(302, "", {"Location": "/v1/videos/video_1/content"}),
     "a file address": answer(302, "", {"Location": "file:///etc/passwd"}),
+    "what is no address": answer(302, "", {"Location": "http://[::1/"}),
     "a port that is none": answer(302, "", {"Location": "http://example.org:99999/"}),
     "an address that two parsers read in two ways": answer(
         302, "", {"Location": "http://a.org\\\\@127.0.0.1/"}

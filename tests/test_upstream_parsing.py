@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from sora_gateway.core.observation import Look, LookKind
 from sora_gateway.upstream.adapter import CancelAnswer
 from sora_gateway.upstream.client import Reply
+from sora_gateway.upstream.moments import retry_after
 from sora_gateway.upstream.parsing import (
     error_of,
     parse_cancel,
     parse_create,
     parse_look,
     result_url,
-    retry_after,
 )
 from sora_gateway.upstream.profiles import PROFILES
 from sora_gateway.upstream.text import clean

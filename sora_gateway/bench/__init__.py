@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+NAMES = ("startup", "store", "polling", "inflight")
+
 
 def main(name: str, args: Sequence[str]) -> int:
-    """Runs the benchmark *name* (``startup``, ``store`` or ``polling``) with its own options; 0 when every goal is met, else 1."""
+    """Runs the benchmark *name*, one of :data:`NAMES`, with its own options; 0 when every goal is met, else 1."""
     if name == "startup":
         from sora_gateway.bench.startup import main as run
     elif name == "polling":
         from sora_gateway.bench.polling import main as run
-    else:
+    elif name == "store":
         from sora_gateway.bench.store import main as run
+    else:
+        from sora_gateway.bench.inflight import main as run
     return run(args)

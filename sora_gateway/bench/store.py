@@ -89,11 +89,11 @@ def main(args: Sequence[str]) -> int:
                       help=f"updates per round by {CALLERS} callers; a fifth of it for the others (default 2000)")  # fmt: skip
     options = made.parse_args(args)
     with tempfile.TemporaryDirectory(dir=options.dir, prefix="bench-store-") as name:
-        report = _run(measure(Path(name), options.rounds, options.updates))
+        report = run_on_our_loop(measure(Path(name), options.rounds, options.updates))
     return report.finish(options.json)
 
 
-def _run(work: Coroutine[Any, Any, Report]) -> Report:
+def run_on_our_loop(work: Coroutine[Any, Any, Report]) -> Report:
     """On the loop that the product has."""
     try:
         import uvloop

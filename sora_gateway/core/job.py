@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import NewType
 
 from sora_gateway.core.operation import Operation
+from sora_gateway.core.progress import progress_after
 from sora_gateway.core.states import ENDED as ENDED
 from sora_gateway.core.states import State as State
 
@@ -75,7 +76,7 @@ class Job:
     characters: str = ""
     """The upstream's ids of the characters in it, separated by spaces."""
     took: float | None = None
-    """Seconds from the receipt to the upstream's end, as closely as looking can tell."""
+    """Seconds from the receipt to the upstream's end."""
     deleted_at: float | None = None
 
     @property
@@ -168,10 +169,11 @@ class UpstreamCompleted(Event):
 
 @dataclass(frozen=True, slots=True)
 class UpstreamFailed(Event):
-    """The upstream says that there will be no video."""
+    """The upstream says that there will be no video; it *took* so many seconds to say so."""
 
     code: str
     message: str
+    took: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +248,8 @@ class Deleted(Event):
 
 EVENTS: tuple[type[Event], ...] = (
     Claimed, Postponed, Refused, Accepted, AnswerLost, Observed, Waiting, Rerouted, BecameOverdue, UpstreamCompleted,
-    UpstreamFailed, LostUpstream, Stored, FileLost, CancelRequested, CancelConfirmed, CancelUnconfirmed,
-    Adopted, PayAgain, GivenUp, FinalLimit, Deleted,
+    UpstreamFailed, LostUpstream, Stored, FileLost, CancelRequested, CancelConfirmed, CancelUnconfirmed, Adopted, PayAgain,
+    GivenUp, FinalLimit, Deleted,
 )  # fmt: skip
 
 S = State
@@ -328,9 +330,10 @@ def advance(job: Job, event: Event) -> Job:
     Raises:
         IllegalTransition: the table has no such pair; the job is as it was.
     """
-    state = TRANSITIONS[job.state].get(type(event))
-    if state is None:
+    if (state := TRANSITIONS[job.state].get(type(event))) is None:
         raise IllegalTransition(job.state, event)
+    if isinstance(event, Observed):
+        return _observed(job, event)  # by the thousand: one copy of a job is enough
     changed = _apply(replace(job, state=state), event)
     if changed == job:
         return job
@@ -347,7 +350,9 @@ def _apply(job: Job, event: Event) -> Job:
         case Postponed(_, not_before, reason, refused):
             refusals = job.refusals + 1 if refused else job.refusals
             return replace(job, not_before=not_before, note=reason, refusals=refusals)
-        case Refused(_, code, message) | UpstreamFailed(_, code, message) | FileLost(_, code, message):
+        case UpstreamFailed(_, code, message, took):
+            return replace(job, error_code=code, error_message=message, took=took)
+        case Refused(_, code, message) | FileLost(_, code, message):
             return replace(job, error_code=code, error_message=message)
         case Accepted(at, external_id) | Adopted(at, external_id):
             # One that was accepted long ago, was lost and is found again keeps its clock.
@@ -355,8 +360,6 @@ def _apply(job: Job, event: Event) -> Job:
             return replace(job, external_id=external_id, accepted_at=since, note="", refusals=0)
         case AnswerLost(_, reason) | LostUpstream(_, reason) | Waiting(_, reason):
             return replace(job, note=reason)
-        case Observed(_, progress, estimated, upstream_status):
-            return _observed(job, progress, estimated, upstream_status)
         case Rerouted(_, upstream, upstream_model):
             return replace(job, upstream=upstream, upstream_model=upstream_model, not_before=0.0, note="")
         case BecameOverdue():
@@ -387,13 +390,11 @@ def _apply(job: Job, event: Event) -> Job:
     return job
 
 
-def _observed(job: Job, progress: float | None, estimated: bool, upstream_status: str) -> Job:
-    """Progress never goes back within an attempt, stays below 100 until the file is stored, and a real
-    number is never replaced by a guess."""
-    job = replace(job, upstream_status=upstream_status, note="")
-    if progress is None or (estimated and job.progress > 0 and not job.progress_estimated):
+def _observed(job: Job, event: Observed) -> Job:
+    """What a look leaves; most say nothing new."""
+    progress, guessed = progress_after(job.progress, job.progress_estimated, event.progress, event.estimated)
+    word, known = event.upstream_status, (job.progress, job.progress_estimated, job.upstream_status, job.note)
+    if (progress, guessed, word, "") == known:
         return job
-    bounded = min(99.0, max(0.0, progress))
-    if bounded < job.progress and not (job.progress_estimated and not estimated):
-        return job
-    return replace(job, progress=max(job.progress, bounded), progress_estimated=estimated)
+    changed = replace(job, progress=progress, progress_estimated=guessed, upstream_status=word, note="")
+    return replace(changed, version=job.version + 1)

@@ -39,6 +39,8 @@ class Look:
     message: str = ""
     """On failure the upstream's reason; on trouble what went wrong; bounded and redacted."""
     retry_after: float | None = None
+    took: float | None = None
+    """Seconds from the beginning to the end, if the object says when it was completed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,12 @@ class PollPolicy:
     """``adaptive`` is never slower while somebody watches a job that may be done."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Seen:
-    """What is known of a job at the moment of asking. Ages in seconds."""
+    """What is known of a job at the moment of asking. Ages in seconds.
+
+    Not frozen: whoever asks for thousands of jobs, again and again, keeps one for each of them.
+    """
 
     age: float
     """Since the receipt."""

@@ -61,6 +61,18 @@ class SpendView(View):
     cap: float = Field(description="0: unlimited.")
 
 
+class DurationView(View):
+    """How long videos of one kind take, in seconds, by what was made."""
+
+    model: str
+    seconds: int | None
+    size: str | None
+    samples: int
+    p50: float
+    p90: float
+    p99: float
+
+
 class UpstreamView(View):
     """What is known of one upstream."""
 
@@ -79,6 +91,7 @@ class UpstreamView(View):
     unknown: int = Field(description="Jobs of which nobody knows whether it has them.")
     budget: BudgetView
     spend: SpendView
+    durations: list[DurationView]
     failures: list[FailureView] = Field(description="The latest creates that failed, newest first.")
 
 
@@ -109,6 +122,18 @@ def _view(condition: Condition) -> UpstreamView:
         unknown=condition.in_doubt,
         budget=BudgetView(per_minute=entry.requests_per_minute if entry else 0, free=condition.budget_free),
         spend=SpendView(last_day=round(condition.spent, 4), cap=entry.spend_cap if entry else 0.0),
+        durations=[
+            DurationView(
+                model=kind.model or "",
+                seconds=kind.seconds,
+                size=kind.size,
+                samples=found.samples,
+                p50=round(found.p50, 1),
+                p90=round(found.p90, 1),
+                p99=round(found.p99, 1),
+            )
+            for kind, found in condition.durations.items()
+        ],
         failures=[
             FailureView(
                 video_id=failure.job_id,

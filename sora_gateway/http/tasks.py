@@ -147,7 +147,11 @@ async def tasks_of(services: Services, jobs: list[Job]) -> list[Task]:
     """The same for many, with one look at the store."""
     variants = await services.store.assets_of_many([job.id for job in jobs]) if jobs else {}
     return [
-        task_view(job, {variant: services.urls.sign(job.id, variant) for variant in variants.get(job.id, ())})
+        task_view(
+            job,
+            {variant: services.urls.sign(job.id, variant) for variant in variants.get(job.id, ())},
+            services.supervisor.expected(job),
+        )
         for job in jobs
     ]
 

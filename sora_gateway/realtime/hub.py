@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sora_gateway.core.job import Job
 from sora_gateway.core.messages import StoredEvent, UrlsOf, update_of
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
@@ -147,6 +148,10 @@ class Hub:
             self._merged += mailbox.merged
             if mailbox.closed.done() and mailbox.closed.result() is CloseCode.TOO_SLOW:
                 self._too_slow += 1
+
+    def watched(self, job: Job) -> bool:
+        """Whether somebody follows *job*, or everything of its owner's, at this moment."""
+        return job.id in self._by_job or job.owner in self._by_owner
 
     def follow(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from sora_gateway.core.asset import StoredFile
@@ -22,6 +23,7 @@ from sora_gateway.store.writer import Transaction
 COLUMNS = tuple(f.name for f in fields(Job))
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"  # noqa: S608 - names of our own dataclass
 _INSERT = f"INSERT INTO jobs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
+_values = attrgetter(*COLUMNS)
 UNFINISHED = "state NOT IN ('completed', 'failed', 'cancelled')"
 _FLAGS = frozenset({"progress_estimated", "overdue", "cancel_requested"})
 
@@ -49,6 +51,16 @@ class Answered:
     external_id: str | None = None
     http_status: int | None = None
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What *event* makes of *before*."""
+
+    before: Job
+    after: Job
+    event: Event
+    movement: Movement
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,7 @@ def insert(tx: Transaction, job: Job, inputs: tuple[StoredFile, ...] = (), claim
         row = tx.one(f"{_SELECT} WHERE id = ?", (earlier,))
         assert row is not None, "a job outlives its claims"
         return job_of(row)
-    tx.execute(_INSERT, tuple(getattr(job, name) for name in COLUMNS))
+    tx.execute(_INSERT, _values(job))
     _insert_assets(tx, job.id, inputs)
     ledger.hold(tx, job)
     events.append(tx, job, None, job.created_at)
@@ -118,14 +130,15 @@ def save(
         Stale: the row is not what *before* says.
         ExternalIdTaken: the upstream's id belongs to another job.
     """
-    changed = [name for name in COLUMNS if getattr(before, name) != getattr(after, name)]
+    rows = zip(COLUMNS, _values(before), _values(after), strict=True)
+    changed = {name: new for name, old, new in rows if old != new}
     assignments = ", ".join(f"{name} = ?" for name in changed)
     if "external_id" in changed and _was_anothers(tx, after):
         raise ExternalIdTaken(after.external_id)
     try:
         cursor = tx.execute(
             f"UPDATE jobs SET {assignments} WHERE id = ? AND version = ?",  # noqa: S608 - our own column names
-            (*(getattr(after, name) for name in changed), before.id, before.version),
+            (*changed.values(), before.id, before.version),
         )
     except sqlite3.IntegrityError as error:
         if "external_id" in changed and error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_UNIQUE:

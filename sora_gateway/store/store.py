@@ -35,7 +35,7 @@ from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.doubts import Doubt
 from sora_gateway.store.durations import Sample
 from sora_gateway.store.events import Replay, Scope
-from sora_gateway.store.jobs import Answered, AttemptRecord, Filter, Intent
+from sora_gateway.store.jobs import Answered, AttemptRecord, Change, Filter, Intent
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.upstreams import AddedUpstream, Failure
 from sora_gateway.store.writer import Transaction, Writer
@@ -100,6 +100,15 @@ class Store:
         await self._writer.run(
             lambda tx: jobs.save(tx, before, after, event, movement, attempt, assets, decided)
         )
+
+    async def save_together(self, changes: Sequence[Change]) -> None:
+        """Stores changes of many jobs, all of them or none."""
+
+        def save(tx: Transaction) -> None:
+            for change in changes:
+                jobs.save(tx, change.before, change.after, change.event, change.movement)
+
+        await self._writer.run(save)
 
     async def unfinished(self) -> list[Job]:
         return await jobs.unfinished(self._readers)

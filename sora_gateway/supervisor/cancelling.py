@@ -26,7 +26,7 @@ async def cancelling(watcher: Watcher) -> None:
         if answer is not CancelAnswer.TROUBLE:
             break
         await watcher.sleep(backoff(attempt, base=1.0, cap=15.0, fraction=watcher.around.entropy.fraction()))
-    look = await upstream.adapter.look(external_id)
+    look = await watcher.look(upstream, external_id)
     if look.kind is LookKind.CANCELLED:
         # It had stopped before we asked: an answer to an earlier process of ours that died before it was stored.
         await watcher.insist(j.CancelConfirmed(watcher.now()))

@@ -1,20 +1,25 @@
-"""Watching an accepted job until the upstream says that it has ended."""
+"""Watching an accepted job until the upstream says that it has ended.
+
+When and how it is looked at is for the upstream's observer (:mod:`.observing`); here is what a look means.
+"""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 from sora_gateway.core import job as j
 from sora_gateway.core.job import State
 from sora_gateway.core.observation import Look, LookKind
-from sora_gateway.core.polling import PollPolicy, Seen, estimated_progress, next_delay
-from sora_gateway.supervisor.watcher import Upstream, Watcher
+from sora_gateway.core.polling import estimated_progress
+from sora_gateway.store.jobs import Change
+from sora_gateway.supervisor.observing import Observer, late_receipt
+from sora_gateway.supervisor.subject import Subject
+from sora_gateway.supervisor.watcher import Watcher
 
 log = logging.getLogger(__name__)
 
-EXPECTED_DURATION = 120.0
-"""Median seconds of a video on an upstream of which nothing is known (DESIGN's prior)."""
+GUESSES = 20
+"""Guesses at the progress that are told until the expected end, where the upstream tells nothing."""
 VISIBILITY_GRACE = 120.0
 """A 404 this soon after the receipt is the upstream's own delay."""
 LOST_AFTER = 300.0
@@ -22,19 +27,8 @@ LOST_AFTER = 300.0
 LOST_CONFIRMATIONS = 3
 
 
-@dataclass(slots=True)
-class _Memory:
-    """What this watcher has seen since it started; nothing here must survive a restart."""
-
-    polls: int = 0
-    errors: int = 0
-    missing: int = 0
-    missing_since: float = 0.0
-    retry_after: float | None = None
-
-
 async def processing(watcher: Watcher) -> None:
-    """Looks again and again, as rarely as the policy allows, until the state changes."""
+    """Takes in whatever the observer sees until the state changes."""
     if watcher.job.cancel_requested:
         await watcher.insist(j.CancelRequested(watcher.now()))
         return
@@ -42,22 +36,59 @@ async def processing(watcher: Watcher) -> None:
     if upstream is None:
         await without_upstream(watcher)
         return
-    memory = _Memory()
-    while watcher.job.state is State.PROCESSING:
-        delay = _delay(watcher, upstream.polling, memory)
-        watcher.next_look = watcher.now() + delay
-        if await watcher.sleep(delay):
+    await watcher.around.durations.load(watcher.job.upstream)
+    observer = watcher.around.observers.of(upstream)
+    follower = _Follower(watcher, observer)
+    subject = follower.subject
+    observer.follow(subject)
+    watcher.observed_at = lambda: observer.next_look(subject)
+    try:
+        while (look := await watcher.news(subject)) is not None:
+            await _take_in(watcher, subject, look)
+            if watcher.job.state is State.PROCESSING:
+                # Only now: the gateway may have been switched off for all of the time, and the video be ready.
+                await limit_passed(watcher)
+            if watcher.job.state is not State.PROCESSING:
+                return
+            observer.resume(subject, watcher.job, _wake_at(watcher, look.progress is None))
+    finally:
+        observer.leave(subject)
+        watcher.observed_at = None
+
+
+class _Follower:
+    """The watcher as the observer has it: told of news, or lending its job to be stored together with others."""
+
+    def __init__(self, watcher: Watcher, observer: Observer) -> None:
+        self._watcher = watcher
+        self._observer = observer
+        assert watcher.job.external_id is not None
+        wake_at = _wake_at(watcher, watcher.job.progress_estimated)
+        self.subject = Subject(watcher.job, watcher.job.external_id, self, wake_at)
+
+    def wake(self) -> None:
+        self._watcher.wake()
+
+    def change(self, look: Look) -> Change | None:
+        """Only of plain progress; limits and whatever is wanted of the job are the watcher's business."""
+        watcher = self._watcher
+        event = None if watcher.now() >= _limit_at(watcher) else _progressed(watcher, look)
+        if event is None:
+            return None
+        change = watcher.around.recorder.change(watcher.job, event)
+        return change if watcher.lend() else None
+
+    def stored(self, change: Change, *, kept: bool) -> None:
+        watcher, subject = self._watcher, self.subject
+        if not kept:
+            # The news is still there, and the watcher insists.
+            watcher.give_back(change.before)
+            watcher.wake()
             return
-        external_id = watcher.job.external_id
-        assert external_id is not None
-        look = await watcher.meanwhile(upstream.adapter.look(external_id))
-        if look is None:
-            return
-        memory.retry_after = look.retry_after
-        await _take_in(watcher, upstream, look, memory)
-        if watcher.job.state is State.PROCESSING:
-            # Only now: the gateway may have been switched off for all of the time, and the video be ready.
-            await limit_passed(watcher)
+        guessed = change.after.progress_estimated
+        subject.news = None
+        watcher.give_back(change.after)
+        self._observer.resume(subject, watcher.job, _wake_at(watcher, guessed))
 
 
 async def without_upstream(watcher: Watcher) -> None:
@@ -67,16 +98,19 @@ async def without_upstream(watcher: Watcher) -> None:
         await watcher.sleep(watcher.around.limits.final_limit - _age(watcher))
 
 
-def _delay(watcher: Watcher, policy: PollPolicy, memory: _Memory) -> float:
-    seen = Seen(
-        age=_age(watcher),
-        progress=watcher.job.progress,
-        polls=memory.polls,
-        errors=memory.errors,
-        overdue=watcher.job.overdue,
-        retry_after=memory.retry_after,
-    )
-    return next_delay(policy, seen, watcher.around.entropy.fraction())
+def _wake_at(watcher: Watcher, guessed: bool) -> float:
+    """When something is to be done although the upstream says nothing new; *guessed* is whether it tells progress."""
+    limit = _limit_at(watcher)
+    if not guessed:
+        return limit
+    return min(limit, watcher.now() + watcher.around.durations.of(watcher.job).median / GUESSES)
+
+
+def _limit_at(watcher: Watcher) -> float:
+    """When the job is overdue, or past the final limit."""
+    limits, job = watcher.around.limits, watcher.job
+    accepted = job.accepted_at or watcher.now()
+    return accepted + (limits.final_limit if job.overdue else min(limits.overdue_after, limits.final_limit))
 
 
 def _age(watcher: Watcher) -> float:
@@ -94,42 +128,67 @@ async def limit_passed(watcher: Watcher) -> bool:
     return False
 
 
-async def _take_in(watcher: Watcher, upstream: Upstream, look: Look, memory: _Memory) -> None:
+async def _take_in(watcher: Watcher, subject: Subject, look: Look) -> None:
     """Records what one look said; trouble leaves the job as it was."""
     if look.kind in (LookKind.TROUBLE, LookKind.OUT_OF_ORDER):
-        memory.errors += 1
-        if look.kind is LookKind.OUT_OF_ORDER:
-            upstream.gate.pause(look.message)
-        log.info("%s: no usable answer from %s: %s", watcher.job.id, upstream.adapter.name, look.message)
         return
-    memory.errors = 0
-    memory.polls += 1
     if look.kind is LookKind.LOST:
         await _lost(watcher, look.message)
         return
     if look.kind is LookKind.MISSING:
-        await _missing(watcher, look, memory)
+        await _missing(watcher, subject, look)
         return
-    memory.missing = 0
-    if not await record_end(watcher, look):
-        estimated = look.progress is None
-        progress = estimated_progress(_age(watcher), EXPECTED_DURATION) if estimated else look.progress
-        if not estimated or int(progress or 0) != int(watcher.job.progress):
-            await watcher.insist(j.Observed(watcher.now(), progress, estimated, look.status))
+    if look.kind is LookKind.ALIVE:
+        event = _progressed(watcher, look)
+        if event is not None:
+            await watcher.insist(event)
+        return
+    took = _took(watcher, subject, look)
+    await record_end(watcher, look, took)
+    if took is not None:
+        watcher.around.durations.note(watcher.job, took, subject.seen.trend)
 
 
-async def record_end(watcher: Watcher, look: Look) -> bool:
-    """Records that the upstream has ended the job, if *look* says so."""
+def _progressed(watcher: Watcher, look: Look) -> j.Observed | None:
+    """What a running job's look says that is worth storing; of what is only guessed, whole percents."""
+    if look.progress is not None:
+        return j.Observed(watcher.now(), look.progress, upstream_status=look.status)
+    expected = watcher.around.durations.of(watcher.job).median
+    progress = estimated_progress(_age(watcher), expected)
+    if int(progress) == int(watcher.job.progress):
+        return None
+    return j.Observed(watcher.now(), progress, True, look.status)
+
+
+def _took(watcher: Watcher, subject: Subject, look: Look) -> float | None:
+    """How long the upstream took, as closely as looking can tell; None if it cannot.
+
+    It ended between the last look that said "not yet" and this one; what the upstream says itself counts within
+    these bounds, else their middle.
+    """
+    job = watcher.job
+    began = job.submitted_at if late_receipt(job) else job.accepted_at
+    if began is None:
+        return None
+    latest = max(0.0, watcher.now() - began)
+    earliest = None if subject.not_yet is None else min(latest, max(0.0, subject.not_yet - began))
+    if look.took is not None:
+        return min(latest, max(look.took, earliest or 0.0))
+    return None if earliest is None else (earliest + latest) / 2
+
+
+async def record_end(watcher: Watcher, look: Look, took: float | None = None) -> bool:
+    """Records that the upstream has ended the job, if *look* says so; it *took* so many seconds."""
     now = watcher.now()
     match look.kind:
         case LookKind.COMPLETED:
             watcher.result_url = look.result_url
             # What is past on arrival tells of the upstream's clock, not of the file.
             expires_at = look.expires_at if look.expires_at is not None and look.expires_at > now else None
-            await watcher.insist(j.UpstreamCompleted(now, expires_at))
+            await watcher.insist(j.UpstreamCompleted(now, expires_at, took))
         case LookKind.FAILED:
             await watcher.insist(
-                j.UpstreamFailed(now, look.code or "failed", look.message or "The upstream failed.")
+                j.UpstreamFailed(now, look.code or "failed", look.message or "The upstream failed.", took)
             )
         case LookKind.CANCELLED:
             await watcher.insist(
@@ -140,15 +199,15 @@ async def record_end(watcher: Watcher, look: Look) -> bool:
     return True
 
 
-async def _missing(watcher: Watcher, look: Look, memory: _Memory) -> None:
+async def _missing(watcher: Watcher, subject: Subject, look: Look) -> None:
     """One 404 proves nothing; a steady one, past the grace, means that the upstream has lost the job."""
     now = watcher.now()
     if _age(watcher) < VISIBILITY_GRACE:
         return
-    if memory.missing == 0:
-        memory.missing_since = now
-    memory.missing += 1
-    if memory.missing >= LOST_CONFIRMATIONS and now - memory.missing_since >= LOST_AFTER:
+    if subject.missing == 0:
+        subject.missing_since = now
+    subject.missing += 1
+    if subject.missing >= LOST_CONFIRMATIONS and now - subject.missing_since >= LOST_AFTER:
         await _lost(watcher, look.message or "the upstream does not know the id any more")
 
 

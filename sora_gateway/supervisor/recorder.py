@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from sora_gateway.clock import Clock
 from sora_gateway.core.asset import StoredFile
@@ -11,7 +12,7 @@ from sora_gateway.core.money import OnCancel, movement
 from sora_gateway.errors import StorageFailed, StorageFull
 from sora_gateway.store import Store
 from sora_gateway.store.audit import AuditEntry
-from sora_gateway.store.jobs import Answered, Intent
+from sora_gateway.store.jobs import Answered, Change, Intent
 
 log = logging.getLogger(__name__)
 RETRY_STORAGE = 2.0
@@ -48,6 +49,23 @@ class Recorder:
             # Stored before told: the writer publishes after its commit, so nobody learns what a crash could undo.
             await self._store.save(job, changed, event, money, attempt, assets, decided)
         return changed
+
+    def change(self, job: Job, event: Event) -> Change:
+        """What *event* would make of *job*, to be stored :meth:`together` with others.
+
+        Raises:
+            IllegalTransition: the table has no such pair.
+        """
+        changed = advance(job, event)
+        return Change(job, changed, event, movement(job, event, changed, self._on_cancel))
+
+    async def together(self, changes: Sequence[Change]) -> None:
+        """Makes *changes* durable and told, all of them or none.
+
+        Raises:
+            StorageFull, StorageFailed: nothing was kept.
+        """
+        await self._store.save_together(changes)
 
     async def insist(
         self,

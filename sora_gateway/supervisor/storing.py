@@ -68,7 +68,7 @@ async def _fetch(watcher: Watcher, upstream: Upstream) -> tuple[StoredFile, ...]
 async def _look_again(watcher: Watcher, upstream: Upstream) -> None:
     """A fresh result address; without one the content route is tried."""
     assert watcher.job.external_id is not None
-    look = await watcher.meanwhile(upstream.adapter.look(watcher.job.external_id))
+    look = await watcher.meanwhile(watcher.look(upstream, watcher.job.external_id))
     if look is None:
         return
     if look.kind is LookKind.COMPLETED:

@@ -18,10 +18,12 @@ from sora_gateway.core import job as j
 from sora_gateway.core.asset import InputFile
 from sora_gateway.core.catalogue import Route
 from sora_gateway.core.claim import Claim
+from sora_gateway.core.durations import Percentiles
 from sora_gateway.core.ids import time_ordered
-from sora_gateway.core.job import Job, JobId, State
+from sora_gateway.core.job import ExternalId, Job, JobId, State
 from sora_gateway.core.money import OnCancel
 from sora_gateway.core.polling import backoff
+from sora_gateway.core.trend import NO_TREND
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import AlreadyEnded, GatewayError, NotFinished, NotFound, StorageFull, Unavailable
 from sora_gateway.media.download import Downloader
@@ -31,7 +33,10 @@ from sora_gateway.store.jobs import Stale
 from sora_gateway.supervisor.cancelling import cancelling
 from sora_gateway.supervisor.creating import queued
 from sora_gateway.supervisor.decisions import COMMAND_LINE, Decision, LookAgain, answer_dropped, audited
+from sora_gateway.supervisor.durations import Kind, LearnedDurations
 from sora_gateway.supervisor.inputs import keep_input, stored_inputs
+from sora_gateway.supervisor.observers import Observers
+from sora_gateway.supervisor.observing import Means
 from sora_gateway.supervisor.order import Order
 from sora_gateway.supervisor.polling import processing
 from sora_gateway.supervisor.reconciling import unknown
@@ -96,7 +101,9 @@ class Supervisor:
         *,
         on_cancel: OnCancel = OnCancel.SETTLE,
         routes: Callable[[Job], Sequence[Route]] = lambda _: (),
+        watched: Callable[[Job], bool] = lambda _: False,
     ) -> None:
+        """*routes*: where a job could be made. *watched*: whether somebody follows it at this moment."""
         self._store = store
         self._upstreams = upstreams
         self._files = files
@@ -105,9 +112,13 @@ class Supervisor:
         self._limits = limits
         self._stopping = asyncio.Event()
         self._recorder = Recorder(store, clock, on_cancel)
+        durations = LearnedDurations(store.durations)
+        self._observers = Observers(
+            upstreams, Means(clock, entropy, durations.of, watched, self._recorder.together)
+        )
         self._around = Surroundings(
             self._recorder, clock, entropy, downloader, limits, files.free_bytes, self.inputs, upstreams, routes,
-            Searches(store, clock, entropy, limits.create_timeout), self._stopping,
+            Searches(store, clock, entropy, limits.create_timeout), self._observers, durations, self._stopping,
         )  # fmt: skip
         self._watchers: dict[JobId, Watcher] = {}
         self._tasks: dict[JobId, asyncio.Task[None]] = {}
@@ -145,6 +156,7 @@ class Supervisor:
             task.cancel("supervisor: shutting down")
         await asyncio.gather(*rest, return_exceptions=True)
         await self._around.searches.aclose()
+        await self._observers.aclose()
         for upstream in self._upstreams.values():
             await upstream.gate.aclose()
 
@@ -247,7 +259,25 @@ class Supervisor:
     def next_look(self, job_id: JobId) -> float | None:
         """The moment at which a job's upstream is asked about it next; None when none is planned."""
         watcher = self._watchers.get(job_id)
-        return None if watcher is None else watcher.next_look
+        if watcher is None:
+            return None
+        return watcher.observed_at() if watcher.observed_at is not None else watcher.next_look
+
+    def expected(self, job: Job) -> float | None:
+        """Seconds from the receipt to the end that are expected of a running *job*, None of any other."""
+        if job.state is not State.PROCESSING or job.accepted_at is None:
+            return None
+        age = max(0.0, self._clock.now() - job.accepted_at)
+        return age + self._around.durations.of(job).remaining(age, NO_TREND)
+
+    async def percentiles(self, upstream: str) -> Mapping[Kind, Percentiles]:
+        """How long videos take at *upstream*, by kind."""
+        await self._around.durations.load(upstream)
+        return self._around.durations.percentiles(upstream)
+
+    def look_now(self, upstream: str, external_id: ExternalId) -> bool:
+        """Has a processing job looked at without delay; False when *upstream* has none by that id."""
+        return self._observers.look_now(upstream, external_id)
 
     def rewired(self, name: str) -> None:
         """An upstream of that name was put into use, changed or taken away: whoever waits for it looks again."""

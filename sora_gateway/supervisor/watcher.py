@@ -20,7 +20,8 @@ from sora_gateway.clock import Clock
 from sora_gateway.core import job as j
 from sora_gateway.core.asset import InputFile, StoredFile
 from sora_gateway.core.catalogue import Route
-from sora_gateway.core.job import Event, Job, State
+from sora_gateway.core.job import Event, ExternalId, Job, State
+from sora_gateway.core.observation import Look
 from sora_gateway.core.polling import PollPolicy
 from sora_gateway.core.reconcile import OnAmbiguous
 from sora_gateway.entropy import Entropy
@@ -28,9 +29,12 @@ from sora_gateway.errors import AlreadyEnded, Conflict, GatewayError, Unavailabl
 from sora_gateway.media.download import Downloader
 from sora_gateway.store.jobs import Answered, ExternalIdTaken, Intent
 from sora_gateway.supervisor.decisions import Decision, LookAgain, audited, consequence
+from sora_gateway.supervisor.durations import LearnedDurations
 from sora_gateway.supervisor.gate import Gate
+from sora_gateway.supervisor.observers import Observers
 from sora_gateway.supervisor.recorder import Recorder
 from sora_gateway.supervisor.search import Searches
+from sora_gateway.supervisor.subject import Subject
 from sora_gateway.upstream.adapter import Adapter
 
 T = TypeVar("T")
@@ -76,6 +80,8 @@ class Surroundings:
     routes: Callable[[Job], Sequence[Route]]
     """Where a job could be made, best first."""
     searches: Searches
+    observers: Observers
+    durations: LearnedDurations
     stopping: asyncio.Event
 
 
@@ -107,12 +113,18 @@ class Watcher:
         """True from just before the intent is stored until the answer is: shutdown waits for it."""
         self.next_look: float | None = None
         """When the upstream is asked next; passed while it is being asked."""
+        self.observed_at: Callable[[], float] | None = None
+        """The same while an observer plans the looks."""
         self.result_url: str | None = None
         self.lookers: list[Request] = []
         """Who wants a doubtful job looked for now, and is answered when that was done."""
         self._inbox: deque[Request] = deque()
         self._wake = asyncio.Event()
         self._nudged = False
+        self._idle = False
+        """Waiting for news, and nothing else."""
+        self._lent = False
+        """Its job's next change is being stored together with those of others."""
 
     @property
     def upstream(self) -> Upstream | None:
@@ -131,6 +143,10 @@ class Watcher:
     def nudge(self) -> None:
         """What the job waits for may have come: the next wait ends, and its step begins anew."""
         self._nudged = True
+        self._wake.set()
+
+    def wake(self) -> None:
+        """There is news of the job."""
         self._wake.set()
 
     def refuse_requests(self, error: GatewayError) -> None:
@@ -216,6 +232,45 @@ class Watcher:
             if rest <= 0 or self.lookers:
                 return False
             await clock.sleep(rest, self._wake)
+
+    async def news(self, subject: Subject) -> Look | None:
+        """What the observer saw; wishes are served meanwhile. None when one changed the job's state.
+
+        Raises:
+            Exception: the adapter broke at looking.
+        """
+        while True:
+            if self._lent:
+                # Whatever is wanted of the job, it comes after the change that is being stored.
+                self._wake.clear()
+            else:
+                if self._wake.is_set() and await self._serve():
+                    return None
+                news, subject.news = subject.news, None
+                if isinstance(news, Exception):
+                    raise news
+                if news is not None:
+                    return news
+            self._idle = True
+            try:
+                await self._wake.wait()
+            finally:
+                self._idle = False
+
+    def lend(self) -> bool:
+        """Whether somebody else may store the job's next change: only while the watcher waits for news."""
+        self._lent = self._idle and not self._wake.is_set()
+        return self._lent
+
+    def give_back(self, job: Job) -> None:
+        """The change was stored and *job* is what came of it, or it was not and is the job as it was."""
+        self.job, self._lent = job, False
+        if self._inbox or self._nudged:
+            self._wake.set()
+
+    async def look(self, upstream: Upstream, external_id: ExternalId) -> Look:
+        """One look out of turn."""
+        return await self.around.observers.of(upstream).look(external_id)
 
     async def meanwhile(self, call: Awaitable[T], *, keep: bool = False) -> T | None:
         """The result of *call*; wishes are served while it runs.

@@ -123,6 +123,11 @@ class Adapter(Protocol):
         ...
 
     @property
+    def looks_are_requests(self) -> bool:
+        """Whether a look asks the upstream; otherwise it is answered from memory, and costs nothing."""
+        ...
+
+    @property
     def idempotent(self) -> bool:
         """Whether a create that is sent again with its key is answered with its first job, and not paid again."""
         ...

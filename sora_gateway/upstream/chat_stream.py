@@ -109,6 +109,10 @@ class ChatStreamAdapter:
         return "none"
 
     @property
+    def looks_are_requests(self) -> bool:
+        return False
+
+    @property
     def idempotent(self) -> bool:
         return False
 

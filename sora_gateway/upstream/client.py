@@ -14,6 +14,7 @@ import logging
 import zlib
 from collections.abc import (
     AsyncGenerator,
+    AsyncIterable,
     AsyncIterator,
     Awaitable,
     Callable,
@@ -22,8 +23,13 @@ from collections.abc import (
     MutableMapping,
 )
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from sora_gateway.upstream.exchange import COMPRESSED, GZIP_OR_ZLIB, decoded
+from sora_gateway.upstream.exchange import Part as Part
+from sora_gateway.upstream.exchange import Reply as Reply
+from sora_gateway.upstream.exchange import Request as Request
+from sora_gateway.upstream.plain import NotPlain, PlainConnections
 
 if TYPE_CHECKING:
     import ssl
@@ -37,10 +43,14 @@ _POOL, _CONNECT, _WRITE = 5.0, 10.0, 30.0
 """Seconds at most for each of: a free connection; reaching the other side, and again TLS; each write."""
 _STREAM_READ = 30.0
 """Seconds without a byte after which a download counts as broken."""
+_HEADERS = {
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Connection": "keep-alive",
+    "User-Agent": "sora-gateway",
+}
 _PIECE = 64 * 1024
 """Bytes that a decompressed stream comes in at most."""
-_COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
-_GZIP_OR_ZLIB = 32 + 15
 
 ASGIApp = Callable[
     [
@@ -60,39 +70,6 @@ class Lost(Exception):
     """Something may have been sent and no complete answer came. The text is as for :class:`NotSent`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part of a multipart body; a file when it has a *filename*."""
-
-    name: str
-    value: bytes
-    filename: str | None = None
-    content_type: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """*body* or *parts*, not both. *address* is the checked IP address to connect to instead of resolving."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-    parts: tuple[Part, ...] = ()
-    address: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A complete answer. Header names are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    truncated: bool = False
-    """Whether the body was longer than the bound; what was over it is gone."""
-
-
 class Stream:
     """An answer whose body is still to be read; whoever has it closes it."""
 
@@ -108,7 +85,10 @@ class Stream:
             Lost: the transfer broke.
         """
         with _as_ours():
-            async for chunk in self._response.aiter_raw():
+            # Beneath httpx's own iteration, which counts and guards what nobody here reads twice.
+            stream = self._response.stream
+            assert isinstance(stream, AsyncIterable)
+            async for chunk in stream:
                 yield chunk
 
     async def decoded(self) -> AsyncGenerator[bytes, None]:
@@ -118,11 +98,11 @@ class Stream:
             Lost: the transfer broke, or its compression did.
         """
         async with aclosing(self.chunks()) as chunks:
-            if self.headers.get("content-encoding", "").strip().lower() not in _COMPRESSED:
+            if self.headers.get("content-encoding", "").strip().lower() not in COMPRESSED:
                 async for chunk in chunks:
                     yield chunk
                 return
-            decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
+            decoder = zlib.decompressobj(GZIP_OR_ZLIB)
             async for chunk in chunks:
                 full = True
                 while full:
@@ -140,13 +120,22 @@ class Stream:
         Raises:
             Lost: the transfer broke, or took too long.
         """
+        async with _total(deadline):
+            return await self.read_all()
+
+    async def read_all(self) -> Reply:
+        """The same without a deadline.
+
+        Raises:
+            Lost: the transfer broke.
+        """
         body = bytearray()
-        async with _total(deadline), aclosing(self.chunks()) as chunks:
+        async with aclosing(self.chunks()) as chunks:
             async for chunk in chunks:
                 body += chunk
                 if len(body) > MAX_JSON:
                     break
-        data, truncated = _decoded(bytes(body), self.headers.get("content-encoding", ""), MAX_JSON)
+        data, truncated = decoded(bytes(body), self.headers.get("content-encoding", ""), MAX_JSON)
         return Reply(self.status, self.headers, data, truncated)
 
     async def aclose(self) -> None:
@@ -163,7 +152,8 @@ class HttpClient:
 
     def __init__(self, app: ASGIApp | None = None) -> None:
         self._app = app
-        self._clients: tuple[httpx.AsyncClient, httpx.AsyncClient] | None = None
+        self._transports: tuple[httpx.AsyncBaseTransport, httpx.AsyncBaseTransport] | None = None
+        self._plain = PlainConnections(_tls) if app is None else None
         self._closed = False
 
     async def send(self, request: Request, *, deadline: float, fresh: bool = False) -> Reply:
@@ -180,7 +170,7 @@ class HttpClient:
             async with _total(deadline):
                 stream = await self._open(request, deadline, deadline, fresh)
                 try:
-                    reply = await stream.read(deadline)
+                    reply = await stream.read_all()
                 finally:
                     await stream.aclose()
         except Lost:
@@ -189,6 +179,27 @@ class HttpClient:
         # A deadline that passes while the connection is being closed takes no complete answer away.
         assert reply is not None
         return reply
+
+    async def read(self, url: str, headers: Mapping[str, str], *, deadline: float) -> Reply:
+        """What is there: a GET that is sent often, costs nothing, and may be sent twice.
+
+        Raises:
+            NotSent, Lost: there is no answer.
+        """
+        if self._plain is not None and not self._closed:
+            try:
+                async with _total(deadline):
+                    answer = await self._plain.get(url, {**_HEADERS, **headers}, MAX_JSON)
+                if "content-encoding" not in answer.headers:
+                    return Reply(answer.status, answer.headers, answer.body, answer.truncated)
+            except OSError:
+                raise Lost("the connection broke, or could not be made") from None
+            except NotPlain:
+                pass
+            # From now on without trying.
+            self._plain.close()
+            self._plain = None
+        return await self.send(Request("GET", url, headers), deadline=deadline)
 
     async def open(
         self, request: Request, *, deadline: float, silence: float = _STREAM_READ, fresh: bool = False
@@ -205,33 +216,36 @@ class HttpClient:
 
     async def aclose(self) -> None:
         self._closed = True
-        if self._clients is not None:
-            for client in self._clients:
-                await client.aclose()
+        if self._plain is not None:
+            self._plain.close()
+        if self._transports is not None:
+            for transport in self._transports:
+                await transport.aclose()
 
     async def _open(self, request: Request, deadline: float, read_timeout: float, fresh: bool) -> Stream:
         try:
-            fresh_client, kept_client = await self._opened()
-            client = fresh_client if fresh else kept_client
-            prepared = _prepare(client, request, deadline, read_timeout)
+            never, kept = await self._opened()
+            prepared = _prepare(request, deadline, read_timeout)
         except NotSent:
             raise
         except Exception:
             # Whatever is wrong with it, it was found before a connection was even asked for.
             raise NotSent("the request cannot be put on the wire") from None
         with _as_ours():
-            return Stream(await client.send(prepared, stream=True))
+            # Without httpx's client, which adds cookies, redirects and proxies: nothing that we want, and a third of
+            # what a request costs.
+            return Stream(await (never if fresh else kept).handle_async_request(prepared))
 
-    async def _opened(self) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
-        if self._clients is None and not self._closed:
+    async def _opened(self) -> tuple[httpx.AsyncBaseTransport, httpx.AsyncBaseTransport]:
+        if self._transports is None and not self._closed:
             # In a thread: the import takes long enough to be noticed by everybody else on the loop.
             transports = await asyncio.to_thread(_transports, self._app)
             # Another call may have been faster.
-            if self._clients is None:
-                self._clients = (_client(transports[0]), _client(transports[1]))
-        if self._closed or self._clients is None:
+            if self._transports is None:
+                self._transports = transports
+        if self._closed or self._transports is None:
             raise NotSent("the connection to the upstream is closed")
-        return self._clients
+        return self._transports
 
 
 @functools.cache
@@ -246,6 +260,8 @@ def _transports(app: ASGIApp | None) -> tuple[httpx.AsyncBaseTransport, httpx.As
     """One that never keeps a connection, and one that does."""
     import httpx
 
+    # It logs whole addresses, and result addresses are signed.
+    logging.getLogger("httpcore").setLevel(logging.WARNING)
     if app is not None:
         inside = httpx.ASGITransport(_as_a_broken_connection(app))
         return inside, inside
@@ -278,28 +294,15 @@ def _as_a_broken_connection(app: ASGIApp) -> ASGIApp:
     return called
 
 
-def _client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
-    from http.cookiejar import DefaultCookiePolicy
-
+@functools.lru_cache(maxsize=512)
+def _url(text: str) -> httpx.URL:
+    """Kept, because the same few are asked for again and again, and reading one takes long."""
     import httpx
 
-    # They log whole addresses, and result addresses are signed.
-    for name in ("httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    client = httpx.AsyncClient(
-        transport=transport,
-        trust_env=False,
-        follow_redirects=False,
-        headers={"User-Agent": "sora-gateway", "Accept-Encoding": "identity"},
-    )
-    # An upstream's cookie has no business in the next request.
-    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return client
+    return httpx.URL(text)
 
 
-def _prepare(
-    client: httpx.AsyncClient, request: Request, deadline: float, read_timeout: float
-) -> httpx.Request:
+def _prepare(request: Request, deadline: float, read_timeout: float) -> httpx.Request:
     """The request as it goes out.
 
     Raises:
@@ -307,10 +310,10 @@ def _prepare(
     """
     import httpx
 
-    url = httpx.URL(request.url)
+    url = _url(request.url)
     if url.scheme not in ("http", "https") or not url.host or url.userinfo:
         raise httpx.UnsupportedProtocol("not an http address without credentials")
-    headers = dict(request.headers)
+    headers = {**_HEADERS, **request.headers}
     if any(not value.isprintable() for value in headers.values()):
         raise ValueError("a header with control characters")
     # What comes before the first byte, three phases, must time out before the whole call does: only their
@@ -330,7 +333,7 @@ def _prepare(
         extensions["sni_hostname"] = url.raw_host.decode("ascii")
         url = url.copy_with(host=request.address)
     files = [(part.name, (part.filename, part.value, part.content_type)) for part in request.parts]
-    return client.build_request(
+    return httpx.Request(
         request.method,
         url,
         headers=headers,
@@ -372,18 +375,3 @@ def _as_ours() -> Iterator[None]:
     except Exception:
         # Any other fault of the client or of an application called in process: nothing is proved by it.
         raise Lost("the exchange with the upstream broke") from None
-
-
-def _decoded(body: bytes, encoding: str, limit: int) -> tuple[bytes, bool]:
-    """The body without its compression, at most *limit* bytes, and whether something is missing.
-
-    We ask for none; some servers compress anyway. An encoding that we do not know is left as it is.
-    """
-    if encoding.strip().lower() not in _COMPRESSED:
-        return body[:limit], len(body) > limit
-    decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
-    try:
-        data = decoder.decompress(body, limit + 1)
-    except zlib.error:
-        return b"", True
-    return data[:limit], len(data) > limit or not decoder.eof

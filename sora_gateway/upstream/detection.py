@@ -16,7 +16,7 @@ from sora_gateway.core.job import ExternalId
 from sora_gateway.core.observation import Look, LookKind
 from sora_gateway.upstream.account import Account, account_of
 from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Reply, Request
-from sora_gateway.upstream.listing import parse_listing
+from sora_gateway.upstream.listing import ListReader
 from sora_gateway.upstream.parsing import Object, error_of, first, load_object, parse_look
 
 NOBODYS = ExternalId("video_nobody_has_made")
@@ -80,7 +80,7 @@ class _Answers:
         self.host, self.path = where.hostname or "", where.path
         self.lists = (
             "list" in replies
-            and parse_listing(replies["list"], id_paths=("id",), progress_scale=1) is not None
+            and ListReader(id_paths=("id",), progress_scale=1).read(replies["list"]) is not None
         )
         self.refused = any(self._status(name) in _REFUSED for name in ("list", "look"))
         self.error: object = self._body("look").get("error")

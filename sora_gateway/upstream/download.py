@@ -17,7 +17,8 @@ from sora_gateway.upstream.adapter import Content, ContentTrouble, Variant
 from sora_gateway.upstream.addresses import AddressGuard, AddressRefused, origin_of
 from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Reply, Request, Stream
 from sora_gateway.upstream.hops import MAX_HOPS, next_hop, open_checked
-from sora_gateway.upstream.parsing import STATUSES, load_object, result_url, retry_after, status_of
+from sora_gateway.upstream.moments import retry_after
+from sora_gateway.upstream.parsing import STATUSES, load_object, result_url, status_of
 
 MIN_RATE = 16 * 1024
 """Bytes per second below which, over a window, a transfer counts as broken."""

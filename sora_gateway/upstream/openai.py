@@ -20,7 +20,7 @@ from sora_gateway.upstream.addresses import AddressGuard, public_only
 from sora_gateway.upstream.client import HttpClient, Lost, NotSent, Reply, Request
 from sora_gateway.upstream.detection import NOBODYS, knows_no_such_video
 from sora_gateway.upstream.download import Downloader, Place, Resume
-from sora_gateway.upstream.listing import parse_listing
+from sora_gateway.upstream.listing import ListReader
 from sora_gateway.upstream.openai_requests import PaidRequests
 from sora_gateway.upstream.parsing import STATUSES, load_object, parse_cancel, parse_create, parse_look
 from sora_gateway.upstream.profiles import Profile
@@ -70,6 +70,9 @@ class OpenAIAdapter:
         self._client = client
         self._clock = clock or SystemClock()
         self._new_words: set[str] = set()
+        self._list = ListReader(
+            id_paths=profile.id_paths, progress_scale=profile.progress_scale, secrets=self._secrets
+        )
         self._requests = PaidRequests(self._base, self._auth, profile)
         self._downloader = Downloader(
             client,
@@ -106,6 +109,10 @@ class OpenAIAdapter:
         return self._profile.listing
 
     @property
+    def looks_are_requests(self) -> bool:
+        return True
+
+    @property
     def idempotent(self) -> bool:
         return bool(self._profile.idempotency_header)
 
@@ -135,14 +142,10 @@ class OpenAIAdapter:
         """See :meth:`Adapter.list_jobs`."""
         page = f"?limit={PAGE}&order=desc" + (f"&after={quote(after, safe='')}" if after is not None else "")
         try:
-            reply = await self._ask("GET", self._videos + page)
+            reply = await self._client.read(self._videos + page, self._auth, deadline=LOOK_DEADLINE)
         except (NotSent, Lost) as error:
             return Look(LookKind.TROUBLE, message=str(error))
-        profile = self._profile
-        listing = parse_listing(
-            reply, id_paths=profile.id_paths, progress_scale=profile.progress_scale, secrets=self._secrets
-        )
-        return listing or self._parse_look(reply, "")
+        return self._list.read(reply, after) or self._parse_look(reply, "")
 
     async def cancel(self, external_id: ExternalId) -> CancelAnswer:
         """See :meth:`Adapter.cancel`."""

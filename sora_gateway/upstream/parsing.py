@@ -7,24 +7,21 @@ and a status on a look. What cannot be understood is trouble, never a failed job
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeAlias
 
 from sora_gateway.core.observation import Look, LookKind
 from sora_gateway.core.outcome import CreateAnswer, is_moderation
 from sora_gateway.upstream.adapter import CancelAnswer
 from sora_gateway.upstream.client import Reply
+from sora_gateway.upstream.moments import moment, number, retry_after, took
 from sora_gateway.upstream.text import clean
 from sora_gateway.upstream.wrapped_ids import without_model
 
 Object: TypeAlias = dict[str, Any]
 
 MAX_DEPTH = 32
-MAX_RETRY_AFTER = 900.0
-"""Seconds; an upstream that asks for more is asked again after a quarter of an hour all the same."""
 
 STATUSES: Mapping[str, LookKind] = {
     word: kind
@@ -48,11 +45,8 @@ _GONE = frozenset({"expired", "deleted"})
 _NO_SUCH_JOB = frozenset({"task_not_exist", "task_not_found", "video_not_found"})
 _ENVELOPE_OK = frozenset({"", "0", "200", "success", "ok", "none"})
 _STATUS_FIELDS = ("status", "task_status", "state")
-_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _PERCENT = re.compile(r"\s*(-?[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*%?\s*")
 _MAX_URL = 4096
-_LAST_MOMENT = 1e11
-"""Epoch seconds in the year 5138: what is later are other units, or nothing that a calendar can show."""
 
 _URL_PATHS = (
     "video_url", "url", "result_url", "urls.0", "unsigned_urls.0", "output.videos.0.url", "video.url",
@@ -156,7 +150,6 @@ def look_of_object(body: Object, code: str, message: str, scale: float, wait: fl
     word = status_of(body)
     # An object about our job that has an error and no status has failed.
     kind = STATUSES.get(word, LookKind.ALIVE) if word else LookKind.FAILED
-    url = result_url(body)
     if kind is LookKind.COMPLETED and (_has_error(body) and (code or message)):
         # fal says COMPLETED and means that it has stopped trying.
         kind = LookKind.FAILED
@@ -170,9 +163,10 @@ def look_of_object(body: Object, code: str, message: str, scale: float, wait: fl
         kind,
         word,
         progress=_progress(first(body, ("progress", "data.progress")), scale),
-        result_url=url if done else None,
+        result_url=result_url(body) if done else None,
         expires_at=moment(first(body, ("expires_at", "data.expires_at"))) if done else None,
         retry_after=wait,
+        took=took(body.get("created_at"), body.get("completed_at")) if done else None,
     )
 
 
@@ -181,29 +175,29 @@ def look_of_object(body: Object, code: str, message: str, scale: float, wait: fl
 
 def load_object(reply: Reply) -> Object | None:
     """The body as a JSON object within bounds, or None. The content type is not asked: too many lie."""
-    return None if reply.truncated else _loads(reply.body)
+    return None if reply.truncated else load_text(reply.body)
 
 
-def _loads(text: bytes | str) -> Object | None:
+def load_text(text: bytes | str) -> Object | None:
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_without_duplicates)
+        value = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=without_duplicates)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) and _depth_at_most(value, MAX_DEPTH) else None
+    return value if isinstance(value, dict) and within_depth(value) else None
 
 
-def _refuse_constant(text: str) -> None:
+def refuse_constant(text: str) -> None:
     raise ValueError(f"{text} is not JSON")
 
 
-def _without_duplicates(pairs: list[tuple[str, object]]) -> Object:
+def without_duplicates(pairs: list[tuple[str, object]]) -> Object:
     """The object, unless a name is in it twice: two readers of one id or status would not agree on it."""
     if len(found := dict(pairs)) != len(pairs):
         raise ValueError("a name is there twice")
     return found
 
 
-def _depth_at_most(value: object, limit: int) -> bool:
+def within_depth(value: object, limit: int = MAX_DEPTH) -> bool:
     level: list[object] = [value]
     for _ in range(limit):
         level = [
@@ -256,6 +250,8 @@ def status_of(body: Object) -> str:
         if isinstance(where, dict):
             for name in _STATUS_FIELDS:
                 word = where.get(name)
+                if isinstance(word, str) and word in STATUSES:
+                    return word
                 if isinstance(word, str) and word.strip():
                     return clean(word, limit=40).lower()
     return ""
@@ -264,7 +260,7 @@ def status_of(body: Object) -> str:
 def result_url(body: Object) -> str | None:
     """The first absolute http address that the object gives for its result."""
     nested = _at(body, "data.resultJson") or _at(body, "resultJson")
-    places = [body, (_loads(nested) or {}) if isinstance(nested, str) else {}]
+    places = [body, (load_text(nested) or {}) if isinstance(nested, str) else {}]
     found = (_at(place, path) for place in places for path in _URL_PATHS)
     return next((one for one in found if _is_url(one)), None)  # type: ignore[return-value]
 
@@ -294,7 +290,7 @@ def error_of(body: Object, secrets: Iterable[str] = ()) -> tuple[str, str]:
     """Code and message in any of the forms that servers use; moderation always as ``moderation_blocked``."""
     secrets = tuple(secrets)
     code, message = _raw_error(body)
-    inner = _loads(message) or _loads(message[message.find('{"error"') : message.rfind("}") + 1])
+    inner = load_text(message) or load_text(message[message.find('{"error"') : message.rfind("}") + 1])
     if inner is not None:
         # Relays pass on their own upstream's error body as a string, LiteLLM in the middle of its own words.
         inner_code, inner_message = _raw_error(inner)
@@ -344,55 +340,8 @@ def _progress(value: object, scale: float) -> float | None:
     if isinstance(value, str):
         match = _PERCENT.fullmatch(value)
         value = float(match[1]) if match else None
-    number = _number(value)
-    return None if number is None or scale == 0 else min(100.0, max(0.0, number * scale))
-
-
-def moment(value: object) -> float | None:
-    """Epoch seconds from seconds or milliseconds."""
-    number = _number(value)
-    if number is None or not 0 < number <= _LAST_MOMENT * 1000:
-        return None
-    return number / 1000 if number > _LAST_MOMENT else number
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds from ``retry-after-ms`` or ``Retry-After``, at most 900; None when absent or meaningless.
-
-    A date is measured against the answer's own ``Date``: the upstream's clock may be off, its differences are not.
-    """
-    millis = headers.get("retry-after-ms", "").strip()
-    if _SECONDS.fullmatch(millis):
-        return min(MAX_RETRY_AFTER, float(millis) / 1000)
-    text = headers.get("retry-after", "").strip()
-    if _SECONDS.fullmatch(text):
-        return min(MAX_RETRY_AFTER, float(text))
-    until = _http_date(text)
-    if until is None:
-        return None
-    return min(MAX_RETRY_AFTER, max(0.0, until - (date_of(headers) or now)))
-
-
-def date_of(headers: Mapping[str, str]) -> float | None:
-    """The answer's own ``Date`` in epoch seconds."""
-    return _http_date(headers.get("date", ""))
-
-
-def _http_date(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
+    percent = number(value)
+    return None if percent is None or scale == 0 else min(100.0, max(0.0, percent * scale))
 
 
 def excerpt(reply: Reply, secrets: Iterable[str] = ()) -> str:
