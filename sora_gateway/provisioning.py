@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 SWITCHED_OFF = "an administrator switched it off"
 LAST_FAILURES = 5
 
+Secrets = Mapping[str, str | None]
+"""``api_key`` and ``webhook_secret``; None keeps what is there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -87,34 +90,35 @@ class Provisioning:
         """From now on *supervisor* is told of every change."""
         self._supervisor = supervisor
 
-    async def put(self, actor: str, name: str, fields: Mapping[str, Any], api_key: str | None) -> None:
-        """Adds an upstream, or changes one that was added; without *api_key* it keeps the one it has.
+    async def put(self, actor: str, name: str, fields: Mapping[str, Any], secrets: Secrets) -> None:
+        """Adds an upstream, or changes one that was added; of *secrets* it keeps those that are not given.
 
         Raises:
             Conflict: the name is one of the configuration's.
             InvalidRequest: the configuration cannot work; ``param`` names the field.
         """
         async with self._turn:
-            await self._put(actor, name, fields, api_key)
+            await self._put(actor, name, fields, secrets)
 
-    async def _put(self, actor: str, name: str, fields: Mapping[str, Any], api_key: str | None) -> None:
+    async def _put(self, actor: str, name: str, fields: Mapping[str, Any], secrets: Secrets) -> None:
         if name in self._configured or name == SIMULATOR:
             raise Conflict(f"{name} is set in the configuration; change it there, or choose another name.")
-        known = name in self._upstreams.entries
-        if api_key is None:
-            api_key = self._upstreams.entries[name].api_key.get_secret_value() if known else ""
-        entry = _validated(fields, api_key)
+        known = self._upstreams.entries.get(name)
+        kept = {each: given for each, given in secrets.items() if given is not None}
+        if known is not None:
+            kept = {each: getattr(known, each).get_secret_value() for each in secrets} | kept
+        entry = _validated(fields, kept)
         try:
             # Whether it can be used is found out before anything is stored.
             await self._upstreams.check(name, entry)
         except StartupError as error:
             raise InvalidRequest(str(error)) from None
-        row = AddedUpstream(name, json.dumps(dict(fields)), self._box.lock(api_key), enabled=True)
+        row = AddedUpstream(name, json.dumps(dict(fields)), self._box.lock(json.dumps(kept)), enabled=True)
         what = "upstream.change" if known else "upstream.add"
         await self._store.put_upstream(
             row, self._audit(actor, what, name, f"{entry.profile} at {entry.base_url}")
         )
-        if known:
+        if known is not None:
             await self._upstreams.remove(name)
         self._upstreams.spent(await self._store.paid_since(self._clock.now() - DAY))
         self._upstreams.add(name, entry)
@@ -190,7 +194,12 @@ class Provisioning:
 
     def _entry(self, row: AddedUpstream) -> Entry:
         fields = json.loads(row.settings)
-        return _validated(fields, self._box.unlock(row.api_key) if row.api_key else "")
+        return _validated(fields, json.loads(self._box.unlock(row.api_key)))
+
+    def webhook_secret(self, name: str) -> str:
+        """The secret of an upstream's webhooks; empty when it may send none, or is not there."""
+        entry = self._upstreams.entries.get(name)
+        return "" if entry is None else entry.webhook_secret.get_secret_value()
 
     def _rewired(self, name: str) -> None:
         if self._supervisor is not None:
@@ -200,10 +209,11 @@ class Provisioning:
         return AuditEntry(self._clock.now(), actor, action, f"upstream {name}", detail)
 
 
-def _validated(fields: Mapping[str, Any], api_key: str) -> Entry:
+def _validated(fields: Mapping[str, Any], secrets: Mapping[str, str]) -> Entry:
     """Raises InvalidRequest, which names the first wrong field."""
     try:
-        return Entry(**fields, api_key=SecretStr(api_key))
+        hidden: dict[str, Any] = {name: SecretStr(value) for name, value in secrets.items()}
+        return Entry(**fields, **hidden)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in problem["loc"])

@@ -86,6 +86,10 @@ class Upstream(Section):
         default="",
         description="A create that nobody can find: hold it for a person, or resubmit_if_absent; empty: the profile's.",
     )
+    webhook_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Secret of its webhooks to /hooks/upstream/NAME (Standard Webhooks); empty takes none.",
+    )
     requests_per_minute: int = Field(
         default=120, ge=0, description="Requests of every kind that it gets in a minute; 0 is unlimited."
     )

@@ -111,6 +111,7 @@ MATRIX = {
     "POST /api/admin/jobs/{id}/adopt": Row(Kind.ADMIN, 404, {"externalVideoId": "x"}, name="video_none"),
     "POST /api/admin/jobs/{id}/pay-again": Row(Kind.ADMIN, 404, name="video_none"),
     "POST /api/admin/jobs/{id}/give-up": Row(Kind.ADMIN, 404, name="video_none"),
+    "POST /hooks/upstream/{name}": Row(Kind.OPEN, 404, name="lab"),
     "GET /health": Row(Kind.OPEN),
     "GET /ready": Row(Kind.OPEN),
     "GET /openapi.json": Row(Kind.OPEN),

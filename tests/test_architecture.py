@@ -273,7 +273,7 @@ WAITING = (ast.AsyncFunctionDef, ast.Await, ast.AsyncWith, ast.AsyncFor)
 CORE_MAY_IMPORT = frozenset(
     {
         "__future__", "array", "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "math",
-        "operator", "re", "typing", "pydantic", "pydantic_core", "sora_gateway",
+        "base64", "binascii", "hashlib", "hmac", "operator", "re", "typing", "pydantic", "pydantic_core", "sora_gateway",
     }
 )  # fmt: skip
 

@@ -29,6 +29,9 @@ class PutUpstream(View):
     api_key: Annotated[str, Field(max_length=4096)] | None = Field(
         None, description="Without it, the one that is there is kept."
     )
+    webhook_secret: Annotated[str, Field(max_length=512)] | None = Field(
+        None, description="As apiKey: without it, the one that is there is kept."
+    )
     models: dict[str, str] | None = None
     sizes: list[str] | None = None
     seconds: list[int] | None = None
@@ -165,8 +168,9 @@ async def put_upstream(call: Call) -> UpstreamView:
         raise InvalidRequest(
             "A name has at most 32 lower-case letters, digits, dashes and underscores.", param="name"
         )
-    fields = asked.model_dump(exclude_none=True, exclude={"api_key"})
-    await call.services.provisioning.put(call.caller.user_id, name, fields, asked.api_key)
+    fields = asked.model_dump(exclude_none=True, exclude={"api_key", "webhook_secret"})
+    secrets = {"api_key": asked.api_key, "webhook_secret": asked.webhook_secret}
+    await call.services.provisioning.put(call.caller.user_id, name, fields, secrets)
     return await get_upstream(call)
 
 

@@ -14,6 +14,7 @@ from sora_gateway.http import (
     references,
     tasks,
 )
+from sora_gateway.http.hooks import Hooks
 from sora_gateway.http.live import live_routes
 from sora_gateway.http.routing import Endpoint
 from sora_gateway.http.system import System
@@ -33,6 +34,7 @@ def table(system: System) -> list[Endpoint]:
         *models.ENDPOINTS,
         *people.ENDPOINTS,
         *admin_upstreams.ENDPOINTS,
+        *Hooks().endpoints(),
         *doubts.ENDPOINTS,
         *system.endpoints(),
     ]
