@@ -104,6 +104,18 @@ async def at_the_lab(
         yield await stack.enter_async_context(person(gateway, credits=balance))
 
 
+async def turned_away(ann: Person, video_id: str) -> dict[str, Any]:
+    """The task once its upstream was found to be unreachable: its note says so, or, when that had happened often enough
+    to open the circuit breaker, that it does not answer."""
+    async with asyncio.timeout(20):
+        while True:
+            task = await ann.task(video_id)
+            if any(words in task["note"] for words in ("cannot be reached", "does not answer")):
+                assert task["stage"] == "queued"
+                return task
+            await asyncio.sleep(0.01)
+
+
 async def opportunity() -> None:
     """Time in which a gateway that wanted to send something again would have."""
     await asyncio.sleep(OPPORTUNITY)

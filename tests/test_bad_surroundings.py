@@ -9,7 +9,7 @@ import pytest
 
 from sora_gateway.app import _probe
 from sora_gateway.http.services import Phase
-from tests.lab import Lab, at_the_lab, closing, ledger, unused_port
+from tests.lab import Lab, at_the_lab, closing, ledger, turned_away, unused_port
 from tests.raw_server import serving_raw
 from tests.running import person, running, settings_for
 from tests.sample_videos import sample_mp4
@@ -28,7 +28,7 @@ async def test_an_upstream_that_is_not_there_at_the_start_keeps_its_jobs_waiting
             await _probe(ann.gateway.upstreams)
         assert "the upstream lab cannot be used yet, its jobs wait" in caplog.text
 
-        task = await ann.comes_to((await ann.make())["videoId"], "queued", note="lab cannot be reached")
+        task = await turned_away(ann, (await ann.make())["videoId"])
         assert task["status"] == "queued"
         async with serving_raw(lab.handle, port=port):
             done = await ann.comes_to(task["videoId"], "completed")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import Lab, at_the_lab, closing, ledger, opportunity, outcomes, says, unused_port
+from tests.lab import Lab, at_the_lab, closing, ledger, opportunity, outcomes, says, turned_away, unused_port
 from tests.raw_server import Handler, Received, Wire, always, serving_raw
 
 # --- not sent: again, as often as it takes -----------------------------------------------------------
@@ -21,7 +21,7 @@ from tests.raw_server import Handler, Received, Wire, always, serving_raw
 async def test_an_upstream_that_cannot_be_reached_gets_the_job_once_it_is_there(tmp_path: Path) -> None:
     lab, port = Lab(), unused_port()
     async with at_the_lab(tmp_path, lab, url=f"http://127.0.0.1:{port}") as ann:
-        waiting = await ann.comes_to((await ann.make())["videoId"], "queued", note="cannot be reached")
+        waiting = await turned_away(ann, (await ann.make())["videoId"])
         assert waiting["error"] is None
         assert await ledger(ann, waiting) == ["hold"]
         async with serving_raw(lab.handle, port=port):
@@ -36,7 +36,7 @@ async def test_an_upstream_that_cannot_be_reached_gets_the_job_once_it_is_there(
 
 async def test_a_name_that_does_not_resolve_is_tried_again(tmp_path: Path) -> None:
     async with at_the_lab(tmp_path, Lab(), url="http://nowhere.invalid") as ann:
-        task = await ann.comes_to((await ann.make())["videoId"], "queued", note="lab cannot be reached")
+        task = await turned_away(ann, (await ann.make())["videoId"])
         assert "nowhere" not in task["note"]
         assert set(await outcomes(ann, task)) <= {"not_sent", None}
 
@@ -50,7 +50,7 @@ async def test_a_connection_that_nobody_takes_is_tried_again(tmp_path: Path) -> 
             waiting.connect_ex(full.getsockname())
         url = f"http://127.0.0.1:{full.getsockname()[1]}"
         async with at_the_lab(tmp_path, Lab(), url=url, jobs={"create_timeout": 0.2}) as ann:
-            task = await ann.comes_to((await ann.make())["videoId"], "queued", note="cannot be reached")
+            task = await turned_away(ann, (await ann.make())["videoId"])
             assert "not_sent" in await outcomes(ann, task)
 
 
@@ -64,14 +64,14 @@ async def test_a_tls_handshake_that_fails_is_tried_again(tmp_path: Path) -> None
         serving_raw(always(b""), speak_no_tls) as server,
         at_the_lab(tmp_path, Lab(), url=server.url.replace("http", "https")) as ann,
     ):
-        task = await ann.comes_to((await ann.make())["videoId"], "queued", note="cannot be reached")
+        task = await turned_away(ann, (await ann.make())["videoId"])
         assert "not_sent" in await outcomes(ann, task)
         assert server.requests == []
 
 
 async def test_a_job_that_waits_for_an_unreachable_upstream_can_be_cancelled(tmp_path: Path) -> None:
     async with at_the_lab(tmp_path, Lab(), url=f"http://127.0.0.1:{unused_port()}") as ann:
-        task = await ann.comes_to((await ann.make())["videoId"], "queued", note="cannot be reached")
+        task = await turned_away(ann, (await ann.make())["videoId"])
         while True:
             # A create may be on its way just now: then the wish is kept until it is known not to have arrived.
             await ann.http.post(f"/api/video/tasks/{task['videoId']}/cancel")
