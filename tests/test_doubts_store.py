@@ -44,6 +44,18 @@ async def test_a_doubt_has_everything_that_helps_to_find_it(tmp_path: Path) -> N
         assert (create.sent_at, create.number, create.standing) == (NOW, 1, Standing.DOUBTFUL)
 
 
+async def test_a_doubt_about_what_was_never_to_be_sent_is_one_too(tmp_path: Path) -> None:
+    async with open_store(tmp_path) as store:
+        job = await accepted(store)
+        for event in LOST:
+            # As when a job that cannot be sent any more is ended, and the process dies in between.
+            after = advance(job, event)
+            await store.save(job, after, event, movement(job, event, after))
+            job = after
+        (doubt,) = await store.doubts()
+        assert (doubt.job.id, doubt.attempt_id, doubt.detail) == (job.id, "", "")
+
+
 async def test_creates_that_may_own_a_video_are_those_without_an_id(tmp_path: Path) -> None:
     async with open_store(tmp_path) as store:
         under_way = await walk(store, await accepted(store), j.Claimed(NOW))

@@ -13,12 +13,16 @@ from sora_gateway.accounts.tokens import digest
 from sora_gateway.cli.operate import offline, operate
 from sora_gateway.control import ControlServer, call
 from sora_gateway.core import job as j
-from sora_gateway.core.job import Event, ExternalId, Job
-from sora_gateway.errors import Conflict, GatewayError, InvalidRequest, NotFound
+from sora_gateway.core.job import Event, ExternalId, Job, JobId
+from sora_gateway.core.observation import Listed, Look, LookKind
+from sora_gateway.core.reconcile import Kind, Verdict
+from sora_gateway.errors import Conflict, GatewayError, InvalidRequest, NotFound, Unavailable
 from sora_gateway.operations import LOCAL_USER, OPERATIONS, Services, commands
 from sora_gateway.places import DataDirectory
 from sora_gateway.settings import Settings
 from sora_gateway.store.lock import DataDirectoryInUse
+from sora_gateway.supervisor.decisions import Decision, LookAgain
+from sora_gateway.supervisor.search import Finding
 from tests.jobs import accepted, walk
 
 
@@ -134,6 +138,31 @@ async def test_a_doubtful_job_is_listed_and_can_be_adopted(services: Services) -
     assert stored is not None
     assert stored.external_id == ExternalId("vid_7")
     assert await run(services, "unknown.list") == []
+
+
+async def test_what_may_be_it_is_listed_and_a_running_gateway_looks_on_request(services: Services) -> None:
+    job = await stored_job(services, j.Claimed(1.0), j.AnswerLost(2.0, "the connection broke"))
+    with pytest.raises(Unavailable, match="looks by itself as soon as it is started"):
+        await run(services, "unknown.look", job_id=job.id)
+    row = Listed(ExternalId("vid_7"), Look(LookKind.ALIVE))
+    finding = Finding(3.0, Verdict(Kind.AMBIGUOUS, None, (row,)))
+
+    async def looked(job_id: JobId, decision: Decision) -> Job:
+        assert decision == LookAgain()
+        return replace(job, note="It may be there.")
+
+    running = replace(services, decide=looked, finding=lambda _: finding)
+    assert (await run(running, "unknown.list"))[0]["candidates"] == ["vid_7"]
+    assert await run(running, "unknown.look", job_id=job.id) == {
+        "id": job.id, "state": "unknown", "note": "It may be there."
+    }  # fmt: skip
+
+
+async def test_what_the_command_line_decides_is_in_the_audit_log(services: Services) -> None:
+    job = await stored_job(services, j.Claimed(1.0), j.AnswerLost(2.0, "the connection broke"))
+    await run(services, "unknown.adopt", job_id=job.id, external_id="vid_7")
+    (entry,) = await services.store.audited(job.id)
+    assert (entry.actor, entry.action, entry.detail) == ("command line", "job.adopt", "vid_7")
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from tests.lab import ledger, outcomes
 from tests.lossy_lab import LOSSES, AtTheLossyLab, at_the_lossy_lab, receipt
 from tests.running import Json
 
-LONG = 0.8
-"""Seconds of the test, more than six minutes of the gateway: past every look."""
+LONG = 1.7
+"""Seconds of the test, more than four minutes of the gateway: past every look."""
 
 
 @pytest.mark.parametrize("number", [1, 5])
@@ -25,7 +25,7 @@ async def test_with_a_list_every_lost_create_is_found_and_paid_once(
     async with at_the_lossy_lab(tmp_path, LOSSES[loss]) as at:
         made = [await at.ann.make() for _ in range(number)]
         tasks = [await at.ann.comes_to(task["videoId"], "processing") for task in made]
-        await asyncio.sleep(LONG / 4)
+        await asyncio.sleep(LONG / 8)
         assert len(at.lab.orders) == number
         assert len({task["externalVideoId"] for task in tasks}) == number
         for task in tasks:
@@ -48,7 +48,7 @@ async def test_without_a_list_every_lost_create_is_held(tmp_path: Path, loss: st
     async with at_the_lossy_lab(tmp_path, LOSSES[loss], profile="generic") as at:
         made = [await at.ann.make() for _ in range(number)]
         await all_held(at, made, "lab has no list of its videos")
-        await asyncio.sleep(LONG / 4)
+        await asyncio.sleep(LONG / 8)
         assert (len(at.lab.orders), at.lab.lists) == (number, 0)
 
 

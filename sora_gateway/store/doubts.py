@@ -34,6 +34,7 @@ class Doubt:
     job: Job
     email: str
     attempt_id: str
+    """Empty when nothing was to be sent."""
     http_status: int | None
     """What the create was answered, if it was."""
     detail: str
@@ -44,9 +45,10 @@ async def doubts(readers: Readers) -> list[Doubt]:
     """Every job whose outcome is unknown, oldest first."""
     columns = ", ".join(f"jobs.{name}" for name in COLUMNS)
     rows = await readers.all(
-        f"SELECT {columns}, users.email, attempts.id AS attempt_id, http_status, detail FROM jobs"  # noqa: S608
-        " JOIN users ON users.id = jobs.owner"
-        " JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt"
+        f"SELECT {columns}, users.email, coalesce(attempts.id, '') AS attempt_id, http_status,"  # noqa: S608
+        " coalesce(detail, '') AS detail FROM jobs JOIN users ON users.id = jobs.owner"
+        # One that was not to be sent at all has none, when a crash came between its claim and its end.
+        " LEFT JOIN attempts ON attempts.job_id = jobs.id AND attempts.number = jobs.attempt"
         f" WHERE state = 'unknown' AND {UNFINISHED} ORDER BY jobs.created_at, jobs.id"
     )
     return [

@@ -191,8 +191,8 @@ class _LostAnswer:
         async with self._search.resending:
             upstream.gate.budget.take(watcher.around.clock.monotonic())
             self._sent_again = self._age()
-            doubtful = (await self._search.attempts(watcher.job.id))[-1]
-            sent = await send_again(watcher, upstream, doubtful.id)
+            attempts = await self._search.attempts(watcher.job.id)
+            sent = await send_again(watcher, upstream, attempts[-1].id) if attempts else None
         if sent is None:
             self._refused = True
             await settle(watcher, "what it was to be made from is not in the gateway's files any more")
