@@ -370,7 +370,7 @@ async def test_sending_again_ends_after_some_tries_and_within_the_keys_life(tmp_
         assert len(case.upstream.orders) == 13
         assert "never answered when it was sent again" in (await shop.job(job.id)).note
         assert len(case.upstream.took) == 1
-        with pytest.raises(Conflict, match="cannot be sent to lab again"):
+        with pytest.raises(Conflict, match="never answered when it was sent again"):
             await shop.supervisor.decide(job.id, LookAgain())
 
 

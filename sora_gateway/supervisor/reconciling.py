@@ -41,7 +41,7 @@ PAUSED, BUSY = 30.0, 2.0
 _THERE = frozenset({LookKind.ALIVE, LookKind.COMPLETED, LookKind.FAILED, LookKind.CANCELLED})
 _LOST_ANSWER, _LOST_JOB = "Its answer was lost", "Its upstream lost it"
 _DECIDE = "an administrator has to decide"
-_SETTLED = re.compile(rf"(?:{_LOST_ANSWER}|{_LOST_JOB}) \((.*)\), and .*: {_DECIDE}\.", re.DOTALL)
+_SETTLED = re.compile(rf"(?:{_LOST_ANSWER}|{_LOST_JOB}) \((.*)\), and (.*): {_DECIDE}\.", re.DOTALL)
 
 
 async def unknown(watcher: Watcher) -> None:
@@ -66,7 +66,7 @@ async def unknown(watcher: Watcher) -> None:
 
 async def _once(watcher: Watcher, quest: _Quest) -> bool:
     """Waits for the next look and looks; False when the step is to begin anew."""
-    if quest.pointless and not _SETTLED.fullmatch(watcher.job.note):
+    if quest.pointless:
         await settle(watcher, quest.pointless)
     delay = quest.delay()
     watcher.next_look = None if delay is None else watcher.now() + delay
@@ -142,7 +142,9 @@ class _LostAnswer:
         if self._listed or self._may_send_again():
             return ""
         if self._upstream.adapter.idempotent:
-            return f"it cannot be sent to {self._name} again"
+            # Why it was not taken, if that is known, says more.
+            said = _SETTLED.fullmatch(self._watcher.job.note)
+            return said[2] if said else f"it cannot be sent to {self._name} again"
         return f"{self._name} has no list of its videos"
 
     def delay(self) -> float | None:
