@@ -20,8 +20,10 @@ NOT_LISTED = 1 << 30
 FIRST_PAUSE = 60.0
 LONGEST_PAUSE = 900.0
 CHECK_EVERY = 60.0
-CONTRADICTIONS = 2
+CONTRADICTIONS = 3
 """Jobs in a row that have ended while the list has them running: one can have ended in between."""
+TIMELY = 1.0
+"""Seconds after the list for which a look at a job says something about it."""
 
 
 class Sweep:
@@ -91,10 +93,13 @@ class Trust:
         """Whether a job that it has as running should be looked at, to see whether the list still moves."""
         return self._checked is None or now - self._checked >= CHECK_EVERY
 
-    def checked(self, now: float, *, true: bool) -> None:
-        """A look at such a job has confirmed the list, or not."""
-        self._contradictions = 0 if true else self._contradictions + 1
-        if true:
+    def checked(self, listed: float, now: float, *, true: bool) -> None:
+        """A look at such a job has confirmed what was *listed* at that moment, or not."""
+        if true or now - listed > TIMELY:
             self._checked = now
-        elif self._contradictions >= CONTRADICTIONS:
-            self.lied(now)
+        if true:
+            self._contradictions = 0
+        elif now - listed <= TIMELY:
+            self._contradictions += 1
+            if self._contradictions >= CONTRADICTIONS:
+                self.lied(now)

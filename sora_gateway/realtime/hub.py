@@ -151,7 +151,10 @@ class Hub:
 
     def watched(self, job: Job) -> bool:
         """Whether somebody follows *job*, or everything of its owner's, at this moment."""
-        return job.id in self._by_job or job.owner in self._by_owner
+        if job.id in self._by_job or job.owner in self._by_owner:
+            return True
+        # An administrator follows everybody, and waits for their own.
+        return any(each.mailbox.principal.user_id == job.owner for each in self._of_everybody)
 
     def follow(
         self,

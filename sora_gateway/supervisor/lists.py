@@ -67,7 +67,7 @@ class UpstreamList:
         if not listed or not (ended or look.kind is LookKind.ALIVE):
             return
         if listed == "running":
-            self._trust.checked(now, true=not ended)
+            self._trust.checked(subject.listed_at, now, true=not ended)
         elif ended:
             self._trust.proven = True
         else:

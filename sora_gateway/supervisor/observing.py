@@ -25,15 +25,15 @@ from sora_gateway.core.budget import Budget
 from sora_gateway.core.durations import Durations
 from sora_gateway.core.job import ExternalId, Job
 from sora_gateway.core.observation import Listed, Listing, Look, LookKind
-from sora_gateway.core.polling import PolicyName, next_delay
 from sora_gateway.core.sweep import NOT_LISTED, Sweep
 from sora_gateway.entropy import Entropy
 from sora_gateway.store.jobs import Change
 from sora_gateway.supervisor.asking import AT_ONCE, Asking
 from sora_gateway.supervisor.lists import UpstreamList
+from sora_gateway.supervisor.planning import Planner
 from sora_gateway.supervisor.subject import Subject
 from sora_gateway.supervisor.telling import Teller
-from sora_gateway.supervisor.wheel import TICK, Wheel
+from sora_gateway.supervisor.wheel import TICK
 
 if TYPE_CHECKING:
     from sora_gateway.supervisor.watcher import Upstream
@@ -42,8 +42,6 @@ log = logging.getLogger(__name__)
 
 WINDOW = 0.25
 """Share of the shortest interval by which a job is looked at early to go along with others."""
-PACE = 0.05
-"""Seconds from one to the next when many jobs come at an unexpected moment to be asked for one by one."""
 KEPT = 0.05
 """Seconds for which progress is kept back to be stored together with that on the next page."""
 UNLISTED = 60.0
@@ -76,13 +74,13 @@ class Observer:
         self._adapter = upstream.adapter
         self._budget = upstream.gate.budget if upstream.adapter.looks_are_requests else Budget()
         self._policy = upstream.polling
-        self._adaptive = upstream.polling.name is PolicyName.ADAPTIVE
         self._means = means
         self._clock = clock = means.clock
         self._subjects: dict[ExternalId, Subject] = {}
-        self._wheel = Wheel()
+        self._planner = Planner(self._policy, clock, means.entropy, means.durations, means.watched)
+        self._wheel = self._planner.wheel
         self._next_round = 0.0
-        self._paced = 0.0
+        self._next_sweep = 0.0
         self._asking = Asking(self._adapter, self._budget, clock, self._heard)
         self._list = UpstreamList(self._adapter, self._asking, self._budget, clock)
         self._teller = Teller(means.together)
@@ -99,15 +97,17 @@ class Observer:
         job = subject.job
         if not job.note:
             # A look that says what is stored already is no news.
-            subject.said = (job.upstream_status, None if job.progress_estimated else job.progress)
+            progress = None if job.progress_estimated else int(job.progress)
+            subject.said = (job.upstream_status, progress)
         self._subjects[subject.external_id] = subject
-        now, moment = self._clock.now(), self._clock.monotonic()
-        if _age(job, now) <= JUST_ACCEPTED and not late_receipt(job):
+        if _age(job, self._clock.now()) <= JUST_ACCEPTED and not late_receipt(job):
             subject.not_yet = job.accepted_at
-            self._wheel.put(subject, moment + self._delay(subject, now))
+            self._planner.plan(subject)
+        elif self._list.usable:
+            # It may have ended long ago. After a restart there are many: together on a list.
+            self._planner.at_once(subject)
         else:
-            # It may have ended long ago. After a restart there are many: together on a list, or one by one.
-            self._wheel.put(subject, moment if self._list.usable else self._pace(moment))
+            self._planner.one_by_one([subject])
         if self._rounds is None:
             self._rounds = asyncio.create_task(self._observe(), name=f"observe {self._adapter.name}")
 
@@ -116,7 +116,7 @@ class Observer:
         subject.job, subject.wake_at = job, wake_at
         subject.seen.progress, subject.seen.overdue = job.progress, job.overdue
         subject.busy = False
-        self._plan(subject)
+        self._planner.plan(subject)
 
     def leave(self, subject: Subject) -> None:
         """The job is not looked at any more."""
@@ -126,7 +126,7 @@ class Observer:
 
     def next_look(self, subject: Subject) -> float:
         """The moment (wall time) of the next look; passed while it is being asked for."""
-        self._settle(subject)
+        self._planner.settle(subject)
         return self._clock.now() + subject.due - self._clock.monotonic()
 
     async def look(self, external_id: ExternalId) -> Look:
@@ -151,37 +151,6 @@ class Observer:
             await asyncio.gather(self._rounds, return_exceptions=True)
         await self._asking.aclose()
         await self._teller.aclose()
-
-    # --- when ------------------------------------------------------------------------------------
-
-    def _delay(self, subject: Subject, now: float) -> float:
-        """Seconds from *now* (wall time) until the next look at *subject* makes sense."""
-        if subject.again:
-            subject.again = False
-            return 0.0
-        job, seen = subject.job, subject.seen
-        seen.age = now - (job.accepted_at or now)
-        if self._adaptive:
-            seen.durations, seen.watched = self._means.durations(job), self._means.watched(job)
-        return next_delay(self._policy, seen, self._means.entropy.fraction())
-
-    def _plan(self, subject: Subject) -> None:
-        subject.looked = None
-        self._wheel.put(subject, self._clock.monotonic() + self._delay(subject, self._clock.now()))
-
-    def _settle(self, subject: Subject) -> None:
-        """Puts off the next look if the job was seen on a list meanwhile."""
-        if subject.looked is not None:
-            looked, subject.looked = subject.looked, None
-            since = self._clock.monotonic() - looked
-            self._wheel.put(
-                subject, max(subject.due, looked + self._delay(subject, self._clock.now() - since))
-            )
-
-    def _pace(self, now: float) -> float:
-        """The next moment for one of many that come together."""
-        self._paced = max(now, self._paced + PACE)
-        return self._paced
 
     # --- rounds ----------------------------------------------------------------------------------
 
@@ -214,7 +183,7 @@ class Observer:
         now = self._clock.monotonic()
         self._next_round = now + TICK
         early = WINDOW * self._policy.min_interval if self._list.usable else 0.0
-        due = self._due(now + early)
+        due = self._planner.due(now + early)
         try:
             rest = await self._swept(due) if self._list.usable else due
             for subject in rest:
@@ -222,13 +191,6 @@ class Observer:
                     self._ask(subject)
         finally:
             self._wheel.put_back(due, self._next_round)
-
-    def _due(self, until: float) -> list[Subject]:
-        taken = self._wheel.take(until)
-        for subject in taken:
-            if subject.looked is not None:
-                self._settle(subject)
-        return [subject for subject in taken if subject.slot is None]
 
     # --- lists -----------------------------------------------------------------------------------
 
@@ -242,6 +204,11 @@ class Observer:
         sweep = Sweep(pages)
         if not sweep.worth_going_on():
             return due
+        if now < self._next_sweep:
+            # It would look at everybody again before the shortest interval has passed.
+            self._wheel.put_back(due, self._next_sweep)
+            return []
+        self._next_sweep = now + self._policy.min_interval
         for subject, page in zip(due, pages, strict=True):
             subject.wanted = page
         try:
@@ -254,13 +221,12 @@ class Observer:
             for subject in due:
                 subject.wanted = None
         if not self._list.usable:
-            for subject in rest[AT_ONCE:]:
-                self._wheel.put(subject, self._pace(self._clock.monotonic()))
+            self._planner.one_by_one(rest[AT_ONCE:])
             return rest[:AT_ONCE]
         doubtful = self._list.doubtful(due)
         if doubtful is not None:
-            doubtful.listed = "running"
-            self._ask(doubtful)
+            doubtful.listed, doubtful.listed_at = "running", self._clock.monotonic()
+            self._ask(doubtful, first=True)
         return rest
 
     async def _read(self, sweep: Sweep) -> bool:
@@ -304,22 +270,22 @@ class Observer:
             if subject.busy:
                 continue
             if row is not subject.row or now >= subject.wake_at:
-                self._take_row(subject, row, news)
+                self._take_row(subject, row, news, due=wanted is not None)
                 continue
             # As it was, to the letter.
             subject.not_yet = now
             subject.seen.polls += 1
             if wanted is not None:
-                self._wheel.put(subject, moment + self._delay(subject, now))
+                self._wheel.put(subject, moment + self._planner.delay(subject, now))
             else:
                 subject.looked = moment
         sweep.found(found)
 
-    def _take_row(self, subject: Subject, row: Listed, news: list[Subject]) -> None:
+    def _take_row(self, subject: Subject, row: Listed, news: list[Subject], *, due: bool) -> None:
         look = row.look
         if look.kind is LookKind.ALIVE:
             subject.row = row
-            if self._alive(subject, look):
+            if self._alive(subject, look, due=due or self._means.watched(subject.job)):
                 news.append(subject)
         elif look.kind is LookKind.COMPLETED and self._list.proven:
             self._hand_over(subject, look)
@@ -358,17 +324,25 @@ class Observer:
 
     # --- what was seen ---------------------------------------------------------------------------
 
-    def _alive(self, subject: Subject, look: Look) -> bool:
-        """Takes in that the job is at work; says whether that is news, which is still to be told."""
+    def _alive(self, subject: Subject, look: Look, *, due: bool = True) -> bool:
+        """Takes in that the job is at work; says whether that is news, which is still to be told.
+
+        Of a job that is not *due*, and that nobody watches, another percentage is none: it would be stored ten
+        times as often as it is asked for.
+        """
         now, seen = self._clock.now(), subject.seen
         seen.polls += 1
         seen.errors = subject.missing = 0
         seen.trend = seen.trend.after(_age(subject.job, now), look.progress)
         subject.not_yet = now
-        said = (look.status, look.progress)
-        if said == subject.said and now < subject.wake_at:
-            self._plan(subject)
-            return False
+        said = (look.status, None if look.progress is None else int(look.progress))
+        if now < subject.wake_at and subject.said is not None:
+            if said == subject.said:
+                self._planner.plan(subject)
+                return False
+            if not due and said[0] == subject.said[0]:
+                subject.row, subject.looked = None, self._clock.monotonic()
+                return False
         subject.said = said
         subject.busy, subject.news = True, look
         return True
@@ -384,7 +358,7 @@ class Observer:
         if self._clock.now() >= subject.wake_at:
             self._hand_over(subject, look)
         else:
-            self._plan(subject)
+            self._planner.plan(subject)
 
     def _hand_over(self, subject: Subject, news: Look | Exception) -> None:
         subject.busy, subject.news = True, news

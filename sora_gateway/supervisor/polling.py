@@ -182,7 +182,7 @@ async def record_end(watcher: Watcher, look: Look, took: float | None = None) ->
     now = watcher.now()
     match look.kind:
         case LookKind.COMPLETED:
-            watcher.result_url = look.result_url
+            watcher.result_url, watcher.result_known = look.result_url, True
             # What is past on arrival tells of the upstream's clock, not of the file.
             expires_at = look.expires_at if look.expires_at is not None and look.expires_at > now else None
             await watcher.insist(j.UpstreamCompleted(now, expires_at, took))

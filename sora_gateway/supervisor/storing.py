@@ -26,7 +26,7 @@ async def storing(watcher: Watcher) -> None:
         return
     failures: Counter[DownloadTrouble] = Counter()
     since: dict[DownloadTrouble, float] = {}
-    if watcher.result_url is None:
+    if not watcher.result_known:
         await _look_again(watcher, upstream)
     while watcher.job.state is State.STORING:
         try:

@@ -31,7 +31,8 @@ class Subject:
     """What its next look depends on, what the last one said, and where it stands meanwhile."""
 
     __slots__ = (
-        "again", "busy", "due", "external_id", "follower", "gone", "job", "listed", "looked", "missing",
+        "again", "busy", "due", "external_id", "follower", "gone", "job", "listed",
+        "listed_at", "looked", "missing",
         "missing_since", "news", "not_yet", "page", "row", "said", "seen", "slot", "unlisted_until", "wake_at",
         "wanted",
     )  # fmt: skip
@@ -52,8 +53,8 @@ class Subject:
         """When (wall time) the first of them came."""
         self.not_yet: float | None = None
         """When (wall time) it had certainly not ended; None if that is not known."""
-        self.said: tuple[str, float | None] | None = None
-        """Status and progress at the last look."""
+        self.said: tuple[str, int | None] | None = None
+        """Status and whole percents that were told last."""
         self.row: Listed | None = None
         """The row of the list that said the same."""
         self.page = 0
@@ -64,6 +65,8 @@ class Subject:
         """What the list has just said, and a look at the job itself is to confirm."""
         self.looked: float | None = None
         """When (monotonic) it was seen on a list before it was due; *due* is to be put off by that."""
+        self.listed_at = 0.0
+        """When (monotonic) it said so."""
         self.due = 0.0
         """When (monotonic) it is looked at next; passed while it is."""
         self.slot: int | None = None

@@ -116,6 +116,8 @@ class Watcher:
         self.observed_at: Callable[[], float] | None = None
         """The same while an observer plans the looks."""
         self.result_url: str | None = None
+        self.result_known = False
+        """Whether that is what the upstream has said at the end; a restart forgets it."""
         self.lookers: list[Request] = []
         """Who wants a doubtful job looked for now, and is answered when that was done."""
         self._inbox: deque[Request] = deque()
