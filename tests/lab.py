@@ -73,7 +73,11 @@ def says(
 def lab_settings(data_dir: Path, url: str, **sections: Any) -> Settings:
     """*url* without ``/v1``. Polls are rare and addresses last; keyword ``upstream`` adds to its table;
     further ``upstreams`` are asked first."""
-    table = {"base_url": f"{url}/v1", "api_key": "sk-lab", "models": {"sora-2": "wan-2.2"}}
+    table = {
+        "base_url": f"{url}/v1", "api_key": "sk-lab", "models": {"sora-2": "wan-2.2"},
+        # Tests look more often than people would.
+        "requests_per_minute": 0,
+    }  # fmt: skip
     media = {"url_lifetime": 1e6} | sections.pop("media", {})
     return settings_for(
         data_dir,
