@@ -98,6 +98,7 @@ async def workshop(
     upstreams: Mapping[str, Upstream] | None = None,
     entropy: CountingEntropy | None = None,
     routes: Callable[[Job], Sequence[Route]] = lambda _: (),
+    watched: Callable[[Job], bool] = lambda _: False,
 ) -> AsyncIterator[Workshop]:
     """Opens *directory*, new or left behind by an earlier workshop; the books are checked at the end."""
     clock = clock or ManualClock()
@@ -118,7 +119,7 @@ async def workshop(
         # Ids go on counting over restarts, as real ones never repeat.
         supervisor = Supervisor(
             store, wired, files, Downloader(files, None, clock), clock, entropy or CountingEntropy(),
-            limits or Limits(), on_cancel=on_cancel, routes=routes,
+            limits or Limits(), on_cancel=on_cancel, routes=routes, watched=watched,
         )  # fmt: skip
         if entered:
             await stack.enter_async_context(supervisor)

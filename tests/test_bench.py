@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sora_gateway import bench
+from sora_gateway.bench import inflight
 from sora_gateway.bench.report import Goal, Report, median_ratio, spread
 from sora_gateway.bench.store import filesystem
 
@@ -50,6 +51,25 @@ def test_the_store_is_measured_from_end_to_end(tmp_path: Path, capsys: pytest.Ca
     written = json.loads(numbers.read_text(encoding="utf-8"))
     assert {len(values) for values in written["samples"].values()} == {2}
     assert all(value > 0 for values in written["samples"].values() for value in values)
+    assert list(tmp_path.iterdir()) == [numbers], "a benchmark cleans up"
+
+
+def test_jobs_in_flight_are_measured_from_end_to_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inflight, "LIST_EVERY", 0.3)
+    monkeypatch.setattr(inflight, "SINGLE_EVERY", 0.3)
+    numbers = tmp_path / "numbers.json"
+    options = ["--rounds", "2", "--jobs", "40", "--dir", str(tmp_path), "--json", str(numbers)]
+    assert bench.main("inflight", options) in (0, 1)
+    printed = capsys.readouterr().out
+    for line in ("bare lists", "single looks", "stalls of the event loop", "requests, single looks / lists"):
+        assert line in printed
+    samples = json.loads(numbers.read_text(encoding="utf-8"))["samples"]
+    assert len(samples["lists_cpu_s"]) == len(samples["bare_cpu_s"]) == 2
+    by_list, one_by_one = samples["requests"]
+    assert by_list <= 3
+    assert one_by_one >= 40
     assert list(tmp_path.iterdir()) == [numbers], "a benchmark cleans up"
 
 

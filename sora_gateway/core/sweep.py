@@ -13,7 +13,7 @@ from dataclasses import dataclass
 ENOUGH = 3
 """Due jobs for which a list is asked at all."""
 IN_VAIN = 2
-"""Pages more than jobs found on them, after which the rest is asked for one by one."""
+"""Pages more than jobs found on them, after which nobody is looked for who should have been there."""
 NOT_LISTED = 1 << 30
 """The page of a job that was on none."""
 
@@ -47,13 +47,18 @@ class Sweep:
                 self._left -= jobs
                 self._expected[page] -= jobs
 
+    @property
+    def in_vain(self) -> bool:
+        """Whether too many pages were read for what was found on them."""
+        return self.read - self._found > max(IN_VAIN, self._left / 20)
+
     def worth_going_on(self) -> bool:
         """Whether the next page, or one after it, saves more requests than the way there costs."""
-        if self.read - self._found > max(IN_VAIN, self._left / 20):
-            return False
         saved = ENOUGH - 1 if self.read == 0 else 1
-        next_page, found = self.read + 1, 0
+        next_page, found, in_vain = self.read + 1, 0, self.in_vain
         for page in sorted(self._expected):
+            if page < next_page and in_vain:
+                continue
             # Who was not where it had been is taken to have moved by a page.
             found += self._expected[page]
             if found - (max(page, next_page) - self.read) >= saved:

@@ -214,9 +214,11 @@ class Observer:
         try:
             whole = await self._read(sweep)
             rest = [subject for subject in due if subject.wanted is not None]
-            if whole:
-                for subject in rest:
+            for subject in rest:
+                if whole or (sweep.in_vain and subject.page <= sweep.read):
                     subject.unlisted_until = now + UNLISTED
+                else:
+                    subject.page = max(subject.page, sweep.read + 1)
         finally:
             for subject in due:
                 subject.wanted = None
