@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -65,9 +66,12 @@ def test_what_is_wrong_with_a_large_body_is_one_sentence(case: str) -> None:
     assert isinstance(refused.value, TooLarge) == ("larger" in sentence)
 
 
-PLAIN = "ab/+="
+PLAIN = "ab/+=\n"
+"""Of these a long text may consist for certain,"""
+NEVER = "\u00e9\\"
+"""none of these may be in one; and a quote is read or refused, depending on where it is found."""
 TEXTS = st.text(st.sampled_from(PLAIN), max_size=60) | st.text(
-    st.sampled_from(PLAIN + '\u00e9\\"\n'), max_size=40
+    st.sampled_from(PLAIN + NEVER + '"'), max_size=40
 )
 
 
@@ -79,21 +83,24 @@ def written(text: str, ascii_only: bool) -> str:
 @given(st.lists(TEXTS, max_size=4), st.booleans(), st.integers(8, 20))
 @example(["/" * 60], True, 8)
 @example(["+" * 60, "NaN", "+" * 61], True, 9)
+@example(["", "", '=//++"'], False, 8)
+@example(["\n" * 30], False, 8)
 def test_a_large_body_is_read_as_a_small_one_is_or_refused(
     texts: list[str], ascii_only: bool, size: int
 ) -> None:
     """With limits so low that a text of twenty bytes is long already."""
     each = [written(text, ascii_only) for text in texts]
-    plain = all(
-        len(one.encode()) <= 20 or set(text) <= set(PLAIN) for one, text in zip(each, texts, strict=True)
-    )
+    long_ones = "".join(text for one, text in zip(each, texts, strict=True) if len(one.encode()) > 20)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_body, "MAX_STRUCTURE", 40)
         patch.setattr(json_body, "LONG_TEXT", 20)
         patch.setattr(json_body, "_SLICE", size)
         body = f'{{"texts": [{", ".join(each)}]}}'.encode()
-        if plain or len(body) <= 40:
+        if len(body) <= 40 or set(long_ones) <= set(PLAIN):
             assert read_json(body) == {"texts": texts}
-        else:
+        elif set(long_ones) & set(NEVER):
             with pytest.raises(GatewayError):
                 read_json(body)
+        else:
+            with contextlib.suppress(GatewayError):
+                assert read_json(body) == {"texts": texts}
