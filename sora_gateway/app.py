@@ -181,6 +181,7 @@ async def opened(
             routes=upstreams.catalogue.routes,
             watched=hub.watched,
         )
+        hub.watching = supervisor.watching
         await stack.enter_async_context(supervisor)
         provisioning.serve(supervisor)
         characters = Characters(store, upstreams.by_name, clock, entropy, settings.jobs.create_timeout)

@@ -252,6 +252,30 @@ async def test_a_message_that_cannot_be_made_ends_its_readers_and_nothing_else(
     assert "could not be told" in caplog.text
 
 
+async def test_it_is_known_whose_jobs_are_watched_and_said_when_that_begins(hub: Hub) -> None:
+    mine, other = make_job(owner=ADA.user_id), make_job(owner=BEN.user_id)
+    roots = make_job(owner=ROOT.user_id)
+    begun: list[tuple[str | None, str]] = []
+    hub.watching = lambda job_id, owner: begun.append((job_id, owner))
+
+    def watched() -> list[bool]:
+        return [hub.watched(job) for job in (mine, other, roots)]
+
+    with hub.connect(ADA) as ada, hub.connect(ROOT) as root:
+        assert watched() == [False, False, False]
+        one = hub.follow(ada, "video", job_id=mine.id)
+        assert watched() == [True, False, False]
+        hub.unfollow(one)
+        hub.follow(ada, "external", external_id="ext-9")
+        assert watched() == [False, False, False], "what is awaited is not there yet"
+        hub.follow(ada, "all")
+        assert watched() == [True, False, False]
+        hub.follow(root, "all")
+        assert watched() == [True, False, True], "an administrator waits for their own"
+    assert watched() == [False, False, False]
+    assert begun == [(mine.id, ADA.user_id), (None, ADA.user_id), (None, ROOT.user_id)]
+
+
 async def test_a_closed_hub_ends_the_connections_it_has_and_those_that_come(hub: Hub) -> None:
     with hub.connect(ADA) as early:
         hub.close()

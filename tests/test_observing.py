@@ -451,6 +451,38 @@ class TestProgressThatIsBeingStored:
         # Leaving the block ends every task and checks the books.
 
 
+class TestSomebodyWhoBeginsToWatch:
+    @pytest.mark.parametrize("by_job", [True, False], ids=["one job", "all of theirs"])
+    async def test_does_not_wait_for_a_look_that_was_planned_before(
+        self, tmp_path: Path, by_job: bool
+    ) -> None:
+        watching: list[str] = []
+        policy = {"name": PolicyName.ADAPTIVE, "min_interval": 2.0, "watched_interval": 5.0}
+        async with lab(tmp_path, policy=policy, watched=lambda job: job.owner in watching) as desk:
+            (job,) = await desk.accept(1, running(progress=None))
+            await desk.clock.advance(50)
+            supervisor, now = desk.shop.supervisor, desk.clock.now
+            while (look := supervisor.next_look(job.id) or 0.0) - now() <= 5.5:
+                await desk.clock.advance(0.5)
+            watching.append(job.owner)
+            supervisor.watching(job.id if by_job else None, job.owner)
+            sooner = supervisor.next_look(job.id)
+            assert sooner is not None
+            assert now() < sooner <= now() + 5.5 < look
+            looks = desk.upstream.asked["looks"]
+            await desk.clock.advance(5.6)
+            assert desk.upstream.asked["looks"] == looks + 1
+
+    async def test_puts_nothing_off(self, tmp_path: Path) -> None:
+        async with lab(tmp_path) as desk:
+            (job,) = await desk.accept(1)
+            await desk.clock.advance(EVERY / 2)
+            look = desk.shop.supervisor.next_look(job.id)
+            desk.shop.supervisor.watching(None, job.owner)
+            desk.shop.supervisor.watching("video_of_nobody", "nobody")
+            assert desk.shop.supervisor.next_look(job.id) == look
+
+
 class TestHowLongItTook:
     async def test_is_the_middle_between_not_yet_and_done(self, tmp_path: Path) -> None:
         async with lab(tmp_path, ListedUpstream(listing="live", file=sample_mp4())) as desk:

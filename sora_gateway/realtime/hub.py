@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -74,6 +74,8 @@ class Hub:
     def __init__(self, epoch: str, urls_of: UrlsOf) -> None:
         self.epoch = epoch
         self.urls_of = urls_of
+        self.watching: Callable[[str | None, str], None] = lambda _job_id, _owner: None
+        """Called when somebody begins to follow a job, or with None everything of an owner's."""
         self._closed: CloseCode | None = None
         self._mailboxes: set[Mailbox] = set()
         self._by_job: dict[str, set[Subscription]] = {}
@@ -191,6 +193,8 @@ class Hub:
             self._of_everybody.add(subscription)
         else:
             self._by_owner.setdefault(principal.user_id, set()).add(subscription)
+        if subscription.job_id is not None or subscription.external_id is None:
+            self.watching(subscription.job_id, principal.user_id)
 
     def _unlink(self, subscription: Subscription) -> None:
         self._of_everybody.discard(subscription)

@@ -129,6 +129,11 @@ class Observer:
         self._planner.settle(subject)
         return self._clock.now() + subject.due - self._clock.monotonic()
 
+    def sooner(self, subject: Subject) -> None:
+        """Somebody has begun to watch the job: it may be worth another look before long."""
+        if not subject.busy:
+            self._planner.sooner(subject)
+
     async def look(self, external_id: ExternalId) -> Look:
         """One look out of turn, at a job that need not be on the schedule."""
         return await self._asking.look(external_id)

@@ -41,6 +41,12 @@ class Planner:
         subject.looked = None
         self.wheel.put(subject, self._clock.monotonic() + self.delay(subject, self._clock.now()))
 
+    def sooner(self, subject: Subject) -> None:
+        """Plans the next look anew, if that makes it earlier."""
+        due = self._clock.monotonic() + self.delay(subject, self._clock.now())
+        if due < subject.due:
+            self.wheel.put(subject, due)
+
     def at_once(self, subject: Subject) -> None:
         self.wheel.put(subject, self._clock.monotonic())
 

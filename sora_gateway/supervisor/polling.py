@@ -41,7 +41,7 @@ async def processing(watcher: Watcher) -> None:
     follower = _Follower(watcher, observer)
     subject = follower.subject
     observer.follow(subject)
-    watcher.observed_at = lambda: observer.next_look(subject)
+    watcher.observed = follower
     try:
         while (look := await watcher.news(subject)) is not None:
             await _take_in(watcher, subject, look)
@@ -53,7 +53,7 @@ async def processing(watcher: Watcher) -> None:
             observer.resume(subject, watcher.job, _wake_at(watcher, look.progress is None))
     finally:
         observer.leave(subject)
-        watcher.observed_at = None
+        watcher.observed = None
 
 
 class _Follower:
@@ -65,6 +65,12 @@ class _Follower:
         assert watcher.job.external_id is not None
         wake_at = _wake_at(watcher, watcher.job.progress_estimated)
         self.subject = Subject(watcher.job, watcher.job.external_id, self, wake_at)
+
+    def next_look(self) -> float:
+        return self._observer.next_look(self.subject)
+
+    def sooner(self) -> None:
+        self._observer.sooner(self.subject)
 
     def wake(self) -> None:
         self._watcher.wake()

@@ -261,7 +261,17 @@ class Supervisor:
         watcher = self._watchers.get(job_id)
         if watcher is None:
             return None
-        return watcher.observed_at() if watcher.observed_at is not None else watcher.next_look
+        return watcher.observed.next_look() if watcher.observed is not None else watcher.next_look
+
+    def watching(self, job_id: str | None, owner: str) -> None:
+        """Somebody begins to watch a job, or everything of *owner*'s: what is due much later may be due now."""
+        if job_id is not None:
+            watchers = [self._watchers[JobId(job_id)]] if job_id in self._watchers else []
+        else:
+            watchers = [each for each in self._watchers.values() if each.job.owner == owner]
+        for watcher in watchers:
+            if watcher.observed is not None:
+                watcher.observed.sooner()
 
     def expected(self, job: Job) -> float | None:
         """Seconds from the receipt to the end that are expected of a running *job*, None of any other."""

@@ -14,7 +14,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sora_gateway.clock import Clock
 from sora_gateway.core import job as j
@@ -101,6 +101,18 @@ class Request:
             self.answer.set_exception(error)
 
 
+class Observed(Protocol):
+    """A job that an observer looks at."""
+
+    def next_look(self) -> float:
+        """The moment (wall time) of the next look; passed while it is being asked for."""
+        ...
+
+    def sooner(self) -> None:
+        """Plans the next look anew, if that makes it earlier."""
+        ...
+
+
 class Watcher:
     """Follows one unfinished job to its end."""
 
@@ -113,8 +125,8 @@ class Watcher:
         """True from just before the intent is stored until the answer is: shutdown waits for it."""
         self.next_look: float | None = None
         """When the upstream is asked next; passed while it is being asked."""
-        self.observed_at: Callable[[], float] | None = None
-        """The same while an observer plans the looks."""
+        self.observed: Observed | None = None
+        """The job with its upstream's observer, while that plans the looks."""
         self.result_url: str | None = None
         self.result_known = False
         """Whether that is what the upstream has said at the end; a restart forgets it."""
