@@ -66,6 +66,18 @@ class UnsupportedByUpstream(InvalidRequest):
     code = "unsupported_by_upstream"
 
 
+class UnknownHost(InvalidRequest):
+    """The request is addressed to a host that the gateway does not go by: ``server.allowed_hosts``."""
+
+    code = "unknown_host"
+
+
+class CredentialInUrl(InvalidRequest):
+    """A key or token in the address, where logs and histories keep it."""
+
+    code = "credential_in_url"
+
+
 class NotAuthenticated(GatewayError):
     """No credential, or one that is no longer good."""
 
@@ -94,6 +106,12 @@ class CrossOrigin(Forbidden):
     """A page of another origin tried to act in a signed-in person's name."""
 
     code = "cross_origin"
+
+
+class InsecureConnection(Forbidden):
+    """Signing in over plain HTTP from another machine: anybody in between could read the session."""
+
+    code = "insecure_connection"
 
 
 class NotFound(GatewayError):

@@ -6,12 +6,23 @@ command line > environment > ``.env`` > secrets directory > ``config.toml`` > de
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -29,6 +40,16 @@ UpstreamName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,
 HostAndPort = Annotated[
     str, StringConstraints(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$")
 ]
+HostName = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$")]
+Origin = Annotated[str, StringConstraints(pattern=r"^https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$")]
+
+
+def _network(text: str) -> str:
+    ipaddress.ip_network(text)  # its ValueError says what is wrong
+    return text
+
+
+Network = Annotated[str, AfterValidator(_network)]
 Size = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")]
 
 CLIENT_VARIABLES = frozenset({"sora_gateway_url", "sora_gateway_api_key"})
@@ -51,6 +72,37 @@ class Server(Section):
         default=25 << 20, ge=1024, description="The same where images and videos are taken, in bytes."
     )
     max_connections: int = Field(default=2000, ge=0, description="Open connections at once; 0 is unlimited.")
+    root_path: Annotated[str, StringConstraints(pattern=r"^((/[A-Za-z0-9._~-]+)+)?$")] = Field(
+        default="", description="Path below which people reach it, such as /videos; empty for the whole host."
+    )
+    public_url: Annotated[
+        str,
+        StringConstraints(pattern=r"^(https?://[A-Za-z0-9.\[\]:_-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?)?$"),
+    ] = Field(
+        default="",
+        description="What printed links begin with, such as https://videos.example.org; empty: this machine.",
+    )
+    allowed_hosts: tuple[HostName, ...] = Field(
+        default=(),
+        description="Host names that it answers to, beside public_url's and localhost; empty, without one: all.",
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        default=(),
+        description="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+    )
+    allow_insecure: bool = Field(
+        default=False, description="Let people sign in over plain HTTP from other machines."
+    )
+    cors_origins: tuple[Origin, ...] = Field(
+        default=(),
+        description="Origins whose pages may call the API with a key, such as https://app.example.org; never cookies.",
+    )
+
+    @model_validator(mode="after")
+    def _public_url_has_the_root_path(self) -> Self:
+        if self.public_url and urlsplit(self.public_url).path != self.root_path:
+            raise ValueError("public_url has to end in root_path, and in nothing else")
+        return self
 
 
 class Upstream(Section):

@@ -25,6 +25,7 @@ from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import NotAuthenticated
+from sora_gateway.http.credentials import session_of
 from sora_gateway.http.middleware import CommonHeaders, ErrorBoundary
 from sora_gateway.http.unanswered import Unanswered
 from sora_gateway.realtime import sse
@@ -174,7 +175,7 @@ def _app(live: Live, accounts: Authenticator, allowed_origin: str) -> Starlette:
 
     return Starlette(
         routes=[
-            WebSocketRoute("/ws", LiveSocket(live, origin_allowed)),
+            WebSocketRoute("/ws", LiveSocket(live, origin_allowed, session_of)),
             Route("/api/video/tasks/{id}/stream", of_job),
             Route("/api/events/stream", of_all),
         ],

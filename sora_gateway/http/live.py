@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 
 from sora_gateway.core.views import View
 from sora_gateway.errors import NotFound
+from sora_gateway.http.credentials import session_of
 from sora_gateway.http.origin import is_cross_origin
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
@@ -38,7 +39,7 @@ def live_of(services: Services) -> Live:
 
 def live_routes(services: Services) -> list[BaseRoute]:
     """The WebSocket; its protocol is that of ``core/messages.py``."""
-    socket = LiveSocket(live_of(services), lambda headers: not is_cross_origin(headers))
+    socket = LiveSocket(live_of(services), lambda headers: not is_cross_origin(headers), session_of)
     return [WebSocketRoute("/ws", socket)]
 
 

@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from sora_gateway.core.principal import Principal, Role
 from sora_gateway.core.views import View, iso
-from sora_gateway.errors import NotAuthenticated, NotFound
-from sora_gateway.http.credentials import end_session, set_session
+from sora_gateway.errors import InsecureConnection, NotAuthenticated, NotFound
+from sora_gateway.http.credentials import check_secure, end_session, set_session
 from sora_gateway.http.routing import Access, Call, Endpoint, to_json
 from sora_gateway.store.accounts import KeyRecord
 
@@ -71,9 +71,10 @@ def _key(record: KeyRecord) -> Key:
 
 async def redeem(call: Call) -> Response:
     """Uses a one-time link up and signs the browser in by a cookie."""
+    check_secure(call)  # the link would be used up
     principal, session = await call.services.accounts.redeem(call.body.token)
     response = Response(to_json(_me(call, principal)), media_type="application/json")
-    set_session(response, session, secure=call.request.url.scheme == "https")
+    set_session(call, response, session)
     return response
 
 
@@ -81,7 +82,7 @@ async def logout(call: Call) -> Response:
     """Ends the session, here and in the store."""
     await call.services.accounts.logout(call.caller)
     response = Response(status_code=204)
-    end_session(response)
+    end_session(call, response)
     return response
 
 
@@ -110,7 +111,8 @@ async def revoke_key(call: Call) -> Response:
 ENDPOINTS = [
     Endpoint(
         method="POST", path="/api/auth/redeem", handler=redeem, summary="Sign in by a one-time link",
-        access=Access.PUBLIC, tag="people", request=Redeem, response=Me, errors=(NotAuthenticated,),
+        access=Access.PUBLIC, tag="people", request=Redeem, response=Me,
+        errors=(NotAuthenticated, InsecureConnection),
     ),
     Endpoint(
         method="POST", path="/api/auth/logout", handler=logout, summary="Sign out",

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -24,7 +25,7 @@ from sora_gateway.core.messages import (
     Unsubscribed,
     parse_client_message,
 )
-from sora_gateway.core.principal import SESSION_COOKIE, Principal
+from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode, CrossOrigin, InvalidApiKey, NotFound
 from sora_gateway.realtime.hub import Subscription
 from sora_gateway.realtime.mailbox import Mailbox
@@ -44,15 +45,22 @@ _REASONS = {
 
 
 class LiveSocket:
-    """The ASGI application of ``/ws``. *origin_allowed* says whether a handshake may use a browser's cookie.
+    """The ASGI application of ``/ws``. *origin_allowed* says whether a handshake may use a browser's cookie,
+    *session_of* which session that cookie carries.
 
     Raises:
         CrossOrigin, InvalidApiKey: before the handshake is accepted, to be answered over HTTP.
     """
 
-    def __init__(self, live: Live, origin_allowed: Callable[[Headers], bool]) -> None:
+    def __init__(
+        self,
+        live: Live,
+        origin_allowed: Callable[[Headers], bool],
+        session_of: Callable[[HTTPConnection], str | None],
+    ) -> None:
         self._live = live
         self._origin_allowed = origin_allowed
+        self._session_of = session_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         websocket = WebSocket(scope, receive, send)
@@ -70,7 +78,7 @@ class LiveSocket:
             program = await self._by_header(header)
             await websocket.accept()
             return program
-        cookie = websocket.cookies.get(SESSION_COOKIE)
+        cookie = self._session_of(websocket)
         if cookie is None:
             await websocket.accept()
             return await self._by_first_message(websocket)
