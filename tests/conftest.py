@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+import sora_gateway
+
+# How long an example takes is the machine's business: both cores are busy here, and every test has its 60 seconds.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fixed", settings.get_profile("explore"), derandomize=True, print_blob=True)
+settings.register_profile("thorough", settings.get_profile("explore"), max_examples=1000)
+settings.load_profile("explore")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -14,6 +25,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="once",
         help="once: every crash point once; full: with upstream faults, repeated crashes and 10,000 updates",
     )
+
+
+def pytest_sessionstart() -> None:
+    """Hypothesis also draws from the constants of our modules, of those that are loaded by then: the same examples
+    every time need all of them loaded, whichever tests a process has run before."""
+    if settings().derandomize:
+        for module in pkgutil.walk_packages(sora_gateway.__path__, "sora_gateway."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.described import as_described
+from tests.examples import examples
 from tests.lab import Lab, at_the_lab
 from tests.running import Person
 
@@ -456,7 +457,7 @@ async def test_any_json_is_refused_or_makes_what_it_says(path: str, tmp_path: Pa
     def check(client: httpx.Client) -> None:
         taken = []
 
-        @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
         @given(BODIES)
         @example({"prompt": "a boat", "seconds": 4})
         def any_json(body: Any) -> None:
@@ -486,7 +487,7 @@ async def test_any_bytes_of_any_kind_are_refused_or_understood(tmp_path: Path) -
         )  # fmt: skip
         bodies = st.binary(max_size=60) | st.lists(pieces | st.binary(max_size=8), max_size=8).map(b"".join)
 
-        @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
         @given(bodies, TYPES)
         def any_bytes(body: bytes, content_type: str) -> None:
             asked(client, OPENAI, body, content_type)
@@ -509,7 +510,7 @@ async def test_any_address_and_query_get_an_answer_without_a_server_error(tmp_pa
             [OWN, f"{OWN}/ID", f"{OWN}/ID/content", f"{OWN}/ID/events", OPENAI, f"{OPENAI}/ID", f"{OPENAI}/ID/content"]
         )  # fmt: skip
 
-        @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
         @given(routes, ids, queries)
         def any_address(route: str, video_id: str, query: dict[str, str]) -> None:
             response = client.get(route.replace("ID", video_id or "x"), params=query)

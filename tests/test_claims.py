@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sora_gateway.core.claim import KEY_LIFETIME, RESEND_WINDOW, Claim, KeyClaim, ResendClaim
 from sora_gateway.errors import IdempotencyMismatch
+from tests.examples import examples
 from tests.fakes import ScriptedUpstream
 from tests.gateways import OWNER, Workshop, workshop
 
@@ -138,7 +139,7 @@ class TestAClientThatCountsItsTries:
             await shop.clock.advance(RESEND_WINDOW + 1)
             assert await made(shop, attempt(2)) != first
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=examples(25), deadline=None)
     @given(lost=st.lists(st.integers(0, 2), min_size=1, max_size=6), order=st.randoms(use_true_random=False))
     async def test_has_as_many_jobs_as_requests_whatever_is_lost_and_overtaken(
         self, tmp_path_factory: pytest.TempPathFactory, lost: list[int], order: Random
@@ -148,7 +149,7 @@ class TestAClientThatCountsItsTries:
             answers = await interleaved(shop, [list(range(tries + 1)) for tries in lost], order)
             assert len(answers) == len(lost)
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=examples(25), deadline=None)
     @given(
         arriving=st.lists(st.sets(st.integers(0, 3), min_size=1).map(sorted), min_size=1, max_size=5),
         order=st.randoms(use_true_random=False),

@@ -27,6 +27,7 @@ from sora_gateway.media.child import ChildFailed, run_in_child
 from sora_gateway.media.download import Downloader, DownloadFailed, DownloadLimits
 from sora_gateway.media.files import MediaFiles
 from sora_gateway.upstream.adapter import CancelAnswer, Content, ContentTrouble, CreateOrder, Variant
+from tests.examples import examples
 from tests.sample_videos import sample_image, sample_mp4, sample_webm
 
 JOB = JobId("video_" + "0" * 30 + "ab")
@@ -284,7 +285,7 @@ async def test_a_part_that_may_have_holes_is_not_continued(
     etag=st.sampled_from([None, '"v1"']),
     declared=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 async def test_however_a_transfer_is_torn_the_stored_file_is_the_upstreams(
     breaks: list[int], chunk: int, ranges: bool, etag: str | None, declared: bool
 ) -> None:

@@ -34,6 +34,7 @@ from sora_gateway.media.image_task import prepare
 from sora_gateway.media.images import Images
 from sora_gateway.media.task import TaskFailed
 
+from .examples import examples
 from .fakes import CountingEntropy
 from .loop_lag import calmest, watching
 from .pictures import (
@@ -129,7 +130,9 @@ def test_an_image_that_has_the_size_already_keeps_every_pixel(fit: Fit) -> None:
     assert made(encoded(image), (64, 36), fit).tobytes() == image.tobytes()
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.tuples(st.integers(1, 300), st.integers(1, 300)),
     st.tuples(st.integers(1, 300), st.integers(1, 300)),
@@ -416,7 +419,9 @@ def outcome(data: bytes) -> str:
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.sampled_from(WHOLE), st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), max_size=6))
 def test_damage_gives_a_picture_or_a_sentence(image: bytes, damage: list[tuple[int, int]]) -> None:
     data = bytearray(image)

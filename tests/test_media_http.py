@@ -16,6 +16,7 @@ from sora_gateway.http.media import file_response
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.static_files import MEDIA_TYPES, Page
 from sora_gateway.places import shipped
+from tests.examples import examples
 from tests.http_calls import application, client_of
 
 BYTES = bytes(range(256)) * 4000  # about a megabyte: more than one chunk
@@ -150,7 +151,9 @@ async def test_a_range_that_makes_no_sense_or_asks_for_too_much_is_ignored(video
     assert (answer.status_code, len(answer.content)) == (200, len(BYTES))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(asked=st.text(st.sampled_from("0123456789-,= bytes"), max_size=20).map(lambda tail: "bytes=" + tail))
 async def test_no_range_header_is_an_error_of_ours(video: Path, asked: str) -> None:
     answer = await get(video, range=asked)

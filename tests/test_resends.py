@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.live import until
 from tests.paid_routes import (
     IMAGES,
@@ -293,7 +294,7 @@ async def leave_before_the_answer(at: Shop, ask: Asking, images: Images, number:
 # --- any order ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(
     clients=st.lists(st.sets(st.integers(0, 3), min_size=1).map(sorted), min_size=1, max_size=4),
     whole=st.booleans(),
