@@ -42,7 +42,7 @@ CREATE TABLE api_keys (
     key_hash TEXT NOT NULL, 
     created_at FLOAT NOT NULL, 
     last_used_at FLOAT, 
-    revoked_at FLOAT, 
+    revoked_at FLOAT, scopes TEXT NOT NULL DEFAULT 'account admin videos:read videos:write', expires_at FLOAT, 
     CONSTRAINT pk_api_keys PRIMARY KEY (id), 
     CONSTRAINT fk_api_keys_user_id FOREIGN KEY(user_id) REFERENCES users (id), 
     CONSTRAINT uq_api_keys_key_hash UNIQUE (key_hash)
@@ -79,7 +79,7 @@ CREATE TABLE jobs (
     error_message TEXT, 
     credits INTEGER NOT NULL, 
     retry_of TEXT, 
-    deleted_at FLOAT, operation TEXT NOT NULL DEFAULT 'create' CONSTRAINT ck_jobs_operation CHECK (operation IN ('create', 'remix', 'edit', 'extend')), source_id TEXT, source_external_id TEXT, extended_by INTEGER, characters TEXT NOT NULL DEFAULT '', took FLOAT, 
+    deleted_at FLOAT, operation TEXT NOT NULL DEFAULT 'create' CONSTRAINT ck_jobs_operation CHECK (operation IN ('create', 'remix', 'edit', 'extend')), source_id TEXT, source_external_id TEXT, extended_by INTEGER, characters TEXT NOT NULL DEFAULT '', took FLOAT, visibility TEXT NOT NULL DEFAULT 'private' CONSTRAINT ck_jobs_visibility CHECK (visibility IN ('private', 'team')), 
     CONSTRAINT pk_jobs PRIMARY KEY (id), 
     CONSTRAINT ck_jobs_ended_has_a_time CHECK ((state IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)), 
     CONSTRAINT ck_jobs_progress CHECK (progress >= 0 AND progress <= 100 AND (progress < 100 OR state = 'completed')), 
@@ -92,18 +92,11 @@ CREATE TABLE jobs (
 CREATE INDEX ix_jobs_owner_created_at ON jobs (owner, created_at, id);
 CREATE INDEX ix_jobs_unfinished ON jobs (created_at) WHERE state NOT IN ('completed', 'failed', 'cancelled');
 CREATE UNIQUE INDEX uq_jobs_upstream_external_id ON jobs (upstream, external_id) WHERE external_id IS NOT NULL;
-CREATE TABLE login_links (
-    token_hash TEXT NOT NULL, 
-    user_id TEXT, 
-    expires_at FLOAT NOT NULL, 
-    CONSTRAINT pk_login_links PRIMARY KEY (token_hash), 
-    CONSTRAINT fk_login_links_user_id FOREIGN KEY(user_id) REFERENCES users (id)
-);
 CREATE TABLE sessions (
     token_hash TEXT NOT NULL, 
     user_id TEXT NOT NULL, 
     created_at FLOAT NOT NULL, 
-    expires_at FLOAT NOT NULL, 
+    expires_at FLOAT NOT NULL, id TEXT NOT NULL DEFAULT '', address TEXT NOT NULL DEFAULT '', user_agent TEXT NOT NULL DEFAULT '', authenticated_at FLOAT NOT NULL DEFAULT 0, seen_at FLOAT NOT NULL DEFAULT 0, 
     CONSTRAINT pk_sessions PRIMARY KEY (token_hash), 
     CONSTRAINT fk_sessions_user_id FOREIGN KEY(user_id) REFERENCES users (id)
 );
@@ -214,7 +207,7 @@ CREATE TABLE audit (
     action TEXT NOT NULL, 
     target TEXT NOT NULL, 
     detail TEXT NOT NULL
-);
+, address TEXT NOT NULL DEFAULT '', request_id TEXT NOT NULL DEFAULT '');
 CREATE INDEX ix_audit_target ON audit (target);
 CREATE TABLE upstreams (
     name TEXT NOT NULL, 
@@ -224,4 +217,50 @@ CREATE TABLE upstreams (
     created_at FLOAT NOT NULL, 
     changed_at FLOAT NOT NULL, 
     CONSTRAINT pk_upstreams PRIMARY KEY (name)
+);
+CREATE INDEX ix_jobs_team ON jobs (created_at, id) WHERE visibility = 'team';
+CREATE TABLE share_links (
+    id TEXT NOT NULL, 
+    job_id TEXT NOT NULL, 
+    created_by TEXT NOT NULL, 
+    created_at FLOAT NOT NULL, 
+    expires_at FLOAT NOT NULL, 
+    revoked_at FLOAT, 
+    CONSTRAINT pk_share_links PRIMARY KEY (id), 
+    CONSTRAINT fk_share_links_job_id FOREIGN KEY(job_id) REFERENCES jobs (id), 
+    CONSTRAINT fk_share_links_created_by FOREIGN KEY(created_by) REFERENCES users (id)
+);
+CREATE INDEX ix_share_links_job_id ON share_links (job_id);
+CREATE TABLE one_time_links (
+    token_hash TEXT NOT NULL, 
+    id TEXT NOT NULL, 
+    kind TEXT NOT NULL, 
+    user_id TEXT, 
+    email TEXT, 
+    role TEXT, 
+    created_by TEXT NOT NULL, 
+    created_at FLOAT NOT NULL, 
+    expires_at FLOAT NOT NULL, 
+    CONSTRAINT pk_one_time_links PRIMARY KEY (token_hash), 
+    CONSTRAINT ck_one_time_links_kind CHECK (kind IN ('admin', 'login', 'invite', 'reset')), 
+    CONSTRAINT fk_one_time_links_user_id FOREIGN KEY(user_id) REFERENCES users (id)
+);
+CREATE TABLE identities (
+    id TEXT NOT NULL, 
+    issuer TEXT NOT NULL, 
+    subject TEXT NOT NULL, 
+    user_id TEXT NOT NULL, 
+    email TEXT NOT NULL, 
+    created_at FLOAT NOT NULL, 
+    CONSTRAINT pk_identities PRIMARY KEY (id), 
+    CONSTRAINT fk_identities_user_id FOREIGN KEY(user_id) REFERENCES users (id), 
+    CONSTRAINT uq_identities_issuer_subject UNIQUE (issuer, subject)
+);
+CREATE INDEX ix_identities_user_id ON identities (user_id);
+CREATE TABLE settings (
+    "key" TEXT NOT NULL, 
+    value TEXT NOT NULL, 
+    changed_at FLOAT NOT NULL, 
+    changed_by TEXT NOT NULL, 
+    CONSTRAINT pk_settings PRIMARY KEY ("key")
 );

@@ -39,6 +39,8 @@ from sora_gateway.http.system import System
 from sora_gateway.http.table import live_routes, table
 from sora_gateway.http.tries import Tries
 from sora_gateway.keybox import KeyBox
+from sora_gateway.logs.lines import configure as configure_logs
+from sora_gateway.logs.redaction import Redactor
 from sora_gateway.media import video
 from sora_gateway.media.child import run_in_child
 from sora_gateway.media.download import Downloader, DownloadLimits
@@ -118,13 +120,17 @@ async def opened(
     clock: Clock | None = None,
     entropy: Entropy | None = None,
     hurry: asyncio.Event | None = None,
+    redactor: Redactor | None = None,
 ) -> AsyncIterator[Gateway]:
-    """A gateway that takes requests from the moment this is entered; leaving it shuts it down.
+    """A gateway that takes requests from the moment this is entered; leaving it shuts it down. *redactor* is told of
+    every secret that the gateway learns.
 
     Raises:
         StartupError: it cannot start; the sentence says why and what to do.
     """
     clock, entropy, hurry = clock or SystemClock(), entropy or SystemEntropy(), hurry or asyncio.Event()
+    redactor = redactor or Redactor()
+    redactor.add(settings.secrets())
     started_at = clock.monotonic()
     places = DataDirectory(settings.data_dir)
     places.make()
@@ -150,7 +156,9 @@ async def opened(
                 settings, places.simulator, clock, entropy, await store.paid_since(clock.now() - DAY)
             )
         )
-        provisioning = Provisioning(upstreams, store, KeyBox(places.secrets / "upstreams.key"), clock)
+        provisioning = Provisioning(
+            upstreams, store, KeyBox(places.secrets / "upstreams.key"), clock, redactor.add
+        )
         await provisioning.load()
         files = MediaFiles(places.media)
         await files.sweep(await store.kept_jobs())
@@ -254,15 +262,16 @@ def run(settings: Settings) -> int:
     Raises:
         StartupError: it cannot start.
     """
-    _configure_logging(settings.log.level)
+    redactor = Redactor()
+    configure_logs(settings.log.level, settings.log.format, redactor)
     try:
         import uvloop
     except ImportError:
-        return asyncio.run(_serve(settings))
-    return uvloop.run(_serve(settings))
+        return asyncio.run(_serve(settings, redactor))
+    return uvloop.run(_serve(settings, redactor))
 
 
-async def _serve(settings: Settings) -> int:
+async def _serve(settings: Settings, redactor: Redactor) -> int:
     stop, hurry = asyncio.Event(), asyncio.Event()
 
     def signalled() -> None:
@@ -271,7 +280,7 @@ async def _serve(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signalled)
-    async with opened(settings, hurry=hurry) as gateway:
+    async with opened(settings, hurry=hurry, redactor=redactor) as gateway:
         await _greet(gateway)
         probes = asyncio.create_task(_probe(gateway.upstreams), name="probe upstreams")
         # What was made until here lives as long as the process; the collector need not look at it, now or later.
@@ -288,7 +297,7 @@ async def _greet(gateway: Gateway) -> None:
     lines = [f"sora-gateway is ready at {gateway.address}"]
     if gateway.upstreams.simulated:
         lines.append("No upstream is configured: videos are simulated and cost nothing.")
-    if not await gateway.store.has_admin():
+    if not await gateway.store.people.has_admin():
         token = await gateway.accounts.new_login_link(None)
         lines.append(f"Become the administrator (once, within an hour): {gateway.address}/#login={token}")
     sys.stdout.write("\n".join(lines) + "\n")
@@ -344,12 +353,3 @@ def _statistics(supervisor: Supervisor, hub: Hub) -> Callable[[], dict[str, int]
         }
 
     return count
-
-
-def _configure_logging(level: str) -> None:
-    logging.basicConfig(
-        stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    # It writes whole addresses, and some carry signatures.
-    for chatty in ("httpx", "httpcore"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)

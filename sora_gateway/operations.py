@@ -15,7 +15,6 @@ from typing import Any, get_args
 
 from sora_gateway.accounts.authenticator import LINK_LIFETIME, Authenticator
 from sora_gateway.accounts.passwords import Passwords
-from sora_gateway.accounts.tokens import digest
 from sora_gateway.clock import Clock
 from sora_gateway.core.job import ExternalId, Job, JobId
 from sora_gateway.core.principal import Role
@@ -63,25 +62,25 @@ async def user_create(services: Services, email: str, role: Role, password: str 
         raise InvalidRequest(f"The role is one of {', '.join(get_args(Role))}.", param="role")
     password_hash = None if password is None else await services.passwords.hash(password)
     user_id = services.entropy.new_id("user")
-    await services.store.create_user(
+    await services.store.people.create_user(
         user_id, _address(email), role, password_hash, services.starting_balance, services.clock.now()
     )
     return {"id": user_id, "email": email, "role": role}
 
 
 async def user_list(services: Services) -> Result:
-    return [_user(user) for user in await services.store.users()]
+    return [_user(user) for user in await services.store.people.users()]
 
 
 async def user_set_password(services: Services, email: str, password: str) -> Result:
     """Ends the person's sessions. Raises NotFound, or InvalidRequest for a bad password."""
-    await services.store.set_password(email, await services.passwords.hash(password))
+    await services.store.people.set_password(email, await services.passwords.hash(password))
     return None
 
 
 async def user_disable(services: Services, email: str) -> Result:
     """Ends the person's sessions; their keys stop working. Raises NotFound."""
-    await services.store.disable_user(email, services.clock.now())
+    await services.store.people.disable_user(email, services.clock.now())
     return None
 
 
@@ -101,7 +100,7 @@ async def session_local(services: Services) -> Result:
 
     Without one, that of a member made for it: making an administrator would void the link that ``serve`` printed.
     """
-    active = [user for user in await services.store.users() if user.disabled_at is None]
+    active = [user for user in await services.store.people.users() if user.disabled_at is None]
     users = [user for user in active if user.role == "admin"] or [
         user for user in active if user.email == LOCAL_USER
     ]
@@ -110,9 +109,10 @@ async def session_local(services: Services) -> Result:
         user_id = users[0].id
     else:
         user_id = services.entropy.new_id("user")
-        await services.store.create_user(user_id, LOCAL_USER, "member", None, services.starting_balance, now)
-    token = services.entropy.token()
-    await services.store.create_session(digest(token), user_id, now, now + LOCAL_SESSION)
+        await services.store.people.create_user(
+            user_id, LOCAL_USER, "member", None, services.starting_balance, now
+        )
+    token = await services.authenticator.new_session(user_id, LOCAL_SESSION)
     return {"token": token, "address": services.address}
 
 
@@ -131,14 +131,14 @@ async def key_create(services: Services, email: str, name: str) -> Result:
 
 async def key_list(services: Services, email: str | None) -> Result:
     """Keys in use, one person's or everybody's. Raises NotFound for an unknown address."""
-    user_id = None if email is None else (await services.store.user_by_email(email)).id
-    owners = {user.id: user.email for user in await services.store.users()}
-    return [_key(key, owners[key.user_id]) for key in await services.store.keys(user_id)]
+    user_id = None if email is None else (await services.store.people.by_email(email)).id
+    owners = {user.id: user.email for user in await services.store.people.users()}
+    return [_key(key, owners[key.user_id]) for key in await services.store.people.keys(user_id)]
 
 
 async def key_revoke(services: Services, key_id: str) -> Result:
     """Raises NotFound unless the key exists and is in use."""
-    await services.store.revoke_key(key_id, None, services.clock.now())
+    await services.store.people.revoke_key(key_id, None, services.clock.now())
     return None
 
 
@@ -187,7 +187,7 @@ async def credits_check(services: Services) -> Result:
 
 async def status(services: Services) -> Result:
     """Where the gateway listens, and whether anybody can administer it."""
-    return {"address": services.address, "has_admin": await services.store.has_admin()}
+    return {"address": services.address, "has_admin": await services.store.people.has_admin()}
 
 
 Operation = Callable[..., Awaitable[Result]]
@@ -222,7 +222,7 @@ async def _decide(services: Services, job_id: str, decision: Decision) -> Result
 
 
 async def _enabled(services: Services, email: str) -> UserRecord:
-    user = await services.store.user_by_email(email)
+    user = await services.store.people.by_email(email)
     if user.disabled_at is not None:
         raise Conflict(f"{email} is disabled: neither links nor keys work.")
     return user

@@ -70,7 +70,7 @@ class Workshop:
 
     async def balance(self) -> tuple[int, int]:
         """Available and held credits of the owner."""
-        user = next(user for user in await self.store.users() if user.id == OWNER)
+        user = next(user for user in await self.store.people.users() if user.id == OWNER)
         return user.available, user.held
 
 
@@ -108,8 +108,8 @@ async def workshop(
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(Store(database, told.extend))
         count_real_work(stack, store)
-        if not await store.users():
-            await store.create_user(OWNER, "owner@example.org", "member", None, balance, clock.now())
+        if not await store.people.users():
+            await store.people.create_user(OWNER, "owner@example.org", "member", None, balance, clock.now())
         files = MediaFiles(directory / "media")
         wired = upstreams or {
             upstream.name: Upstream(

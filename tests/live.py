@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed
 from sora_gateway.accounts.authenticator import Authenticator
 from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.core.messages import StoredEvent
-from sora_gateway.core.principal import Principal
+from sora_gateway.core.principal import EVERYTHING, Principal
 from sora_gateway.errors import NotAuthenticated
 from sora_gateway.http.credentials import session_of
 from sora_gateway.http.middleware import CommonHeaders, ErrorBoundary
@@ -62,7 +62,7 @@ class LiveGateway:
 
     async def key(self, principal: Principal = ADA) -> str:
         """An API key of that person."""
-        text, _ = await self.accounts.create_key(principal.user_id, "test")
+        text, _ = await self.accounts.create_key(principal.user_id, "test", EVERYTHING)
         return text
 
     async def session(self, principal: Principal = ADA) -> str:

@@ -160,7 +160,7 @@ class Shop:
 
     async def cost(self) -> tuple[int, int, int]:
         """Jobs, characters, and credits that everybody has left: what a repeated request must not change."""
-        left = sum(user.available for user in await self.gateway.store.users())
+        left = sum(user.available for user in await self.gateway.store.people.users())
         return await self.jobs(), await self.characters(), left
 
     async def _read(self, query: str) -> Any:

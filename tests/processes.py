@@ -19,6 +19,7 @@ import httpx
 
 from sora_gateway.accounts.authenticator import Authenticator
 from sora_gateway.clock import SystemClock
+from sora_gateway.core.principal import EVERYTHING
 from sora_gateway.entropy import SystemEntropy
 from sora_gateway.store import Store, schema
 from tests.stores import EPOCH, MIGRATIONS
@@ -222,8 +223,8 @@ async def furnish(template: Path) -> str:
     database = template / "gateway.db"
     schema.prepare(database, MIGRATIONS, clock.now(), EPOCH)
     async with Store(database, lambda events: None) as store:
-        await store.create_user("user_ann", "ann@example.org", "admin", None, BALANCE, clock.now())
-        key, _ = await Authenticator(store, clock, entropy).create_key("user_ann", "test")
+        await store.people.create_user("user_ann", "ann@example.org", "admin", None, BALANCE, clock.now())
+        key, _ = await Authenticator(store, clock, entropy).create_key("user_ann", "test", EVERYTHING)
     return key
 
 

@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from sora_gateway.app import Gateway, opened
 from sora_gateway.clock import Clock
+from sora_gateway.core.principal import EVERYTHING
 from sora_gateway.entropy import Entropy
 from sora_gateway.settings import Settings
 from tests.described import as_described
@@ -118,9 +119,9 @@ async def person(
     """Somebody new, or somebody who was here before a restart. What they are answered is held against the
     API's own description."""
     email, now = f"{name}@example.org", 0.0
-    if email not in {user.email for user in await gateway.store.users()}:
-        await gateway.store.create_user(f"user_{name}", email, role, None, credits, now)  # type: ignore[arg-type]
-    key, _ = await gateway.accounts.create_key(f"user_{name}", "test")
+    if email not in {user.email for user in await gateway.store.people.users()}:
+        await gateway.store.people.create_user(f"user_{name}", email, role, None, credits, now)  # type: ignore[arg-type]
+    key, _ = await gateway.accounts.create_key(f"user_{name}", "test", EVERYTHING)
     headers = {"Authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(
         base_url=gateway.address, headers=headers, trust_env=False, timeout=30,

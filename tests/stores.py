@@ -42,4 +42,4 @@ async def open_store(
 
 async def add_person(store: Store, person: Principal, balance: int = 0) -> None:
     role: Role = person.role
-    await store.create_user(person.user_id, person.email, role, None, balance, NOW)
+    await store.people.create_user(person.user_id, person.email, role, None, balance, NOW)

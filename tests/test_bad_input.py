@@ -305,7 +305,7 @@ ONLY_OPENAI: dict[str, Bad] = {
 
 async def books(ann: Person) -> tuple[set[str], int, int]:
     """What would have changed if anything had been taken."""
-    user = await ann.gateway.store.user_by_email("ann@example.org")
+    user = await ann.gateway.store.people.by_email("ann@example.org")
     return await ann.gateway.store.kept_jobs(), user.available, user.held
 
 

@@ -51,7 +51,9 @@ class TestAnIdempotencyKey:
 
     async def test_of_another_route_or_person_is_another_key(self, tmp_path: Path) -> None:
         async with workshop(tmp_path, ScriptedUpstream()) as shop:
-            await shop.store.create_user("user_bob", "bob@example.org", "member", None, 0, shop.clock.now())
+            await shop.store.people.create_user(
+                "user_bob", "bob@example.org", "member", None, 0, shop.clock.now()
+            )
             jobs = {
                 await made(shop, key()),
                 await made(shop, key(route="POST /api/video/tasks")),

@@ -104,7 +104,7 @@ async def test_a_remix_can_be_remixed(tmp_path: Path) -> None:
 async def test_an_administrator_who_remixes_a_video_pays_for_it(tmp_path: Path) -> None:
     async with studio(tmp_path) as (at, source), person(at.gateway, "root", "admin", credits=99) as root:
         video = await made(await root.http.post(REMIX.format(source), json={"prompt": "at night"}))
-        assert (await at.gateway.store.user_by_email("root@example.org")).available == 99 - price(8)
+        assert (await at.gateway.store.people.by_email("root@example.org")).available == 99 - price(8)
         assert (await at.ann.get(f"/v1/videos/{video['id']}")).status_code == 404
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,7 @@ from sora_gateway.core.job import (
     advance,
 )
 from sora_gateway.core.money import Movement, movement
+from sora_gateway.core.visibility import Visibility
 
 EXAMPLES: dict[type[Event], Event] = {
     j.Claimed: j.Claimed(1.0),
@@ -46,6 +48,7 @@ EXAMPLES: dict[type[Event], Event] = {
     j.GivenUp: j.GivenUp(1.0),
     j.FinalLimit: j.FinalLimit(1.0),
     j.Deleted: j.Deleted(1.0),
+    j.VisibilityChanged: j.VisibilityChanged(1.0, Visibility.TEAM),
 }
 
 
@@ -94,10 +97,19 @@ def _reachable_from(state: State) -> set[State]:
 
 
 def test_a_second_create_needs_proof_or_a_person() -> None:
-    """Only three events lead back to the queue or out of it to a create."""
-    back = {kind for row in TRANSITIONS.values() for kind, target in row.items() if target is State.QUEUED}
-    assert back == {j.Postponed, j.PayAgain, j.Waiting, j.Rerouted}
+    """Only these events lead to the queue from elsewhere, and one out of it to a create."""
+    rows = ((state, row) for state, row in TRANSITIONS.items() if state is not State.QUEUED)
+    back = {kind for _, row in rows for kind, target in row.items() if target is State.QUEUED}
+    assert back == {j.Postponed, j.PayAgain}
     assert {state for state, row in TRANSITIONS.items() if j.Claimed in row} == {State.QUEUED}
+
+
+@pytest.mark.parametrize("state", State)
+def test_who_may_see_a_job_changes_nothing_else_about_it(state: State) -> None:
+    shown = advance(a_job(state), j.VisibilityChanged(1.0, Visibility.TEAM))
+    assert shown == replace(a_job(state), visibility=Visibility.TEAM, version=2)
+    assert movement(a_job(state), j.VisibilityChanged(1.0, Visibility.TEAM), shown) is Movement.KEEP
+    assert advance(shown, j.VisibilityChanged(2.0, Visibility.TEAM)) is shown
 
 
 def test_no_news_is_the_same_object() -> None:

@@ -32,7 +32,7 @@ async def close_at_once(_: Received, wire: Wire) -> None:
 
 async def balance(ann: Person) -> tuple[int, int]:
     """Available and held credits."""
-    user = await ann.gateway.store.user_by_email("ann@example.org")
+    user = await ann.gateway.store.people.by_email("ann@example.org")
     return user.available, user.held
 
 

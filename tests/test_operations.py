@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from sora_gateway.accounts.tokens import digest
 from sora_gateway.cli.operate import offline, operate
 from sora_gateway.control import ControlServer, call
 from sora_gateway.core import job as j
@@ -44,7 +43,7 @@ async def run(services: Services, operation: str, **arguments: Any) -> Any:
 async def stored_job(services: Services, *events: Event) -> Job:
     """A job of the local person's, after *events*."""
     await run(services, "session.local")
-    owner = (await services.store.users())[0].id
+    owner = (await services.store.people.users())[0].id
     return await walk(services.store, await accepted(services.store, owner=owner), *events)
 
 
@@ -204,7 +203,7 @@ async def test_over_the_socket_the_answer_is_the_same(services: Services, settin
         status = await asyncio.to_thread(operate, settings, "status")
         assert status == {"address": "http://127.0.0.1:8000", "has_admin": False}
         local = await asyncio.to_thread(call, path, "session.local", {})
-    assert await services.store.principal_by_session(digest(local["token"]), services.clock.now()) is not None
+    assert await services.authenticator.by_session(local["token"]) is not None
 
 
 def test_without_a_gateway_an_operation_works_on_the_data_directory(settings: Settings) -> None:

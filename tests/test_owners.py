@@ -35,7 +35,7 @@ async def test_nobody_without_a_good_credential_gets_anything(tmp_path: Path) ->
         gone = await all.gateway.accounts.create_key("user_ann", "revoked")
         await all.gateway.accounts.revoke_key("user_ann", gone[1].id)
         async with person(all.gateway, "dan") as dan:
-            await all.gateway.store.disable_user("dan@example.org", 0.0)
+            await all.gateway.store.people.disable_user("dan@example.org", 0.0)
         for key in (None, gone[0], dan.key, "sk-nonsense", all.ann.key + "x"):
             async with client(all.gateway, key) as nobody:
                 for route, row in MATRIX.items():
@@ -167,7 +167,7 @@ async def test_what_a_body_names_is_mine_too(tmp_path: Path) -> None:
                 assert told | {"requestId": ""} == expected | {"requestId": ""}, route
                 assert (await all.vic.http.post(path, **naming(body, id))).status_code == 403, route
         assert len(all.lab.orders) == paid
-        assert (await all.gateway.store.user_by_email("bob@example.org")).available == 100
+        assert (await all.gateway.store.people.by_email("bob@example.org")).available == 100
         for route, (kind, body) in BODIES.items():
             assert (await all.ann.http.post(route.split(" ")[1], **naming(body, ids[kind]))).is_success, route
 

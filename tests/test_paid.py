@@ -221,7 +221,7 @@ async def test_an_empty_account_can_be_filled_and_the_same_request_sent_again(tm
             await at.gateway.store.grant("bob@example.org", PRICE, "more", 0.0)
             made = await at.made(ask, bob, idempotency_key=f"k{number}")
             assert await at.made(ask, bob, idempotency_key=f"k{number}") == made
-            assert (await at.gateway.store.user_by_email("bob@example.org")).available == 0
+            assert (await at.gateway.store.people.by_email("bob@example.org")).available == 0
 
 
 # --- later -------------------------------------------------------------------------------------------

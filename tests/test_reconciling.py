@@ -99,7 +99,7 @@ async def test_five_at_once_are_found_with_one_look_and_paired_in_order(tmp_path
 async def test_equal_wishes_of_two_people_are_left_to_an_administrator(tmp_path: Path) -> None:
     case = Case(tmp_path)
     async with case.gateway() as shop:
-        await shop.store.create_user("user_ben", "ben@example.org", "member", None, 100, 0.0)
+        await shop.store.people.create_user("user_ben", "ben@example.org", "member", None, 100, 0.0)
         hers = await doubt(shop)
         order = shop.order("a paper boat", owner="user_ben")
         his = await shop.reaches((await shop.supervisor.accept(order)).id, State.UNKNOWN, step=0.01)

@@ -40,9 +40,11 @@ async def a_store(directory: Path, told: list[StoredEvent] | None = None) -> Asy
     database = directory / "gateway.db"
     schema.prepare(database, MIGRATIONS, 0.0, EPOCH)
     async with Store(database, (told if told is not None else []).extend) as store:
-        if not await store.users():
+        if not await store.people.users():
             for principal in (OWNER, OTHER, ADMIN):
-                await store.create_user(principal.user_id, principal.email, principal.role, None, 100, 0.0)
+                await store.people.create_user(
+                    principal.user_id, principal.email, principal.role, None, 100, 0.0
+                )
         yield store
 
 
@@ -87,7 +89,7 @@ class TestTheWriter:
                 store.accept(a_job(1)), store.run(broken), store.accept(a_job(2)), return_exceptions=True
             )
             assert [type(result) for result in results] == [Job, ZeroDivisionError, Job]
-            assert [user.available for user in await store.users()] == [80, 100, 100]
+            assert [user.available for user in await store.people.users()] == [80, 100, 100]
             assert await store.check_books() == []
 
     async def test_what_a_batch_with_a_failure_did_is_told_once(self, tmp_path: Path) -> None:
@@ -144,7 +146,7 @@ class TestTheWriter:
             await store.run(shrink)
             with pytest.raises(StorageFull, match="disk is full"):
                 await fill(store)
-            assert len(await store.users()) == 3
+            assert len(await store.people.users()) == 3
             await store.run(grow)
             await store.accept(a_job(5000))
             assert await store.check_books() == []
@@ -460,7 +462,9 @@ class TestTheSchema:
             connection.execute(
                 "INSERT INTO users (id, email, role, available, held, created_at) VALUES ('u', 'e', 'admin', 0, 0, 0)"
             )
-            connection.execute("INSERT INTO sessions VALUES ('hash', 'u', 0, 1)")
+            connection.execute(
+                "INSERT INTO sessions (token_hash, user_id, created_at, expires_at) VALUES ('hash', 'u', 0, 1)"
+            )
         connection.close()
         migrate.upgrade(database, migrations)
         with sqlite3.connect(database) as connection:

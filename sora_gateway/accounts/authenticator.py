@@ -7,17 +7,22 @@ import logging
 
 from sora_gateway.accounts.tokens import digest, is_api_key, new_api_key
 from sora_gateway.clock import Clock
-from sora_gateway.core.principal import Principal
+from sora_gateway.core.principal import FOR_PROGRAMS, Principal, Scope
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import GatewayError, InvalidRequest, NotAuthenticated
 from sora_gateway.store import Store
 from sora_gateway.store.accounts import KeyRecord
+from sora_gateway.store.links import LinkRecord
+from sora_gateway.store.sessions import SessionRecord
 
 log = logging.getLogger(__name__)
 
 SESSION_LIFETIME = 30 * 86400.0
+SESSION_IDLE = 7 * 86400.0
+"""Seconds without a request after which a session has ended."""
 LINK_LIFETIME = 3600.0
 TOUCH_INTERVAL = 60.0
+SESSION_TOUCH_INTERVAL = 3600.0
 MAX_KEY_NAME = 100
 
 
@@ -45,39 +50,53 @@ class Authenticator:
         """Whose API key or session token this is; None if it is nobody's (any more)."""
         if not is_api_key(token):
             return await self.by_session(token)
-        found = await self._store.principal_by_key(digest(token))
+        found = await self._store.people.by_key(digest(token), self._clock.now())
         if found is None:
             return None
         principal, last_used_at = found
-        self._touch(principal.credential, last_used_at)
+        self._touch(principal, last_used_at or 0.0, TOUCH_INTERVAL)
         return principal
 
     async def by_session(self, token: str) -> Principal | None:
         """Whose session this is; None if it has ended, or the person is disabled."""
-        return await self._store.principal_by_session(digest(token), self._clock.now())
+        found = await self._store.people.by_session(digest(token), self._clock.now(), SESSION_IDLE)
+        if found is None:
+            return None
+        principal, seen_at = found
+        self._touch(principal, seen_at, SESSION_TOUCH_INTERVAL)
+        return principal
 
     async def renewed(self, principal: Principal) -> Principal | None:
         """The same principal with today's role; None once the credential is revoked, expired or disabled."""
+        now = self._clock.now()
         if principal.via == "session":
-            return await self._store.principal_by_session(principal.credential, self._clock.now())
-        return await self._store.principal_by_key_id(principal.credential)
+            found = await self._store.people.by_session(principal.credential, now, SESSION_IDLE)
+            return found[0] if found else None
+        return await self._store.people.by_key_id(principal.credential, now)
 
-    def _touch(self, key_id: str, last_used_at: float | None) -> None:
-        """Notes the use of a key, at most once a minute and never in the way of the request."""
+    def _touch(self, principal: Principal, last: float, interval: float) -> None:
+        """Notes the use of a credential, at most once in *interval* and never in the way of the request."""
         now = self._clock.now()
         # The second look is for the time until the note is stored, or if the disk is full and it never is.
-        if now - max(last_used_at or 0.0, self._touched.get(key_id, 0.0)) < TOUCH_INTERVAL:
+        if now - max(last, self._touched.get(principal.credential, 0.0)) < interval:
             return
-        self._touched[key_id] = now
-        task = asyncio.create_task(self._note_use(key_id, now), name=f"note the use of {key_id}")
+        self._touched[principal.credential] = now
+        task = asyncio.create_task(self._note_use(principal, now), name="note the use of a credential")
         self._touches.add(task)
         task.add_done_callback(self._touches.discard)
 
-    async def _note_use(self, key_id: str, at: float) -> None:
+    async def _note_use(self, principal: Principal, at: float) -> None:
+        people = self._store.people
+        touch = people.touch_session if principal.via == "session" else people.touch_key
         try:
-            await self._store.touch_key(key_id, at)
+            await touch(principal.credential, at)
         except GatewayError as error:
-            log.warning("the use of %s could not be noted: %s", key_id, error.message)
+            log.warning(
+                "the use of a %s of %s could not be noted: %s",
+                principal.via,
+                principal.user_id,
+                error.message,
+            )
 
     # --- sessions --------------------------------------------------------------------------------
 
@@ -88,7 +107,17 @@ class Authenticator:
             NotFound: nobody has the address.
         """
         token = self._entropy.token()
-        await self._store.create_link(digest(token), email, self._clock.now() + LINK_LIFETIME)
+        now = self._clock.now()
+        user_id = None if email is None else (await self._store.people.by_email(email)).id
+        link = LinkRecord(
+            id=self._entropy.new_id("link"),
+            kind="admin" if user_id is None else "login",
+            created_by="command line",
+            created_at=now,
+            expires_at=now + LINK_LIFETIME,
+            user_id=user_id,
+        )
+        await self._store.people.create_link(digest(token), link)
         return token
 
     async def redeem(self, token: str) -> tuple[Principal, str]:
@@ -98,26 +127,38 @@ class Authenticator:
             NotAuthenticated: the link was used, has expired, or never was one.
         """
         now = self._clock.now()
-        user_id = await self._store.redeem_link(
+        user_id = await self._store.people.redeem_login(
             digest(token), self._entropy.new_id("user"), self._starting_balance, now
         )
         if user_id is None:
             raise NotAuthenticated("This sign-in link was used already or has expired; ask for a new one.")
-        session = self._entropy.token()
-        await self._store.create_session(digest(session), user_id, now, now + SESSION_LIFETIME)
+        session = await self.new_session(user_id)
         principal = await self.by_session(session)
         if principal is None:  # disabled between the two
             raise NotAuthenticated("This account is disabled.")
         return principal, session
 
+    async def new_session(self, user_id: str, lifetime: float = SESSION_LIFETIME) -> str:
+        """The token of a new session for somebody who has just proved who they are; it ends after *lifetime* seconds."""
+        token, now = self._entropy.token(), self._clock.now()
+        session = SessionRecord(self._entropy.new_id("session"), user_id, now, now, now, now + lifetime)
+        await self._store.people.create_session(digest(token), session)
+        return token
+
     async def logout(self, principal: Principal) -> None:
         """Ends the session that *principal* came by; an API key has none and stays."""
         if principal.via == "session":
-            await self._store.end_session(principal.credential)
+            await self._store.people.end_session(principal.credential)
 
     # --- API keys --------------------------------------------------------------------------------
 
-    async def create_key(self, user_id: str, name: str) -> tuple[str, KeyRecord]:
+    async def create_key(
+        self,
+        user_id: str,
+        name: str,
+        scopes: frozenset[Scope] = FOR_PROGRAMS,
+        expires_at: float | None = None,
+    ) -> tuple[str, KeyRecord]:
         """A new key for a person: its text, which is not kept and cannot be had again, and its record.
 
         Raises:
@@ -135,14 +176,16 @@ class Authenticator:
             created_at=self._clock.now(),
             last_used_at=None,
             revoked_at=None,
+            scopes=scopes,
+            expires_at=expires_at,
         )
-        await self._store.create_key(record, digest(key.text))
+        await self._store.people.create_key(record, digest(key.text))
         return key.text, record
 
     async def keys(self, user_id: str) -> list[KeyRecord]:
         """A person's keys that are in use, newest first."""
-        return await self._store.keys(user_id)
+        return await self._store.people.keys(user_id)
 
     async def revoke_key(self, user_id: str, key_id: str) -> None:
         """Raises NotFound unless the key is in use and belongs to the person."""
-        await self._store.revoke_key(key_id, user_id, self._clock.now())
+        await self._store.people.revoke_key(key_id, user_id, self._clock.now())

@@ -219,7 +219,7 @@ async def _at_work(directory: Path, jobs: int, every: float, *, lists: bool) -> 
 
 async def _populate(store: Store, jobs: int) -> None:
     """Jobs that the upstream has just accepted."""
-    await store.create_user(OWNER, "bench@example.test", "member", None, 0, time.time())
+    await store.people.create_user(OWNER, "bench@example.test", "member", None, 0, time.time())
     for start in range(0, jobs, 200):
         await asyncio.gather(*(_accepted(store, number) for number in range(start, min(jobs, start + 200))))
 

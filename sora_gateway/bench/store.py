@@ -168,7 +168,7 @@ async def _populate(database: Path, cohorts: int) -> list[list[Job]]:
     prepare(database, shipped("migrations"), NOW, "0" * 16)
     jobs = []
     async with Store(database, _told) as store:
-        await store.create_user(OWNER, "bench@example.test", "member", None, 0, NOW)
+        await store.people.create_user(OWNER, "bench@example.test", "member", None, 0, NOW)
         for number in range(CALLERS * cohorts):
             made = NOW + number
             job = Job(

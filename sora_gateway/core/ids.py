@@ -1,6 +1,13 @@
-"""Ids whose order is that of their making."""
+"""Ids: ours, whose order is that of their making, and the upstreams'."""
 
 from __future__ import annotations
+
+from typing import NewType
+
+JobId = NewType("JobId", str)
+"""Ours: ``video_<32 hex>``, stable for ever."""
+ExternalId = NewType("ExternalId", str)
+"""The upstream's: unique per upstream at best, and an upstream may lie."""
 
 
 def time_ordered(prefix: str, moment: float, random_hex: str) -> str:

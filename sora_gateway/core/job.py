@@ -7,17 +7,38 @@ illegal. The same list of states is a CHECK constraint in SQL, and README's diag
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NewType
 
+from sora_gateway.core.ids import ExternalId as ExternalId
+from sora_gateway.core.ids import JobId as JobId
+from sora_gateway.core.job_events import Accepted as Accepted
+from sora_gateway.core.job_events import Adopted as Adopted
+from sora_gateway.core.job_events import AnswerLost as AnswerLost
+from sora_gateway.core.job_events import BecameOverdue as BecameOverdue
+from sora_gateway.core.job_events import CancelConfirmed as CancelConfirmed
+from sora_gateway.core.job_events import CancelRequested as CancelRequested
+from sora_gateway.core.job_events import CancelUnconfirmed as CancelUnconfirmed
+from sora_gateway.core.job_events import Claimed as Claimed
+from sora_gateway.core.job_events import Deleted as Deleted
+from sora_gateway.core.job_events import Event as Event
+from sora_gateway.core.job_events import FileLost as FileLost
+from sora_gateway.core.job_events import FinalLimit as FinalLimit
+from sora_gateway.core.job_events import GivenUp as GivenUp
+from sora_gateway.core.job_events import LostUpstream as LostUpstream
+from sora_gateway.core.job_events import Observed as Observed
+from sora_gateway.core.job_events import PayAgain as PayAgain
+from sora_gateway.core.job_events import Postponed as Postponed
+from sora_gateway.core.job_events import Refused as Refused
+from sora_gateway.core.job_events import Rerouted as Rerouted
+from sora_gateway.core.job_events import Stored as Stored
+from sora_gateway.core.job_events import UpstreamCompleted as UpstreamCompleted
+from sora_gateway.core.job_events import UpstreamFailed as UpstreamFailed
+from sora_gateway.core.job_events import VisibilityChanged as VisibilityChanged
+from sora_gateway.core.job_events import Waiting as Waiting
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.progress import progress_after
 from sora_gateway.core.states import ENDED as ENDED
 from sora_gateway.core.states import State as State
-
-JobId = NewType("JobId", str)
-"""Ours: ``video_<32 hex>``, stable for ever."""
-ExternalId = NewType("ExternalId", str)
-"""The upstream's: unique per upstream at best, and an upstream may lie."""
+from sora_gateway.core.visibility import Visibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,178 +99,17 @@ class Job:
     took: float | None = None
     """Seconds from the receipt to the upstream's end."""
     deleted_at: float | None = None
+    visibility: Visibility = Visibility.PRIVATE
 
     @property
     def ended(self) -> bool:
         return self.state in ENDED
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One thing that was learned about a job, and when; kinds that say no more are plain subclasses."""
-
-    at: float
-
-
-class Claimed(Event):
-    """The watcher is about to send the create: the intent, committed before anything leaves."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Postponed(Event):
-    """The create provably did not happen; try again at ``not_before``."""
-
-    not_before: float
-    reason: str
-    refused: bool
-    """Whether the upstream answered (a refusal for now, which counts) or was not reached (which does not)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused(Event):
-    """The upstream will not make this video, or has refused it too often."""
-
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted(Event):
-    """The receipt: the upstream has the job under this id."""
-
-    external_id: ExternalId
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerLost(Event):
-    """A create was, or may have been, sent and its answer cannot be had."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Observed(Event):
-    """The upstream is at work; what it says of how far it is."""
-
-    progress: float | None
-    estimated: bool = False
-    upstream_status: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting(Event):
-    """Why nothing happens for now, in plain words; an empty text takes it back."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rerouted(Event):
-    """Another upstream is to make it; nobody has accepted it yet."""
-
-    upstream: str
-    upstream_model: str
-
-
-class BecameOverdue(Event):
-    """It takes longer than it should. A flag, never an end."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamCompleted(Event):
-    """The upstream says that the video is ready; it *took* so many seconds."""
-
-    expires_at: float | None = None
-    took: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamFailed(Event):
-    """The upstream says that there will be no video; it *took* so many seconds to say so."""
-
-    code: str
-    message: str
-    took: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LostUpstream(Event):
-    """An upstream that had accepted the job says, repeatedly, that it does not know it."""
-
-    reason: str
-
-
-class Stored(Event):
-    """The file is in its place, checked and hashed."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FileLost(Event):
-    """The upstream finished, but its file cannot be had."""
-
-    code: str
-    message: str
-
-
-class CancelRequested(Event):
-    """A person wants it stopped."""
-
-    __slots__ = ()
-
-
-class CancelConfirmed(Event):
-    """The upstream says that it stopped."""
-
-    __slots__ = ()
-
-
-class CancelUnconfirmed(Event):
-    """The upstream cannot be stopped, or did not say so; we stop watching."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Adopted(Event):
-    """The doubtful create was found upstream: by its id, from a list or from a person."""
-
-    external_id: ExternalId
-
-
-class PayAgain(Event):
-    """A person, or a policy that a person chose, takes the risk of a second create."""
-
-    __slots__ = ()
-
-
-class GivenUp(Event):
-    """A person closes a doubtful job and gives the credits back."""
-
-    __slots__ = ()
-
-
-class FinalLimit(Event):
-    """The configured last moment has passed."""
-
-    __slots__ = ()
-
-
-class Deleted(Event):
-    """A person removed an ended job; its row stays for the books."""
-
-    __slots__ = ()
-
-
 EVENTS: tuple[type[Event], ...] = (
     Claimed, Postponed, Refused, Accepted, AnswerLost, Observed, Waiting, Rerouted, BecameOverdue, UpstreamCompleted,
     UpstreamFailed, LostUpstream, Stored, FileLost, CancelRequested, CancelConfirmed, CancelUnconfirmed, Adopted, PayAgain,
-    GivenUp, FinalLimit, Deleted,
+    GivenUp, FinalLimit, Deleted, VisibilityChanged,
 )  # fmt: skip
 
 S = State
@@ -260,6 +120,7 @@ TRANSITIONS: dict[State, dict[type[Event], State]] = {
         Rerouted: S.QUEUED,
         CancelRequested: S.CANCELLED,
         FinalLimit: S.FAILED,
+        VisibilityChanged: S.QUEUED,
     },
     S.SUBMITTING: {
         Accepted: S.PROCESSING,
@@ -268,6 +129,7 @@ TRANSITIONS: dict[State, dict[type[Event], State]] = {
         AnswerLost: S.UNKNOWN,
         # The answer is still open: the wish is noted, and honoured when it is known.
         CancelRequested: S.SUBMITTING,
+        VisibilityChanged: S.SUBMITTING,
     },
     S.PROCESSING: {
         Observed: S.PROCESSING,
@@ -278,6 +140,7 @@ TRANSITIONS: dict[State, dict[type[Event], State]] = {
         LostUpstream: S.UNKNOWN,
         CancelRequested: S.CANCELLING,
         FinalLimit: S.FAILED,
+        VisibilityChanged: S.PROCESSING,
     },
     S.STORING: {
         Stored: S.COMPLETED,
@@ -286,6 +149,7 @@ TRANSITIONS: dict[State, dict[type[Event], State]] = {
         BecameOverdue: S.STORING,
         CancelRequested: S.CANCELLING,
         FinalLimit: S.FAILED,
+        VisibilityChanged: S.STORING,
     },
     S.UNKNOWN: {
         Adopted: S.PROCESSING,
@@ -293,6 +157,7 @@ TRANSITIONS: dict[State, dict[type[Event], State]] = {
         GivenUp: S.FAILED,
         Waiting: S.UNKNOWN,
         CancelRequested: S.UNKNOWN,
+        VisibilityChanged: S.UNKNOWN,
     },
     S.CANCELLING: {
         CancelConfirmed: S.CANCELLED,
@@ -301,10 +166,11 @@ TRANSITIONS: dict[State, dict[type[Event], State]] = {
         UpstreamCompleted: S.STORING,
         UpstreamFailed: S.FAILED,
         Waiting: S.CANCELLING,
+        VisibilityChanged: S.CANCELLING,
     },
-    S.COMPLETED: {Deleted: S.COMPLETED},
-    S.FAILED: {Deleted: S.FAILED},
-    S.CANCELLED: {Deleted: S.CANCELLED},
+    S.COMPLETED: {Deleted: S.COMPLETED, VisibilityChanged: S.COMPLETED},
+    S.FAILED: {Deleted: S.FAILED, VisibilityChanged: S.FAILED},
+    S.CANCELLED: {Deleted: S.CANCELLED, VisibilityChanged: S.CANCELLED},
 }
 
 
@@ -387,6 +253,8 @@ def _apply(job: Job, event: Event) -> Job:
             return replace(job, error_code="final_limit", error_message=reason)
         case Deleted(at):
             return replace(job, deleted_at=at)
+        case VisibilityChanged(_, visibility):
+            return replace(job, visibility=visibility)
     return job
 
 

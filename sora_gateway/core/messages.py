@@ -18,6 +18,7 @@ from pydantic_core import to_json
 from sora_gateway.core import job as j
 from sora_gateway.core.job import Event, Job, State
 from sora_gateway.core.views import Status, Task, TaskError, View, error_of, iso, status_of
+from sora_gateway.core.visibility import Visibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,13 @@ class StoredEvent:
     """JSON of :class:`StoredState`."""
     at: float
     final: bool
+    team: bool = False
+    """Whether the whole team may see the job: when it happened for the hub, today for the replay."""
 
 
 Step = Literal[
     "accepted", "submitting", "submitted", "waiting", "progress", "overdue", "downloading", "done", "failed",
-    "unknown", "cancelling", "cancelled", "deleted",
+    "unknown", "cancelling", "cancelled", "deleted", "visibility",
 ]  # fmt: skip
 
 _STEPS: dict[type[Event], Step] = {
@@ -80,6 +83,7 @@ _STEPS: dict[type[Event], Step] = {
     j.GivenUp: "failed",
     j.FinalLimit: "failed",
     j.Deleted: "deleted",
+    j.VisibilityChanged: "visibility",
 }
 
 
@@ -87,7 +91,7 @@ def step_of(event: Event | None, after: Job) -> Step:
     """The word told to people for what just happened; None is the accept itself."""
     if event is None:
         return "accepted"
-    if after.state is State.CANCELLED and not isinstance(event, j.Deleted):
+    if after.state is State.CANCELLED and not isinstance(event, j.Deleted | j.VisibilityChanged):
         return "cancelled"
     return _STEPS[type(event)]
 
@@ -121,6 +125,8 @@ def sentence_of(step: Step, job: Job) -> str:
             return "Cancelled."
         case "deleted":
             return "Deleted."
+        case "visibility":
+            return "The team may see it." if job.visibility is Visibility.TEAM else "Private again."
 
 
 class PublicState(View):

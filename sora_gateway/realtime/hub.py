@@ -50,7 +50,7 @@ class Subscription:
 
     def covers(self, event: StoredEvent) -> bool:
         principal = self.mailbox.principal
-        if not principal.sees_all and event.owner != principal.user_id:
+        if not (principal.sees_all or event.team or event.owner == principal.user_id):
             return False
         if self.job_id is not None:
             return self.job_id == event.job_id

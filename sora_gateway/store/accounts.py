@@ -1,11 +1,11 @@
-"""People, sessions, one-time links and API keys. Secrets arrive here already hashed."""
+"""People and their API keys. Secrets arrive here already hashed."""
 
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
 
-from sora_gateway.core.principal import Principal, Role
+from sora_gateway.core.principal import FOR_PROGRAMS, Principal, Role, Scope
 from sora_gateway.errors import Conflict, NotFound
 from sora_gateway.store import ledger
 from sora_gateway.store.readers import Readers
@@ -21,6 +21,7 @@ class UserRecord:
     held: int
     created_at: float
     disabled_at: float | None
+    has_password: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class KeyRecord:
     created_at: float
     last_used_at: float | None
     revoked_at: float | None
+    scopes: frozenset[Scope] = FOR_PROGRAMS
+    expires_at: float | None = None
 
 
 # --- writing -----------------------------------------------------------------------------------------
@@ -64,65 +67,27 @@ def create_user(
 
 def set_password(tx: Transaction, email: str, password_hash: str) -> None:
     """Raises NotFound for an unknown address; ends the person's sessions."""
-    user_id = _user_id(tx, email)
+    user_id = user_id_of(tx, email)
     tx.execute("UPDATE users SET password_hash = ? WHERE id = ?", (password_hash, user_id))
     tx.execute("DELETE FROM sessions WHERE user_id = ?", (user_id,))
 
 
 def disable_user(tx: Transaction, email: str, at: float) -> None:
     """Raises NotFound for an unknown address; ends the person's sessions, their keys stop working."""
-    user_id = _user_id(tx, email)
+    user_id = user_id_of(tx, email)
     tx.execute("UPDATE users SET disabled_at = ? WHERE id = ?", (at, user_id))
     tx.execute("DELETE FROM sessions WHERE user_id = ?", (user_id,))
 
 
-def create_session(tx: Transaction, token_hash: str, user_id: str, at: float, expires_at: float) -> None:
-    tx.execute("DELETE FROM sessions WHERE expires_at < ?", (at,))
-    tx.execute(
-        "INSERT INTO sessions (token_hash, user_id, created_at, expires_at) VALUES (?, ?, ?, ?)",
-        (token_hash, user_id, at, expires_at),
-    )
-
-
-def end_session(tx: Transaction, token_hash: str) -> None:
-    tx.execute("DELETE FROM sessions WHERE token_hash = ?", (token_hash,))
-
-
-def create_link(tx: Transaction, token_hash: str, email: str | None, expires_at: float) -> None:
-    """A one-time link for *email*, or for the first administrator. Raises NotFound for an unknown address."""
-    user_id = _user_id(tx, email) if email is not None else None
-    if user_id is None:
-        tx.execute("DELETE FROM login_links WHERE user_id IS NULL")
-    tx.execute(
-        "INSERT INTO login_links (token_hash, user_id, expires_at) VALUES (?, ?, ?)",
-        (token_hash, user_id, expires_at),
-    )
-
-
-def redeem_link(
-    tx: Transaction, token_hash: str, new_user_id: str, starting_balance: int, at: float
-) -> str | None:
-    """The id of the person that the link signs in, or None if it is no good (any more).
-
-    The first administrator's link is dead once there is an administrator.
-    """
-    row = tx.one("DELETE FROM login_links WHERE token_hash = ? RETURNING user_id, expires_at", (token_hash,))
-    if row is None or row["expires_at"] < at:
-        return None
-    if row["user_id"] is not None:
-        enabled = tx.one("SELECT id FROM users WHERE id = ? AND disabled_at IS NULL", (row["user_id"],))
-        return enabled["id"] if enabled else None
-    if tx.one("SELECT 1 FROM users WHERE role = 'admin'") is not None:
-        return None
-    create_user(tx, new_user_id, "admin@localhost", "admin", None, starting_balance, at)
-    return new_user_id
-
-
 def create_key(tx: Transaction, key: KeyRecord, key_hash: str) -> None:
     tx.execute(
-        "INSERT INTO api_keys (id, user_id, name, prefix, key_hash, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (key.id, key.user_id, key.name, key.prefix, key_hash, key.created_at),
-    )
+        "INSERT INTO api_keys (id, user_id, name, prefix, key_hash, created_at, scopes, expires_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            key.id, key.user_id, key.name, key.prefix, key_hash, key.created_at, " ".join(sorted(key.scopes)),
+            key.expires_at,
+        ),
+    )  # fmt: skip
 
 
 def revoke_key(tx: Transaction, key_id: str, user_id: str | None, at: float) -> None:
@@ -139,7 +104,7 @@ def touch_key(tx: Transaction, key_id: str, at: float) -> None:
     tx.execute("UPDATE api_keys SET last_used_at = ? WHERE id = ?", (at, key_id))
 
 
-def _user_id(tx: Transaction, email: str) -> str:
+def user_id_of(tx: Transaction, email: str) -> str:
     row = tx.one("SELECT id FROM users WHERE email = ?", (email,))
     if row is None:
         raise NotFound(f"There is no person with the address {email}.")
@@ -148,16 +113,29 @@ def _user_id(tx: Transaction, email: str) -> str:
 
 # --- reading -----------------------------------------------------------------------------------------
 
-_USERS = "SELECT id, email, role, available, held, created_at, disabled_at FROM users"
+_USERS = "SELECT id, email, role, available, held, created_at, disabled_at, password_hash IS NOT NULL AS has_password FROM users"
+
+
+def _user(row: sqlite3.Row) -> UserRecord:
+    return UserRecord(**{**dict(row), "has_password": bool(row["has_password"])})
+
+
+_ADMIN = "SELECT 1 FROM users WHERE role = 'admin' AND disabled_at IS NULL"
+
+
+def there_is_an_admin(tx: Transaction) -> bool:
+    """The same as :func:`has_admin`, within a transaction."""
+    return tx.one(_ADMIN) is not None
 
 
 async def has_admin(readers: Readers) -> bool:
-    return await readers.one("SELECT 1 FROM users WHERE role = 'admin'") is not None
+    """Whether anybody can administer; who is disabled cannot."""
+    return await readers.one(_ADMIN) is not None
 
 
 async def users(readers: Readers) -> list[UserRecord]:
     rows = await readers.all(f"{_USERS} ORDER BY created_at, id")
-    return [UserRecord(**dict(row)) for row in rows]
+    return [_user(row) for row in rows]
 
 
 async def user_by_email(readers: Readers, email: str) -> UserRecord:
@@ -165,45 +143,48 @@ async def user_by_email(readers: Readers, email: str) -> UserRecord:
     row = await readers.one(f"{_USERS} WHERE email = ?", (email,))
     if row is None:
         raise NotFound(f"There is no person with the address {email}.")
-    return UserRecord(**dict(row))
+    return _user(row)
 
 
-async def principal_by_session(readers: Readers, token_hash: str, now: float) -> Principal | None:
-    row = await readers.one(
-        "SELECT u.id, u.email, u.role FROM sessions s JOIN users u ON u.id = s.user_id"
-        " WHERE s.token_hash = ? AND s.expires_at > ? AND u.disabled_at IS NULL",
-        (token_hash, now),
+_PRINCIPAL = (
+    "SELECT u.id, u.email, u.role, k.id AS key_id, k.last_used_at, k.scopes, k.expires_at"
+    " FROM api_keys k JOIN users u ON u.id = k.user_id"
+    " WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > ?) AND u.disabled_at IS NULL"
+)
+
+
+def _principal(row: sqlite3.Row) -> Principal:
+    scopes = frozenset(Scope(name) for name in row["scopes"].split())
+    return Principal(
+        row["id"], row["email"], row["role"], "key", row["key_id"], scopes, expires_at=row["expires_at"]
     )
-    return Principal(row["id"], row["email"], row["role"], "session", token_hash) if row else None
 
 
-async def principal_by_key(readers: Readers, key_hash: str) -> tuple[Principal, float | None] | None:
+async def principal_by_key(
+    readers: Readers, key_hash: str, now: float
+) -> tuple[Principal, float | None] | None:
     """Who the key belongs to, and when it was last marked as used."""
-    row = await readers.one(
-        "SELECT u.id, u.email, u.role, k.id AS key_id, k.last_used_at FROM api_keys k JOIN users u ON u.id = k.user_id"
-        " WHERE k.key_hash = ? AND k.revoked_at IS NULL AND u.disabled_at IS NULL",
-        (key_hash,),
-    )
-    if row is None:
-        return None
-    return Principal(row["id"], row["email"], row["role"], "key", row["key_id"]), row["last_used_at"]
+    row = await readers.one(f"{_PRINCIPAL} AND k.key_hash = ?", (now, key_hash))
+    return (_principal(row), row["last_used_at"]) if row else None
 
 
-async def principal_by_key_id(readers: Readers, key_id: str) -> Principal | None:
-    """Whose key goes by this id; None once it is revoked or the person disabled."""
-    row = await readers.one(
-        "SELECT u.id, u.email, u.role FROM api_keys k JOIN users u ON u.id = k.user_id"
-        " WHERE k.id = ? AND k.revoked_at IS NULL AND u.disabled_at IS NULL",
-        (key_id,),
-    )
-    return Principal(row["id"], row["email"], row["role"], "key", key_id) if row else None
+async def principal_by_key_id(readers: Readers, key_id: str, now: float) -> Principal | None:
+    """Whose key goes by this id; None once it is revoked or expired, or the person disabled."""
+    row = await readers.one(f"{_PRINCIPAL} AND k.id = ?", (now, key_id))
+    return _principal(row) if row else None
+
+
+_KEYS = "id, user_id, name, prefix, created_at, last_used_at, revoked_at, scopes, expires_at"
 
 
 async def keys(readers: Readers, user_id: str | None) -> list[KeyRecord]:
-    """Keys in use, newest first: one person's, or everybody's."""
+    """Keys that are not revoked, newest first: one person's, or everybody's."""
     rows = await readers.all(
-        "SELECT id, user_id, name, prefix, created_at, last_used_at, revoked_at FROM api_keys"
-        " WHERE revoked_at IS NULL AND (? IS NULL OR user_id = ?) ORDER BY created_at DESC, id",
+        f"SELECT {_KEYS} FROM api_keys WHERE revoked_at IS NULL AND (? IS NULL OR user_id = ?)"  # noqa: S608
+        " ORDER BY created_at DESC, id",
         (user_id, user_id),
     )
-    return [KeyRecord(**dict(row)) for row in rows]
+    return [
+        KeyRecord(**{**dict(row), "scopes": frozenset(Scope(name) for name in row["scopes"].split())})
+        for row in rows
+    ]

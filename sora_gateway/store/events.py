@@ -7,13 +7,15 @@ AUTOINCREMENT means that a number is never used twice, also after trimming.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 from sora_gateway.core.job import Event, Job, State
 from sora_gateway.core.messages import StoredEvent, stored_state
+from sora_gateway.core.visibility import Visibility
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.writer import Transaction
 
-_COLUMNS = "seq, job_id, owner, job_seq, step, payload, at, final"
+_COLUMNS = "seq, job_id, e.owner, job_seq, step, payload, at, final, visibility = 'team' AS team"
 
 
 def append(tx: Transaction, job: Job, event: Event | None, at: float) -> None:
@@ -25,7 +27,17 @@ def append(tx: Transaction, job: Job, event: Event | None, at: float) -> None:
     )
     assert cursor.lastrowid is not None
     tx.events.append(
-        StoredEvent(cursor.lastrowid, job.id, job.owner, job.version, step, payload, at, job.ended)
+        StoredEvent(
+            cursor.lastrowid,
+            job.id,
+            job.owner,
+            job.version,
+            step,
+            payload,
+            at,
+            job.ended,
+            team=job.visibility is Visibility.TEAM,
+        )
     )
 
 
@@ -42,7 +54,8 @@ def _variants(tx: Transaction, job: Job) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose events: one job's, one owner's, or with neither everybody's (an administrator's "all")."""
+    """Whose events: one job's; one owner's and those of what the team sees; or with neither everybody's (an
+    administrator's "all")."""
 
     job_id: str | None = None
     owner: str | None = None
@@ -69,16 +82,21 @@ async def oldest(readers: Readers) -> int:
 
 
 async def after(readers: Readers, scope: Scope, seq: int, limit: int) -> Replay:
-    """Events of *scope* with a greater number than *seq*, at most *limit*."""
-    where, parameters = ["seq > ?"], [seq]
-    arguments: list[object] = list(parameters)
-    for column, value in (("job_id", scope.job_id), ("owner", scope.owner)):
-        if value is not None:
-            where.append(f"{column} = ?")
-            arguments.append(value)
+    """Events of *scope* with a greater number than *seq*, at most *limit*; who sees what is decided by today's rights."""
+    where, arguments = ["seq > ?"], [cast(object, seq)]
+    if scope.job_id is not None:
+        where.append("job_id = ?")
+        arguments.append(scope.job_id)
+    if scope.owner is not None:
+        where.append("(e.owner = ? OR visibility = 'team')")
+        arguments.append(scope.owner)
     rows = await readers.all(
-        f"SELECT {_COLUMNS} FROM events WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM events e JOIN jobs ON jobs.id = job_id"  # noqa: S608
+        f" WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?",
         (*arguments, limit + 1),
     )
-    found = [StoredEvent(**{**dict(row), "final": bool(row["final"])}) for row in rows[:limit]]
+    flags = ("final", "team")
+    found = [
+        StoredEvent(**{**dict(row), **{flag: bool(row[flag]) for flag in flags}}) for row in rows[:limit]
+    ]
     return Replay(found, complete=len(rows) <= limit)

@@ -14,6 +14,7 @@ from sora_gateway.core.job import Event, ExternalId, Job, JobId, State
 from sora_gateway.core.money import Movement
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.principal import Principal
+from sora_gateway.core.visibility import Visibility
 from sora_gateway.errors import NotFound
 from sora_gateway.store import audit, claims, events, ledger
 from sora_gateway.store.audit import AuditEntry
@@ -25,6 +26,8 @@ _SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"  # noqa: S608 - names of our 
 _INSERT = f"INSERT INTO jobs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
 _values = attrgetter(*COLUMNS)
 UNFINISHED = "state NOT IN ('completed', 'failed', 'cancelled')"
+_VISIBLE = "(? OR owner = ? OR visibility = 'team')"
+"""What :func:`_scope` gives the parameters for: who may see the job."""
 _FLAGS = frozenset({"progress_estimated", "overdue", "cancel_requested"})
 
 
@@ -71,6 +74,8 @@ class Filter:
     after: str | None = None
     ascending: bool = False
     states: tuple[State, ...] = ()
+    owner: str | None = None
+    """Only this person's; None for everything that may be seen."""
 
 
 def job_of(row: sqlite3.Row | Mapping[str, Any]) -> Job:
@@ -79,6 +84,7 @@ def job_of(row: sqlite3.Row | Mapping[str, Any]) -> Job:
         values[flag] = bool(values[flag])
     values["state"] = State(values["state"])
     values["operation"] = Operation(values["operation"])
+    values["visibility"] = Visibility(values["visibility"])
     return Job(**values)
 
 
@@ -202,17 +208,30 @@ async def get(readers: Readers, job_id: JobId) -> Job | None:
     return job_of(row) if row else None
 
 
+def _scope(principal: Principal) -> list[Any]:
+    return [principal.sees_all, principal.user_id]
+
+
 async def find(readers: Readers, text: str, principal: Principal) -> Job:
     """The job that goes by *text* among those *principal* may see: our id first, then the upstream's.
 
     Raises:
         NotFound: there is none, it is not theirs, or several upstreams use the id.
     """
-    mine = "deleted_at IS NULL AND (? OR owner = ?)"
-    scope = (principal.sees_all, principal.user_id)
-    rows = await readers.all(f"{_SELECT} WHERE id = ? AND {mine}", (text, *scope))
+    visible, scope = f"deleted_at IS NULL AND {_VISIBLE}", _scope(principal)
+    rows = await readers.all(f"{_SELECT} WHERE id = ? AND {visible}", (text, *scope))
     if not rows:
-        rows = await readers.all(f"{_SELECT} WHERE external_id = ? AND {mine} LIMIT 2", (text, *scope))
+        # Mine first: another upstream may have given the same id to a video that the team sees.
+        order = "ORDER BY owner = ? DESC LIMIT 2"
+        rows = await readers.all(
+            f"{_SELECT} WHERE external_id = ? AND {visible} {order}", (text, *scope, principal.user_id)
+        )
+        if (
+            len(rows) == 2
+            and rows[0]["owner"] == principal.user_id != rows[1]["owner"]
+            and not principal.sees_all
+        ):
+            rows = rows[:1]
     if len(rows) != 1:
         raise NotFound("There is no video by that id.")
     return job_of(rows[0])
@@ -226,8 +245,10 @@ async def page(readers: Readers, principal: Principal, wanted: Filter) -> tuple[
     Raises:
         NotFound: *after* names no visible job.
     """
-    where, parameters = ["deleted_at IS NULL", "(? OR owner = ?)"], [principal.sees_all, principal.user_id]
-    arguments: list[Any] = list(parameters)
+    where, arguments = ["deleted_at IS NULL", _VISIBLE], _scope(principal)
+    if wanted.owner is not None:
+        where.append("owner = ?")
+        arguments.append(wanted.owner)
     if wanted.states:
         where.append(f"state IN ({', '.join('?' * len(wanted.states))})")
         arguments += wanted.states
@@ -244,17 +265,15 @@ async def page(readers: Readers, principal: Principal, wanted: Filter) -> tuple[
 
 async def _last_of_page(readers: Readers, text: str, principal: Principal) -> Job:
     """Where a page ended; a job that was deleted since still marks the place."""
-    row = await readers.one(
-        f"{_SELECT} WHERE id = ? AND (? OR owner = ?)", (text, principal.sees_all, principal.user_id)
-    )
+    row = await readers.one(f"{_SELECT} WHERE id = ? AND {_VISIBLE}", (text, *_scope(principal)))
     return job_of(row) if row else await find(readers, text, principal)
 
 
 async def counts(readers: Readers, principal: Principal) -> dict[State, int]:
     """How many visible jobs are in each state."""
     rows = await readers.all(
-        "SELECT state, count(*) AS jobs FROM jobs WHERE deleted_at IS NULL AND (? OR owner = ?) GROUP BY state",
-        (principal.sees_all, principal.user_id),
+        f"SELECT state, count(*) AS jobs FROM jobs WHERE deleted_at IS NULL AND {_VISIBLE} GROUP BY state",  # noqa: S608
+        _scope(principal),
     )
     return {State(row["state"]): row["jobs"] for row in rows}
 

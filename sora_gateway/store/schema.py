@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sora_gateway.errors import StartupError
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision; a test compares it with ``migrations/versions``."""
 
 

@@ -14,11 +14,10 @@ from sora_gateway.core.claim import Claim
 from sora_gateway.core.job import Event, ExternalId, Job, JobId, State
 from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import Movement
-from sora_gateway.core.principal import Principal, Role
+from sora_gateway.core.principal import Principal
 from sora_gateway.core.reconcile import Unanswered
 from sora_gateway.core.reference import SavedImage
 from sora_gateway.store import (
-    accounts,
     audit,
     characters,
     claims,
@@ -30,12 +29,12 @@ from sora_gateway.store import (
     reference_images,
     upstreams,
 )
-from sora_gateway.store.accounts import KeyRecord, UserRecord
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.doubts import Doubt
 from sora_gateway.store.durations import Sample
 from sora_gateway.store.events import Replay, Scope
 from sora_gateway.store.jobs import Answered, AttemptRecord, Change, Filter, Intent
+from sora_gateway.store.people import People
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.upstreams import AddedUpstream, Failure
 from sora_gateway.store.writer import Transaction, Writer
@@ -50,6 +49,7 @@ class Store:
         self.database = database
         self._writer = Writer(database, on_commit)
         self._readers = Readers(database)
+        self.people = People(self._writer, self._readers)
         self._stack = AsyncExitStack()
         self.epoch = ""
 
@@ -243,7 +243,7 @@ class Store:
 
     async def grant(self, email: str, amount: int, note: str, at: float) -> None:
         """Gives *amount* credits. Raises NotFound for an unknown address."""
-        user = await self.user_by_email(email)
+        user = await self.people.by_email(email)
         await self._writer.run(lambda tx: ledger.grant(tx, user.id, amount, note, at))
 
     async def check_books(self) -> list[str]:
@@ -252,73 +252,6 @@ class Store:
 
     async def ledger_entries(self, job_id: str) -> list[tuple[str, int, int]]:
         return await ledger.entries(self._readers, job_id)
-
-    # --- people ----------------------------------------------------------------------------------
-
-    async def has_admin(self) -> bool:
-        return await accounts.has_admin(self._readers)
-
-    async def users(self) -> list[UserRecord]:
-        return await accounts.users(self._readers)
-
-    async def user_by_email(self, email: str) -> UserRecord:
-        return await accounts.user_by_email(self._readers, email)
-
-    async def create_user(
-        self,
-        user_id: str,
-        email: str,
-        role: Role,
-        password_hash: str | None,
-        starting_balance: int,
-        at: float,
-    ) -> None:
-        await self._writer.run(
-            lambda tx: accounts.create_user(tx, user_id, email, role, password_hash, starting_balance, at)
-        )
-
-    async def set_password(self, email: str, password_hash: str) -> None:
-        await self._writer.run(lambda tx: accounts.set_password(tx, email, password_hash))
-
-    async def disable_user(self, email: str, at: float) -> None:
-        await self._writer.run(lambda tx: accounts.disable_user(tx, email, at))
-
-    async def create_session(self, token_hash: str, user_id: str, at: float, expires_at: float) -> None:
-        await self._writer.run(lambda tx: accounts.create_session(tx, token_hash, user_id, at, expires_at))
-
-    async def end_session(self, token_hash: str) -> None:
-        await self._writer.run(lambda tx: accounts.end_session(tx, token_hash))
-
-    async def create_link(self, token_hash: str, email: str | None, expires_at: float) -> None:
-        await self._writer.run(lambda tx: accounts.create_link(tx, token_hash, email, expires_at))
-
-    async def redeem_link(
-        self, token_hash: str, new_user_id: str, starting_balance: int, at: float
-    ) -> str | None:
-        return await self._writer.run(
-            lambda tx: accounts.redeem_link(tx, token_hash, new_user_id, starting_balance, at)
-        )
-
-    async def principal_by_session(self, token_hash: str, now: float) -> Principal | None:
-        return await accounts.principal_by_session(self._readers, token_hash, now)
-
-    async def principal_by_key(self, key_hash: str) -> tuple[Principal, float | None] | None:
-        return await accounts.principal_by_key(self._readers, key_hash)
-
-    async def principal_by_key_id(self, key_id: str) -> Principal | None:
-        return await accounts.principal_by_key_id(self._readers, key_id)
-
-    async def create_key(self, key: KeyRecord, key_hash: str) -> None:
-        await self._writer.run(lambda tx: accounts.create_key(tx, key, key_hash))
-
-    async def revoke_key(self, key_id: str, user_id: str | None, at: float) -> None:
-        await self._writer.run(lambda tx: accounts.revoke_key(tx, key_id, user_id, at))
-
-    async def touch_key(self, key_id: str, at: float) -> None:
-        await self._writer.run(lambda tx: accounts.touch_key(tx, key_id, at))
-
-    async def keys(self, user_id: str | None) -> list[KeyRecord]:
-        return await accounts.keys(self._readers, user_id)
 
     async def run(self, work: Callable[[Transaction], T]) -> T:
         """A unit of work of the caller's own; for this package's tests and the benchmarks."""

@@ -12,6 +12,7 @@ from sqlmodel import Field, SQLModel
 
 from sora_gateway.core.job import State
 from sora_gateway.core.operation import Operation
+from sora_gateway.core.visibility import Visibility
 
 # Batch migrations on SQLite need every constraint to have a name.
 metadata: MetaData = SQLModel.metadata
@@ -24,6 +25,7 @@ metadata.naming_convention = {
 }
 
 STATES = ", ".join(f"'{state}'" for state in State)
+VISIBILITIES = ", ".join(f"'{visibility}'" for visibility in Visibility)
 OPERATIONS = ", ".join(f"'{operation}'" for operation in Operation)
 _INTENT_STATES = "'submitting', 'processing', 'storing', 'unknown', 'cancelling', 'completed'"
 
@@ -54,42 +56,6 @@ class User(SQLModel, table=True):
     disabled_at: float | None = None
 
 
-class Session(SQLModel, table=True):
-    """A signed-in browser; only the hash of its token is kept."""
-
-    __tablename__ = "sessions"
-
-    token_hash: str = Field(primary_key=True, sa_type=Text)
-    user_id: str = Field(foreign_key="users.id", index=True, sa_type=Text)
-    created_at: float
-    expires_at: float
-
-
-class LoginLink(SQLModel, table=True):
-    """A one-time link; without a user it makes the first administrator."""
-
-    __tablename__ = "login_links"
-
-    token_hash: str = Field(primary_key=True, sa_type=Text)
-    user_id: str | None = Field(default=None, foreign_key="users.id", sa_type=Text)
-    expires_at: float
-
-
-class ApiKey(SQLModel, table=True):
-    """A program's key; shown once, kept as prefix and hash."""
-
-    __tablename__ = "api_keys"
-
-    id: str = Field(primary_key=True, sa_type=Text)
-    user_id: str = Field(foreign_key="users.id", index=True, sa_type=Text)
-    name: str = Field(sa_type=Text)
-    prefix: str = Field(sa_type=Text)
-    key_hash: str = Field(unique=True, sa_type=Text)
-    created_at: float
-    last_used_at: float | None = None
-    revoked_at: float | None = None
-
-
 class JobRow(SQLModel, table=True):
     __tablename__ = "jobs"
     __table_args__ = (
@@ -105,6 +71,7 @@ class JobRow(SQLModel, table=True):
         CheckConstraint("progress >= 0 AND progress <= 100 AND (progress < 100 OR state = 'completed')", name="progress"),
         CheckConstraint("state <> 'failed' OR error_code IS NOT NULL", name="failed_has_a_reason"),
         CheckConstraint(f"operation IN ({OPERATIONS})", name="operation"),
+        CheckConstraint(f"visibility IN ({VISIBILITIES})", name="visibility"),
         # An upstream's id belongs to one job, for ever; an upstream that repeats itself is not believed.
         Index(
             "uq_jobs_upstream_external_id", "upstream", "external_id", unique=True,
@@ -115,6 +82,7 @@ class JobRow(SQLModel, table=True):
             "ix_jobs_unfinished", "created_at",
             sqlite_where=text("state NOT IN ('completed', 'failed', 'cancelled')"),
         ),
+        Index("ix_jobs_team", "created_at", "id", sqlite_where=text("visibility = 'team'")),
         Index("ix_jobs_took", "upstream", "finished_at", sqlite_where=text("took IS NOT NULL")),
     )  # fmt: skip
 
@@ -155,6 +123,7 @@ class JobRow(SQLModel, table=True):
     extended_by: int | None = None
     characters: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("''")})
     took: float | None = None
+    visibility: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "private"})
 
 
 class Attempt(SQLModel, table=True):
@@ -321,20 +290,6 @@ class Character(SQLModel, table=True):
     external_id: str | None = Field(default=None, sa_type=Text)
     state: str = Field(sa_type=Text)
     created_at: float
-
-
-class AuditEntry(SQLModel, table=True):
-    """What a person did that others may want to know; never changed, never deleted."""
-
-    __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_target", "target"), {"sqlite_autoincrement": True})
-
-    id: int | None = Field(default=None, sa_column=Column(Integer, primary_key=True))
-    at: float
-    actor: str = Field(sa_type=Text)
-    action: str = Field(sa_type=Text)
-    target: str = Field(sa_type=Text)
-    detail: str = Field(sa_type=Text)
 
 
 class AddedUpstream(SQLModel, table=True):
