@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,15 @@ LIMITS = {"sizes": ["1280x720", "720x1280"], "seconds": [4, 8, 12]}
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 BIG = 10**400
+Body = dict[str, Any] | str | bytes
 
 
 @dataclass(frozen=True)
 class Bad:
-    """A body that is refused: fields beside a good prompt, or the whole of it as text or bytes."""
+    """A body that is refused: fields beside a good prompt, or the whole of it as text or bytes; or, if it is large,
+    what makes it."""
 
-    body: dict[str, Any] | str | bytes
+    body: Body | Callable[[], Body]
     message: str
     param: str | None = None
     code: str = "invalid_request"
@@ -40,9 +42,10 @@ class Bad:
 
     @property
     def content(self) -> bytes:
-        if isinstance(self.body, dict):
-            return json.dumps({"prompt": "a boat"} | self.body).encode()
-        return self.body.encode() if isinstance(self.body, str) else self.body
+        body = self.body() if callable(self.body) else self.body
+        if isinstance(body, dict):
+            return json.dumps({"prompt": "a boat"} | body).encode()
+        return body.encode() if isinstance(body, str) else body
 
 
 TEXT = "The field {!r} must be text."
@@ -142,7 +145,7 @@ EVERYWHERE: dict[str, Bad] = {
     "plain text": Bad("{}", SEND_JSON, None, "unsupported_media_type", 415, "text/plain"),
     "no content type": Bad("{}", SEND_JSON, None, "unsupported_media_type", 415, ""),
     "a body that is too large": Bad(
-        {"prompt": "x" * (25 << 20)}, "The request body is larger than 26214400 bytes.", None, "too_large", 413
+        lambda: {"prompt": "x" * (25 << 20)}, "The request body is larger than 26214400 bytes.", None, "too_large", 413
     ),
 }  # fmt: skip
 
@@ -177,7 +180,7 @@ def images(field: str, address: str, saved: str) -> dict[str, Bad]:
             f"{field}.{address}",
         ),
         "an address that is too long": Bad(
-            {field: {address: "data:" + "A" * 20_971_516}},
+            lambda: {field: {address: "data:" + "A" * 20_971_516}},
             f"The field '{field}.{address}' must have at most 20971520 characters.",
             f"{field}.{address}",
         ),
