@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from sora_gateway.oidc_settings import Oidc
 from sora_gateway.settings import Section, Settings, Upstream
 
 WIDTH = 100
@@ -25,13 +26,22 @@ _HEAD = """\
 _UPSTREAMS = """\
 # One table per upstream; the name (here: lab) is yours. Without any, the embedded simulator makes the videos.
 """
+_OIDC = """\
+# One table per identity provider that people may sign in with (docs/accounts.md); the name (here: google) is yours.
+"""
 _EXAMPLES: dict[str, Any] = {
+    "preset": "google",
+    "client_id": "1234.apps.googleusercontent.com",
+    "allowed_domains": ("example.org",),
     "base_url": "http://127.0.0.1:9000/v1",
     "models": {"sora-2": "wan-2.2"},
     "sizes": ("1280x720", "720x1280"),
     "seconds": (4, 8, 12),
 }
-"""Values for the commented upstream, where the default would not show the shape."""
+"""Values for the commented tables, where the default would not show the shape."""
+
+_BY_NAME = frozenset({"upstreams", "oidc"})
+"""Tables that hold tables, whose names are the operator's."""
 
 _USERINFO = re.compile(r"^(https?://)[^/@]*@")
 
@@ -51,7 +61,9 @@ def render(**changed: Any) -> str:
     blocks.append("\n".join(top) + "\n")
     for name, section in Settings.model_fields.items():
         if name == "upstreams":
-            blocks.append(_UPSTREAMS + _commented(_upstream_table()))
+            blocks.append(_UPSTREAMS + _commented(_example("upstreams.lab", Upstream)))
+        elif name == "oidc":
+            blocks.append(_OIDC + _commented(_example("oidc.google", Oidc)))
         elif _is_table(section):
             blocks.append(_table(name, type(section.default), getattr(defaults, name)))
     return "\n".join(blocks)
@@ -63,8 +75,8 @@ def show(settings: Settings) -> str:
     for name, value in settings:
         if isinstance(value, BaseModel):
             blocks.append(_shown(name, value))
-        elif name == "upstreams":
-            blocks += [_shown(f"upstreams.{key}", upstream) for key, upstream in value.items()]
+        elif name in _BY_NAME:
+            blocks += [_shown(f"{name}.{key}", table) for key, table in value.items()]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -78,7 +90,7 @@ def _is_table(field: FieldInfo) -> bool:
 
 def _plain_fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
     for name, field in model.model_fields.items():
-        if name != "upstreams" and not _is_table(field):
+        if name not in _BY_NAME and not _is_table(field):
             yield name, field
 
 
@@ -89,9 +101,9 @@ def _table(name: str, model: type[BaseModel], values: BaseModel) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _upstream_table() -> str:
-    lines = ["[upstreams.lab]"]
-    for key, field in Upstream.model_fields.items():
+def _example(name: str, model: type[BaseModel]) -> str:
+    lines = [f"[{name}]"]
+    for key, field in model.model_fields.items():
         default = field.get_default(call_default_factory=True)
         value = _EXAMPLES.get(key, default)
         lines += _entry(key, field, value)

@@ -48,6 +48,12 @@ class InvalidType(InvalidRequest):
     code = "invalid_type"
 
 
+class SignInExpired(InvalidRequest):
+    """A sign-in at an identity provider was begun in another browser, too long ago, or was finished already."""
+
+    code = "sign_in_expired"
+
+
 class UnknownModel(InvalidRequest):
     """No configured upstream offers the model."""
 
@@ -114,6 +120,30 @@ class InsecureConnection(Forbidden):
     code = "insecure_connection"
 
 
+class SignInRefused(Forbidden):
+    """The identity provider let nobody sign in: it was cancelled there, or is not allowed."""
+
+    code = "sign_in_refused"
+
+
+class AddressNotVerified(Forbidden):
+    """The identity provider does not vouch for an e-mail address of whoever signed in."""
+
+    code = "address_not_verified"
+
+
+class NotAdmitted(Forbidden):
+    """Whoever signed in elsewhere is not known here: neither invited nor of an allowed domain."""
+
+    code = "not_admitted"
+
+
+class AccountDisabled(Forbidden):
+    """The account was disabled by an administrator."""
+
+    code = "account_disabled"
+
+
 class NotFound(GatewayError):
     """It does not exist, or it is not the caller's: the answer is the same."""
 
@@ -168,6 +198,24 @@ class AlreadyEnded(Conflict):
     code = "already_ended"
 
 
+class AccountExists(Conflict):
+    """The address has an account already, which a sign-in elsewhere does not take over."""
+
+    code = "account_exists"
+
+
+class IdentityTaken(Conflict):
+    """The identity belongs to another account."""
+
+    code = "identity_taken"
+
+
+class LastSignIn(Conflict):
+    """It is the only way in which its owner can sign in."""
+
+    code = "last_sign_in"
+
+
 class Gone(GatewayError):
     """The job is known, its file is not kept any more."""
 
@@ -198,10 +246,22 @@ class OutcomeUnknown(GatewayError):
     code, http_status = "outcome_unknown", 502
 
 
+class ProviderFailed(GatewayError):
+    """The identity provider answered, and its answer proves nothing."""
+
+    code, http_status = "provider_failed", 502
+
+
 class Unavailable(GatewayError):
     """The gateway is starting, stopping, or overloaded."""
 
     code, http_status = "unavailable", 503
+
+
+class ProviderUnavailable(Unavailable):
+    """The identity provider cannot be reached, or is too slow."""
+
+    code = "provider_unavailable"
 
 
 class StorageFull(GatewayError):

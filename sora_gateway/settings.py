@@ -34,6 +34,7 @@ from pydantic_settings import (
 )
 
 from sora_gateway.errors import StartupError
+from sora_gateway.oidc_settings import Oidc
 
 Seconds = Annotated[float, Field(gt=0)]
 UpstreamName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
@@ -279,6 +280,7 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="For a model, the upstreams that may make it, best first; without it, all that offer it.",
     )
+    oidc: dict[UpstreamName, Oidc] = Field(default_factory=dict)
     polling: Polling = Polling()
     simulator: Simulator = Simulator()
     jobs: Jobs = Jobs()

@@ -21,6 +21,7 @@ from sora_gateway import cli, errors
 from sora_gateway.config_example import render
 from sora_gateway.core.job import ENDED, TRANSITIONS, State
 from sora_gateway.errors import CloseCode, GatewayError
+from sora_gateway.oidc_settings import Oidc
 from sora_gateway.settings import Settings, Upstream
 from sora_gateway.store.migrate import schema_script
 from sora_gateway.upstream.adapter import CreateOrder
@@ -146,10 +147,13 @@ def command_table() -> str:
 
 
 def settings() -> Iterator[tuple[str, Any, str]]:
-    """Every setting: its key, its default, and what it is for; an upstream's under the name ``lab``."""
+    """Every setting: its key, its default, and what it is for; an upstream's under the name ``lab``, a
+    provider's under ``google``."""
     for name, field in Settings.model_fields.items():
         if name == "upstreams":
             yield from _section("upstreams.lab", Upstream)
+        elif name == "oidc":
+            yield from _section("oidc.google", Oidc)
         elif isinstance(field.default, BaseModel):
             yield from _section(name, type(field.default))
         else:

@@ -30,7 +30,7 @@ def test_the_file_is_what_the_settings_say() -> None:
 
 def test_the_file_is_the_defaults() -> None:
     written = tomllib.loads(render())
-    assert {"upstreams": {}, **written} == defaults()
+    assert {"upstreams": {}, "oidc": {}, **written} == defaults()
 
 
 def test_every_key_has_a_comment_above_it() -> None:
@@ -40,9 +40,11 @@ def test_every_key_has_a_comment_above_it() -> None:
     assert all(lines[number - 1].startswith("#") for number in keys)
 
 
-def test_the_commented_upstream_works_once_one_hash_is_taken_away() -> None:
-    text = re.sub(r"^# (?=[a-z\[])(\[upstreams|\w+ = )", r"\1", render(), flags=re.MULTILINE)
-    lab = Settings.model_validate(tomllib.loads(text)).upstreams["lab"]
+def test_the_commented_tables_work_once_one_hash_is_taken_away() -> None:
+    text = re.sub(r"^# (?=[a-z\[])(\[upstreams|\[oidc|\w+ = )", r"\1", render(), flags=re.MULTILINE)
+    settings = Settings.model_validate(tomllib.loads(text))
+    assert settings.oidc["google"].allowed_domains == ("example.org",)
+    lab = settings.upstreams["lab"]
     assert lab.models == {"sora-2": "wan-2.2"}
     assert lab.max_creating == 2
 
@@ -52,6 +54,7 @@ def test_the_settings_in_force_can_be_shown_and_read_again() -> None:
         {
             "data_dir": 'a "quoted" \\ path\x7f',
             "upstreams": {"lab": {"base_url": "http://a/v1", "models": {"sora 2": "ü"}}},
+            "oidc": {"google": {"preset": "google", "client_id": "a", "allowed_domains": ["Example.org"]}},
         }
     )
     assert tomllib.loads(show(settings)) == settings.model_dump(mode="json")
@@ -59,7 +62,10 @@ def test_the_settings_in_force_can_be_shown_and_read_again() -> None:
 
 def test_what_is_shown_holds_no_secret() -> None:
     settings = Settings.model_validate(
-        {"upstreams": {"lab": {"base_url": "http://me:canary-1@a/v1", "api_key": "canary-2"}}}
+        {
+            "upstreams": {"lab": {"base_url": "http://me:canary-1@a/v1", "api_key": "canary-2"}},
+            "oidc": {"google": {"preset": "google", "client_id": "a", "client_secret": "canary-3"}},
+        }
     )
     assert "canary" not in show(settings)
     assert 'api_key = "********"' in show(settings)
