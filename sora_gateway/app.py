@@ -70,9 +70,11 @@ SOCKETS_MAY_FINISH = 5.0
 
 @dataclass(slots=True)
 class Gateway:
-    """A running gateway. *address* is its base URL without a slash at the end."""
+    """A running gateway. *address* is its base URL on this machine without a slash at the end, *public_url* the
+    one that people are given."""
 
     address: str
+    public_url: str
     store: Store
     supervisor: Supervisor
     characters: Characters
@@ -141,7 +143,12 @@ async def opened(
         )
         if backup is not None:
             log.warning("the database was migrated; a copy from before is at %s", backup)
-        urls = UrlSigner(_signing_key(places, entropy), clock, settings.media.url_lifetime)
+        urls = UrlSigner(
+            _signing_key(places, entropy),
+            clock,
+            settings.media.url_lifetime,
+            root_path=settings.server.root_path,
+        )
         hub: Hub
 
         def publish(events: list[StoredEvent]) -> None:
@@ -222,6 +229,7 @@ async def opened(
         server = GatewayServer(
             http=GuardedH11.with_limits(max_connections=settings.server.max_connections),
             refuse=services.unanswered.refuse,
+            trusted_proxies=settings.server.trusted_proxies,
         )
         application = http_application(
             endpoints,
@@ -233,8 +241,10 @@ async def opened(
             static=Page(shipped("static")),
         )
         port = await server.start(application, settings.server.host, settings.server.port)
+        address = _address(settings.server.host, port) + settings.server.root_path
         gateway = Gateway(
-            _address(settings.server.host, port),
+            address,
+            settings.server.public_url or address,
             store,
             supervisor,
             characters,
@@ -248,7 +258,7 @@ async def opened(
         stack.callback(passwords.close)
         operator = operations.Services(
             store, accounts, passwords, clock, entropy, supervisor.decide, settings.credits.starting_balance,
-            gateway.address, supervisor.finding,
+            gateway.public_url, supervisor.finding,
         )  # fmt: skip
         stack.push_async_callback(gateway.close, hurry)
         await stack.enter_async_context(ControlServer(places.control, operations.commands(operator)))
@@ -294,12 +304,12 @@ async def _serve(settings: Settings, redactor: Redactor) -> int:
 
 async def _greet(gateway: Gateway) -> None:
     """Says where it is, to the terminal; the one-time link goes nowhere else."""
-    lines = [f"sora-gateway is ready at {gateway.address}"]
+    lines = [f"sora-gateway is ready at {gateway.public_url}"]
     if gateway.upstreams.simulated:
         lines.append("No upstream is configured: videos are simulated and cost nothing.")
     if not await gateway.store.people.has_admin():
         token = await gateway.accounts.new_login_link(None)
-        lines.append(f"Become the administrator (once, within an hour): {gateway.address}/#login={token}")
+        lines.append(f"Become the administrator (once, within an hour): {gateway.public_url}/#login={token}")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 

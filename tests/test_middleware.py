@@ -200,7 +200,7 @@ async def test_openais_clients_are_told_when_a_retry_changes_nothing(
 
 async def test_a_bug_is_logged_whole_and_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
     async with client_of(gateway()) as client:
-        answer = await client.get("/bug?token=hidden")
+        answer = await client.get("/bug?ticket=hidden")
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "internal_error"
     assert "secret detail" not in answer.text

@@ -144,7 +144,7 @@ def save(client: Client, video_id: str, target: Path) -> None:
 
     try:
         task = client.request("GET", f"api/video/tasks/{video_id}")
-        client.download(task["videoUrl"].lstrip("/"), target)
+        client.download(task["videoUrl"], target)
     except Unreachable as error:
         raise StartupError(f"The file of {video_id} could not be fetched: {error}.") from None
 

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
-from starlette.types import ASGIApp
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sora_gateway.errors import NotFound
 from sora_gateway.http.arrival import Spool
+from sora_gateway.http.edge import EXPOSED, BelowRootPath, NoCredentialInUrl, check_root_path
+from sora_gateway.http.hosts import KnownHosts
 from sora_gateway.http.middleware import (
     BodyBounds,
     BodyLimit,
@@ -37,14 +40,27 @@ def http_application(
 ) -> Starlette:
     """*sockets* are WebSocket routes; *static* answers whatever no route does; a request body may have
     *max_body* bytes and take *body_deadline* seconds to arrive, where the table says ``uploads``
-    *max_upload* bytes and *upload_deadline* seconds. What is large of it lies in *spool* until it is read."""
+    *max_upload* bytes and *upload_deadline* seconds. What is large of it lies in *spool* until it is read.
+
+    Raises:
+        StartupError: ``server.root_path`` is the beginning of a route.
+    """
+    server = services.settings.server
     uploading = [(endpoint.method, endpoint.path) for endpoint in endpoints if endpoint.uploads]
     assert not any("{" in path for _, path in uploading), "the limit is known by the path alone"
+    table: list[BaseRoute] = [*routes(endpoints, services, spool), *sockets]
+    check_root_path(
+        server.root_path, [each.path for each in table if isinstance(each, Route | WebSocketRoute)]
+    )
     application = Starlette(
-        routes=[*routes(endpoints, services, spool), *sockets],
+        routes=table,
         middleware=[
             Middleware(CommonHeaders, entropy=services.entropy),
+            *_cross_origin(server.cors_origins),
             Middleware(ErrorBoundary, unanswered=services.unanswered),
+            Middleware(KnownHosts, allowed=server.allowed_hosts, public_url=server.public_url),
+            *([Middleware(BelowRootPath, root_path=server.root_path)] if server.root_path else []),
+            Middleware(NoCredentialInUrl),
             Middleware(SameOrigin),
             Middleware(
                 BodyLimit,
@@ -57,6 +73,33 @@ def http_application(
     )
     # A redirect would turn a POST with a stray slash into something else; say 404 instead.
     application.router.redirect_slashes = False
-    if static is not None:
-        application.router.default = static
+    application.router.default = _elsewhere(static or application.router.default)
     return application
+
+
+def _elsewhere(answer: ASGIApp) -> ASGIApp:
+    """Whatever no route takes: *answer* over HTTP, 404 to a handshake."""
+
+    async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            raise NotFound("There is nothing at this address.")
+        await answer(scope, receive, send)
+
+    return elsewhere
+
+
+def _cross_origin(origins: Sequence[str]) -> list[Middleware]:
+    """Lets pages of *origins* call and read; a cookie never counts there, so they bring a key."""
+    if not origins:
+        return []
+    from starlette.middleware.cors import CORSMiddleware  # most gateways do without
+
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=("*",),
+            expose_headers=EXPOSED,
+        )
+    ]

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, WebSocketRoute
 
 from sora_gateway.core.views import View
-from sora_gateway.errors import NotFound
+from sora_gateway.errors import CrossOrigin, NotFound
 from sora_gateway.http.credentials import session_of
-from sora_gateway.http.origin import is_cross_origin
+from sora_gateway.http.origin import is_cross_origin, is_foreign_stream
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
 from sora_gateway.http.tasks import find
@@ -45,12 +45,19 @@ def live_routes(services: Services) -> list[BaseRoute]:
 
 async def task_stream(call: Call) -> Response:
     """The changes of one video as server-sent events; the stream ends after its final event."""
+    _check_page(call)
     return stream(call.request, call.caller, await find(call), live_of(call.services))
 
 
 async def all_stream(call: Call) -> Response:
     """The changes of all my videos as server-sent events; an administrator sees everybody's."""
+    _check_page(call)
     return stream(call.request, call.caller, None, live_of(call.services))
+
+
+def _check_page(call: Call) -> None:
+    if is_foreign_stream(call.request.headers):
+        raise CrossOrigin("This stream was opened by a page of another site, so it was refused.")
 
 
 _OVER = {204: "The video has ended and its last event was seen: there is nothing to come back for."}
@@ -58,10 +65,11 @@ _OVER = {204: "The video has ended and its last event was seen: there is nothing
 ENDPOINTS = [
     Endpoint(
         method="GET", path="/api/video/tasks/{id}/stream", handler=task_stream, summary="Follow it",
-        access=Access.VIEWER, tag="live", query=Since, produces=("text/event-stream",), also=_OVER, errors=(NotFound,),
+        access=Access.VIEWER, tag="live", query=Since, produces=("text/event-stream",), also=_OVER,
+        errors=(NotFound, CrossOrigin),
     ),
     Endpoint(
         method="GET", path="/api/events/stream", handler=all_stream, summary="Follow all my videos",
-        access=Access.VIEWER, tag="live", query=Since, produces=("text/event-stream",),
+        access=Access.VIEWER, tag="live", query=Since, produces=("text/event-stream",), errors=(CrossOrigin,),
     ),
 ]  # fmt: skip

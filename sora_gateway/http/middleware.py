@@ -1,6 +1,7 @@
 """What holds for every request, whatever its route: plain ASGI, from the outside in.
 
-:class:`CommonHeaders` > :class:`ErrorBoundary` > :class:`SameOrigin` > :class:`BodyLimit` > routes.
+:class:`CommonHeaders` > CORS > :class:`ErrorBoundary` > :mod:`.hosts` > :mod:`.edge` > :class:`SameOrigin` >
+:class:`BodyLimit` > routes.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ _COMMON = [
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"cache-control", b"no-store"),
 ]
+_OVER_HTTPS = [*_COMMON, (b"strict-transport-security", b"max-age=31536000")]
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _STARTS = ("http.response.start", "websocket.http.response.start")
 
@@ -63,12 +65,13 @@ class CommonHeaders:
             request_id = self.entropy.new_id("req")
         scope[REQUEST_ID] = request_id
         id_header = (b"x-request-id", request_id.encode())
+        common = _OVER_HTTPS if scope["scheme"] in ("https", "wss") else _COMMON
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] in _STARTS:
                 headers = list(message.get("headers", ()))
                 present = {name for name, _ in headers}
-                headers += [header for header in _COMMON if header[0] not in present]
+                headers += [header for header in common if header[0] not in present]
                 message["headers"] = [*headers, id_header]
             elif message["type"] == "websocket.accept":
                 message["headers"] = [*message.get("headers", ()), id_header]

@@ -49,8 +49,8 @@ Schema = dict[str, Any]
 _References = dict[tuple[Any, JsonSchemaMode], Schema]
 
 
-def document(endpoints: Sequence[Endpoint]) -> Schema:
-    """The OpenAPI 3.1 description of *endpoints*."""
+def document(endpoints: Sequence[Endpoint], server: str = "/") -> Schema:
+    """The OpenAPI 3.1 description of *endpoints*, which are found below *server*."""
     references, components = _schemas(endpoints)
     paths: dict[str, Schema] = {}
     for endpoint in endpoints:
@@ -63,7 +63,7 @@ def document(endpoints: Sequence[Endpoint]) -> Schema:
             "version": version("sora-gateway"),
             "summary": "One process between a small team and every Sora-style video API.",
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": server}],
         "tags": [{"name": tag} for tag in dict.fromkeys(endpoint.tag for endpoint in endpoints)],
         "paths": paths,
         "components": {

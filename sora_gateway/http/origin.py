@@ -30,6 +30,16 @@ def is_cross_origin(headers: Headers) -> bool:
     return len(origins) != 1 or not _same_host(origins[0], headers.get("host", ""))
 
 
+def is_foreign_stream(headers: Headers) -> bool:
+    """For streams, which a browser opens with GET: True means refuse.
+
+    Here neither sign is no reason: older browsers send none with a GET of our own page.
+    """
+    if "sec-fetch-site" not in headers and "origin" not in headers:
+        return False
+    return is_cross_origin(headers)
+
+
 def _same_host(origin: str, host: str) -> bool:
     try:
         parts = urlsplit(origin)

@@ -143,7 +143,7 @@ def _view(call: Call, image: SavedImage) -> Reference:
         height=image.height,
         bytes=image.size,
         created_at=iso(image.created_at) or "",
-        url=f"/api/references/{image.id}/content",
+        url=f"{call.services.settings.server.root_path}/api/references/{image.id}/content",
     )
 
 

@@ -12,12 +12,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import ipaddress
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from sora_gateway.errors import StartupError
 from sora_gateway.http.guarded_h11 import GuardedH11
@@ -42,20 +44,28 @@ class GatewayServer:
         http: type[asyncio.Protocol] = GuardedH11,
         ws: Callable[..., asyncio.Protocol] | None = None,
         refuse: Callable[[float], Awaitable[None]] | None = None,
+        trusted_proxies: Sequence[str] = (),
     ) -> None:
-        """*refuse* answers the requests that have no answer when their time is up; it is given its own, in seconds."""
+        """*refuse* answers the requests that have no answer when their time is up; it is given its own, in seconds.
+
+        *trusted_proxies* are addresses and networks whose X-Forwarded-For and X-Forwarded-Proto become the
+        connection's client and scheme; what anybody else says there counts for nothing.
+        """
         self._refuse = refuse
         self._http = http
         self._ws = ws or _websocket
+        self._trusted_proxies = [each for proxy in trusted_proxies for each in (proxy, *_mapped(proxy))]
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
-    async def start(self, app: ASGIApp, host: str, port: int, *, root_path: str = "") -> int:
+    async def start(self, app: ASGIApp, host: str, port: int) -> int:
         """Listens and returns the port, which differs from *port* only when that is 0.
 
         Raises:
             StartupError: the address cannot be had.
         """
+        if self._trusted_proxies:
+            app = ProxyHeadersMiddleware(app, self._trusted_proxies)  # type: ignore[assignment,arg-type]  # its own types for ASGI
         listener = await _listen(host, port)
         bound: int = listener.getsockname()[1]
         config = uvicorn.Config(
@@ -70,7 +80,6 @@ class GatewayServer:
             lifespan="off",
             proxy_headers=False,
             server_header=False,
-            root_path=root_path,
             log_config=None,
             access_log=False,
             # Below warning it logs each WebSocket's address with its query, where a ticket may be.
@@ -116,6 +125,12 @@ def _websocket(*args: Any, **kwargs: Any) -> asyncio.Protocol:
     from sora_gateway.http.websocket_protocol import WebSocketProtocol
 
     return WebSocketProtocol(*args, **kwargs)
+
+
+def _mapped(proxy: str) -> list[str]:
+    """How an IPv4 address or network appears to a listener on ``::``, which serves both kinds."""
+    network = ipaddress.ip_network(proxy)
+    return [f"::ffff:{network.network_address}/{96 + network.prefixlen}"] if network.version == 4 else []
 
 
 class _Server(uvicorn.Server):

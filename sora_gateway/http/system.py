@@ -83,5 +83,7 @@ class System:
         if self._description is None:
             from sora_gateway.http.openapi import document
 
-            self._description = json.dumps(document(self._table())).encode()
+            server = call.services.settings.server
+            described = document(self._table(), server.public_url or server.root_path or "/")
+            self._description = json.dumps(described).encode()
         return Response(self._description, media_type="application/json")
