@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,11 +63,20 @@ class Condition:
 class Provisioning:
     """What administrators do to upstreams. :meth:`load` first, before the supervisor is entered."""
 
-    def __init__(self, upstreams: Upstreams, store: Store, box: KeyBox, clock: Clock) -> None:
+    def __init__(
+        self,
+        upstreams: Upstreams,
+        store: Store,
+        box: KeyBox,
+        clock: Clock,
+        hide: Callable[[Iterable[str]], None],
+    ) -> None:
+        """*hide* is told of every secret before it is used."""
         self._upstreams = upstreams
         self._store = store
         self._box = box
         self._clock = clock
+        self._hide = hide
         self._configured = set(upstreams.entries)
         self._supervisor: Supervisor | None = None
         # Two administrators at once would take each other's upstream away half-way.
@@ -79,7 +88,7 @@ class Provisioning:
             if row.settings and row.name not in self._configured:
                 try:
                     self._upstreams.add(row.name, self._entry(row))
-                except StartupError as error:
+                except (StartupError, InvalidRequest) as error:
                     log.error(
                         "the upstream %s, which was added at run time, cannot be used: %s", row.name, error
                     )
@@ -107,6 +116,7 @@ class Provisioning:
         kept = {each: given for each, given in secrets.items() if given is not None}
         if known is not None:
             kept = {each: getattr(known, each).get_secret_value() for each in secrets} | kept
+        self._hide(kept.values())
         entry = _validated(fields, kept)
         try:
             # Whether it can be used is found out before anything is stored.
@@ -194,7 +204,9 @@ class Provisioning:
 
     def _entry(self, row: AddedUpstream) -> Entry:
         fields = json.loads(row.settings)
-        return _validated(fields, json.loads(self._box.unlock(row.api_key)))
+        secrets = json.loads(self._box.unlock(row.api_key))
+        self._hide(secrets.values())
+        return _validated(fields, secrets)
 
     def webhook_secret(self, name: str) -> str:
         """The secret of an upstream's webhooks; empty when it may send none, or is not there."""

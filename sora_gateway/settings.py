@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -254,6 +255,9 @@ class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="What is written to stderr: debug, info, warning or error."
     )
+    format: Literal["text", "json"] = Field(
+        default="text", description="A line for people (text), or an object on each line for programs (json)."
+    )
 
 
 class Settings(BaseSettings):
@@ -290,6 +294,10 @@ class Settings(BaseSettings):
     pricing: Pricing = Pricing()
     log: Log = Log()
 
+    def secrets(self) -> Iterator[str]:
+        """Every value that must not be shown, whichever table it is in."""
+        return _secrets(self)
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -310,6 +318,17 @@ class Settings(BaseSettings):
         # Files named like the variables (SORA_GATEWAY_UPSTREAMS__LAB__API_KEY); the plain source reads only whole tables.
         secrets = NestedSecretsSettingsSource(file_secret_settings, secrets_dir_missing="ok")
         return init_settings, env_settings, dotenv_settings, secrets, toml
+
+
+def _secrets(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets(getattr(value, name))
+    elif isinstance(value, dict | tuple | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _secrets(item)
 
 
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:

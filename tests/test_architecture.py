@@ -125,6 +125,7 @@ FOR_OTHERS = {
     "paid_creates": "tests count what was paid for",
     "effect": "the table of faults in docs/configuration.md",
     "send_400_response": "called by uvicorn",
+    "handleError": "called by logging",
     "capture_signals": "called by uvicorn",
     "main_loop": "called by uvicorn",
     "chunk_size": "read by Starlette",

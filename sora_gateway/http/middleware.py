@@ -23,6 +23,7 @@ from sora_gateway.errors import CrossOrigin, GatewayError, RequestTimeout, TooLa
 from sora_gateway.http.origin import SAFE_METHODS, is_cross_origin
 from sora_gateway.http.problems import from_starlette, problem
 from sora_gateway.http.unanswered import Pending, Unanswered
+from sora_gateway.logs.context import answering
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,8 @@ class CommonHeaders:
                 message["headers"] = [*message.get("headers", ()), id_header]
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        with answering(request_id):
+            await self.app(scope, receive, send_with_headers)
 
 
 class ErrorBoundary:

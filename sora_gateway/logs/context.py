@@ -1,0 +1,36 @@
+"""Which request a log line belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+
+class _Request:
+    """A request's id while it is being answered. Tasks that it starts share it, and may outlive the answer."""
+
+    def __init__(self, request_id: str) -> None:
+        self.id: str | None = request_id
+
+
+_current: ContextVar[_Request | None] = ContextVar("request", default=None)
+
+
+@contextmanager
+def answering(request_id: str) -> Iterator[None]:
+    """What is logged inside, by this task or by those that it starts, belongs to the request of that id."""
+    request = _Request(request_id)
+    token = _current.set(request)
+    try:
+        yield
+    finally:
+        # A watcher that began here goes on for hours; what it says then is not this request's.
+        request.id = None
+        _current.reset(token)
+
+
+def current_request() -> str | None:
+    """The id of the request that is being answered, if one is."""
+    request = _current.get()
+    return None if request is None else request.id
