@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from sora_gateway.core.principal import Principal, Role
-from sora_gateway.store import accounts, links, sessions
+from sora_gateway.store import accounts, identities, links, sessions
 from sora_gateway.store.accounts import KeyRecord, UserRecord
+from sora_gateway.store.audit import AuditEntry
+from sora_gateway.store.identities import Admission, IdentityRecord
 from sora_gateway.store.links import LinkRecord
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.sessions import SessionRecord
@@ -100,3 +102,25 @@ class People:
     async def keys(self, user_id: str | None) -> list[KeyRecord]:
         """Those that are not revoked, newest first."""
         return await accounts.keys(self._readers, user_id)
+
+    # --- identities at providers -----------------------------------------------------------------
+
+    async def identity_owner(self, issuer: str, subject: str) -> str | None:
+        """The id of the person whose identity it is; they may be disabled."""
+        return await identities.owner(self._readers, issuer, subject)
+
+    async def admit(self, identity: IdentityRecord, admission: Admission, entry: AuditEntry) -> str:
+        """Whose identity it is now. Raises AccountExists or NotAdmitted."""
+        return await self._writer.run(lambda tx: identities.admit(tx, identity, admission, entry))
+
+    async def link_identity(self, identity: IdentityRecord, entry: AuditEntry) -> None:
+        """Raises IdentityTaken."""
+        await self._writer.run(lambda tx: identities.link(tx, identity, entry))
+
+    async def unlink_identity(self, identity_id: str, user_id: str, entry: AuditEntry) -> None:
+        """Raises NotFound or LastSignIn."""
+        await self._writer.run(lambda tx: identities.unlink(tx, identity_id, user_id, entry))
+
+    async def identities(self, user_id: str) -> list[IdentityRecord]:
+        """A person's, oldest first."""
+        return await identities.of_person(self._readers, user_id)
