@@ -108,6 +108,12 @@ class Forbidden(GatewayError):
     code, http_status, type = "forbidden", 403, "permission_error"
 
 
+class ScopeMissing(Forbidden):
+    """The API key is not meant for this."""
+
+    code = "scope_missing"
+
+
 class CrossOrigin(Forbidden):
     """A page of another origin tried to act in a signed-in person's name."""
 

@@ -22,7 +22,7 @@ from sora_gateway.core.money import Movement
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import InsufficientCredits, NotFound, StartupError, StorageFailed, StorageFull
 from sora_gateway.store import Store, migrate, schema
-from sora_gateway.store.events import Scope
+from sora_gateway.store.events import EventScope
 from sora_gateway.store.jobs import Answered, ExternalIdTaken, Filter, Intent, Stale
 from sora_gateway.store.lock import DataDirectoryInUse, DataLock
 from sora_gateway.store.writer import Transaction
@@ -339,9 +339,9 @@ class TestEvents:
             await store.accept(a_job(1))
             await store.accept(a_job(2, owner=OTHER.user_id))
             for scope, jobs in (
-                (Scope(job_id=a_job(1).id), [1]),
-                (Scope(owner=OTHER.user_id), [2]),
-                (Scope(), [1, 2]),
+                (EventScope(job_id=a_job(1).id), [1]),
+                (EventScope(owner=OTHER.user_id), [2]),
+                (EventScope(), [1, 2]),
             ):
                 replay = await store.events_after(scope, 0, 10)
                 assert [int(event.job_id[6:], 16) for event in replay.events] == jobs
@@ -351,7 +351,7 @@ class TestEvents:
         async with a_store(tmp_path) as store:
             for number in range(5):
                 await store.accept(a_job(number, credits=0))
-            replay = await store.events_after(Scope(), 1, 3)
+            replay = await store.events_after(EventScope(), 1, 3)
             assert ([event.seq for event in replay.events], replay.complete) == ([2, 3, 4], False)
 
     async def test_a_number_is_never_given_out_twice(self, tmp_path: Path) -> None:

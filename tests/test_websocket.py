@@ -15,7 +15,7 @@ from sora_gateway.core import job as j
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
 from sora_gateway.realtime.session import RealtimeLimits
-from sora_gateway.store.events import Replay, Scope
+from sora_gateway.store.events import EventScope, Replay
 from sora_gateway.store.jobs import insert
 from sora_gateway.store.writer import Transaction
 from tests.fakes import ManualClock
@@ -376,7 +376,7 @@ async def test_what_is_committed_while_the_log_is_read_is_told_once(
     job = await walk(gateway.store, await accepted(gateway.store), *to_processing("ext-1"))
     read = gateway.store.events_after
 
-    async def read_late(scope: Scope, seq: int, limit: int) -> Replay:
+    async def read_late(scope: EventScope, seq: int, limit: int) -> Replay:
         await walk(gateway.store, job, *to_completed())
         return await read(scope, seq, limit)
 

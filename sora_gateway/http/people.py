@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from sora_gateway.core.principal import Principal, Role
+from sora_gateway.core.principal import Principal, Role, Scope
 from sora_gateway.core.views import View, iso
 from sora_gateway.errors import InsecureConnection, NotAuthenticated, NotFound
 from sora_gateway.http.credentials import check_secure, end_session, set_session
@@ -120,7 +120,7 @@ ENDPOINTS = [
     ),
     Endpoint(
         method="GET", path="/api/auth/me", handler=me, summary="Who am I?",
-        access=Access.VIEWER, tag="people", response=Me,
+        access=Access.VIEWER, tag="people", needs=Scope.READ, response=Me,
     ),
     Endpoint(
         method="GET", path="/api/keys", handler=list_keys, summary="My API keys",

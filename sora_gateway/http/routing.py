@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sora_gateway.core.principal import Principal
-from sora_gateway.errors import Forbidden, GatewayError, NotAuthenticated, NotFound
+from sora_gateway.core.principal import Principal, Scope
+from sora_gateway.errors import Forbidden, GatewayError, NotAuthenticated, NotFound, ScopeMissing
 from sora_gateway.http.arrival import Spool
 from sora_gateway.http.middleware import REQUEST_ID
 from sora_gateway.http.origin import SAFE_METHODS
@@ -94,11 +94,26 @@ class Endpoint:
     """Other statuses that are no errors, and when they come; 206 has the media types of the file."""
     errors: tuple[type[GatewayError], ...] = ()
     """What it can answer beyond what follows from the rest of the row."""
+    needs: Scope | None = None
+    """What a key must be for, where that does not follow from the rest of the row: see :attr:`scope`."""
 
     @property
     def template(self) -> str:
         """The path as it is described: ``{id}`` also where a value may have slashes (``{id:path}``)."""
         return _CONVERTER.sub("}", self.path)
+
+    @property
+    def scope(self) -> Scope | None:
+        """What an API key must be for to call it; None where nobody needs to be signed in."""
+        if self.access is Access.PUBLIC:
+            return None
+        if self.needs is not None:
+            return self.needs
+        if self.access is Access.ADMIN:
+            return Scope.ADMIN
+        if self.tag == "people":
+            return Scope.ACCOUNT
+        return Scope.READ if self.method in SAFE_METHODS else Scope.WRITE
 
 
 def routes(endpoints: Sequence[Endpoint], services: Services, spool: Spool) -> list[Route]:
@@ -128,14 +143,14 @@ def _dispatcher(
 async def _answer(
     endpoint: Endpoint, request: Request, services: Services, bodies: RequestBodies
 ) -> Response:
-    principal = await _admit(endpoint.access, request, services)
+    principal = await _admit(endpoint, request, services)
     if endpoint.method not in SAFE_METHODS:
         services.readiness.check()
     query = parse_query(endpoint.query, request.query_params) if endpoint.query else None
     async with _body(endpoint, request, bodies) as (model, body):
         if model is not None:
             # An upload may take minutes to arrive, and rights can be withdrawn meanwhile.
-            principal = await _admit(endpoint.access, request, services)
+            principal = await _admit(endpoint, request, services)
         call = Call(
             request, principal, model, query, request.scope[REQUEST_ID], services, endpoint.path,
             fields=body.value, waiting=body.waiting,
@@ -167,7 +182,14 @@ async def _body(
         yield parse(model, body.value), body
 
 
-async def _admit(access: Access, request: Request, services: Services) -> Principal | None:
+async def _admit(endpoint: Endpoint, request: Request, services: Services) -> Principal | None:
+    """Who asks, if they may call the endpoint at all.
+
+    Raises:
+        NotAuthenticated: nobody does.
+        NotFound, Forbidden: their role, or what their key is for, does not let them.
+    """
+    access = endpoint.access
     if access is Access.PUBLIC:
         return None
     try:
@@ -177,13 +199,15 @@ async def _admit(access: Access, request: Request, services: Services) -> Princi
             raise
         return None
     if access is Access.OPTIONAL:
-        return principal
+        return principal if principal is not None and endpoint.scope in principal.scopes else None
     if principal is None:
         raise NotAuthenticated("Sign in, or send an API key as Authorization: Bearer.")
     if access is Access.ADMIN and principal.role != "admin":
         raise NotFound("There is nothing at this address.")
     if access is Access.MEMBER and principal.role == "viewer":
         raise Forbidden("Your role lets you look, but not do this.")
+    if endpoint.scope not in principal.scopes:
+        raise ScopeMissing(f"This key is not for this; make one with the scope {endpoint.scope}.")
     return principal
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from sora_gateway.core.job import Job, JobId, State
 from sora_gateway.core.messages import PublicState
 from sora_gateway.core.picture import Fit
+from sora_gateway.core.principal import Scope
 from sora_gateway.core.views import Status, Task, View, status_of, task_view
 from sora_gateway.errors import (
     AlreadyEnded,
@@ -32,7 +33,7 @@ from sora_gateway.http.services import Services
 from sora_gateway.http.uploads import FileOr, Upload
 from sora_gateway.http.validation import WholeNumber
 from sora_gateway.http.waiting import WaitSeconds, awaited, steer
-from sora_gateway.store.events import Scope
+from sora_gateway.store.events import EventScope
 from sora_gateway.store.jobs import Filter
 from sora_gateway.supervisor import Order
 
@@ -194,7 +195,7 @@ async def get_task(call: Call) -> Task:
 async def task_events(call: Call) -> TaskEvents:
     """Everything that happened to the task, in order."""
     job = await find(call)
-    replay = await call.services.store.events_after(Scope(job_id=job.id), 0, MAX_EVENTS)
+    replay = await call.services.store.events_after(EventScope(job_id=job.id), 0, MAX_EVENTS)
     return TaskEvents(events=[PublicState.model_validate_json(event.payload) for event in replay.events])
 
 
@@ -327,7 +328,7 @@ ENDPOINTS = [
     ),
     Endpoint(
         method="POST", path="/api/video/tasks/{id}/refresh-url", handler=refresh_url, summary="New addresses of its files",
-        access=Access.VIEWER, tag="videos", response=Task, errors=(NotFound,),
+        access=Access.VIEWER, tag="videos", needs=Scope.READ, response=Task, errors=(NotFound,),
     ),
     Endpoint(
         method="DELETE", path="/api/video/tasks/{id}", handler=delete_task, summary="Remove it",

@@ -17,7 +17,7 @@ from sora_gateway.core.messages import StoredEvent, UrlsOf, update_of
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
 from sora_gateway.realtime.mailbox import Letter, Mailbox
-from sora_gateway.store.events import Scope
+from sora_gateway.store.events import EventScope
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +60,12 @@ class Subscription:
         return event.seq > self.floor and self.covers(event)
 
     @property
-    def scope(self) -> Scope:
+    def scope(self) -> EventScope:
         """The same for the log."""
         if self.job_id is not None:
-            return Scope(job_id=self.job_id)
+            return EventScope(job_id=self.job_id)
         principal = self.mailbox.principal
-        return Scope() if principal.sees_all else Scope(owner=principal.user_id)
+        return EventScope() if principal.sees_all else EventScope(owner=principal.user_id)
 
 
 class Hub:

@@ -53,7 +53,7 @@ def _variants(tx: Transaction, job: Job) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class EventScope:
     """Whose events: one job's; one owner's and those of what the team sees; or with neither everybody's (an
     administrator's "all")."""
 
@@ -81,7 +81,7 @@ async def oldest(readers: Readers) -> int:
     return (row["seq"] or 0) if row else 0
 
 
-async def after(readers: Readers, scope: Scope, seq: int, limit: int) -> Replay:
+async def after(readers: Readers, scope: EventScope, seq: int, limit: int) -> Replay:
     """Events of *scope* with a greater number than *seq*, at most *limit*; who sees what is decided by today's rights."""
     where, arguments = ["seq > ?"], [cast(object, seq)]
     if scope.job_id is not None:

@@ -32,7 +32,7 @@ from sora_gateway.store import (
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.doubts import Doubt
 from sora_gateway.store.durations import Sample
-from sora_gateway.store.events import Replay, Scope
+from sora_gateway.store.events import EventScope, Replay
 from sora_gateway.store.jobs import Answered, AttemptRecord, Change, Filter, Intent
 from sora_gateway.store.people import People
 from sora_gateway.store.readers import Readers
@@ -236,7 +236,7 @@ class Store:
     async def oldest_event(self) -> int:
         return await events.oldest(self._readers)
 
-    async def events_after(self, scope: Scope, seq: int, limit: int) -> Replay:
+    async def events_after(self, scope: EventScope, seq: int, limit: int) -> Replay:
         return await events.after(self._readers, scope, seq, limit)
 
     # --- credits ---------------------------------------------------------------------------------
