@@ -27,6 +27,7 @@ from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import OnCancel
 from sora_gateway.core.spend import DAY
 from sora_gateway.entropy import Entropy, SystemEntropy
+from sora_gateway.errors import StartupError
 from sora_gateway.http.application import http_application
 from sora_gateway.http.arrival import Spool
 from sora_gateway.http.credentials import Credentials
@@ -66,6 +67,8 @@ log = logging.getLogger("sora_gateway")
 
 SOCKETS_MAY_FINISH = 5.0
 """Seconds that open answers get at the end; live streams are told to come back and do not need them."""
+MIN_SIGNING_KEY = 32
+"""Bytes; what is shorter was not made here."""
 
 
 @dataclass(slots=True)
@@ -136,6 +139,8 @@ async def opened(
     started_at = clock.monotonic()
     places = DataDirectory(settings.data_dir)
     places.make()
+    for path in places.open_to_others():
+        log.warning("other people on this machine can look into %s; make it private with: chmod go= %s", path, path)
     async with AsyncExitStack() as stack:
         stack.enter_context(DataLock(places.root))
         backup = schema.prepare(
@@ -334,6 +339,9 @@ def _signing_key(places: DataDirectory, entropy: Entropy) -> bytes:
     """The key for signed addresses, made at the first start and kept for the owner's eyes only.
 
     The data directory's lock is held, so nobody else makes one; it appears whole or not at all.
+
+    Raises:
+        StartupError: it is too short to protect anything.
     """
     path = places.secrets / "signing.key"
     if not path.exists():
@@ -344,7 +352,12 @@ def _signing_key(places: DataDirectory, entropy: Entropy) -> bytes:
             file.flush()
             os.fsync(file.fileno())
         unfinished.rename(path)
-    return path.read_bytes()
+    key = path.read_bytes()
+    if len(key) < MIN_SIGNING_KEY:
+        raise StartupError(
+            f"The signing key {path} is damaged; restore it, or delete it: then addresses that were signed end."
+        )
+    return key
 
 
 def _private(path: str, flags: int) -> int:

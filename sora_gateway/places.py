@@ -65,6 +65,14 @@ class DataDirectory:
                 f"The data directory {self.root} cannot be written to; choose another --data-dir, or its owner's account."
             )
 
+    def open_to_others(self) -> list[Path]:
+        """The directory, and the secrets in it, as far as anybody but their owner can look into them. What is in a
+        private directory is reached by nobody."""
+        if not self.root.stat().st_mode & 0o077:
+            return []
+        secrets = [self.secrets, *self.secrets.glob("*")] if self.secrets.is_dir() else []
+        return [self.root, *sorted(path for path in secrets if path.stat().st_mode & 0o077)]
+
 
 def shipped(name: str) -> Path:
     """``migrations``, ``static`` or ``config.example.toml``: beside the package in a checkout, inside it in a wheel."""

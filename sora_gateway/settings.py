@@ -22,6 +22,7 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import (
@@ -34,6 +35,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from sora_gateway.core.webhook_signature import MIN_KEY, is_strong
 from sora_gateway.errors import StartupError
 from sora_gateway.oidc_settings import Oidc
 
@@ -156,6 +158,13 @@ class Upstream(Section):
         ge=0,
         description="Most that it may cost in any 24 hours; then jobs wait; 0 is unlimited.",
     )
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _strong(cls, secret: SecretStr) -> SecretStr:
+        if secret.get_secret_value() and not is_strong(secret.get_secret_value()):
+            raise ValueError(f"must be {MIN_KEY} random bytes or more; make one with: openssl rand -base64 32")
+        return secret
 
 
 class Polling(Section):

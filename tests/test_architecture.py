@@ -35,7 +35,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "places": frozenset({"errors"}),
     "control": frozenset({"errors"}),
     "oidc_settings": frozenset(),
-    "settings": frozenset({"errors", "oidc_settings"}),
+    # A secret that can be guessed is no valid setting.
+    "settings": frozenset({"errors", "oidc_settings", "core.webhook_signature"}),
     "config_example": frozenset({"settings", "oidc_settings"}),
     "store": VALUES,
     # A download asks the adapter for bytes, and cleans what the upstream wrote before it is logged. A reference image

@@ -49,9 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
     except Exception as error:
         # A bug of ours. A person gets a line that can be reported instead of a page of internals.
+        from sora_gateway.logs.redaction import Redactor
+
         place = traceback.extract_tb(error.__traceback__)[-1]
+        said = Redactor().shown(f"{type(error).__name__}: {error}", 1000)
         return _complain(
-            f"This is a bug, please report it: {type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})"
+            f"This is a bug, please report it: {said} ({Path(place.filename).name}:{place.lineno})"
         )
 
 

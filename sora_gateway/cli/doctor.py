@@ -79,11 +79,10 @@ def _data_directory(settings: Settings) -> Iterator[Finding]:
     if not directory.root.is_dir() or not os.access(directory.root, os.R_OK | os.W_OK | os.X_OK):
         yield False, f"data directory: {directory.root} is no directory that can be written"
         return
-    others = directory.root.stat().st_mode & 0o077
-    yield (
-        not others,
-        f"data directory: {directory.root} {'is open to other people: chmod 700' if others else 'is private'}",
-    )
+    for path in directory.open_to_others():
+        yield False, f"data directory: {path} is open to other people: chmod go= {path}"
+    if not directory.open_to_others():
+        yield True, f"data directory: {directory.root} is private"
     free, least = shutil.disk_usage(directory.root).free, settings.media.min_free_disk
     yield free > least, f"disk: {free >> 20} MiB free, {least >> 20} MiB are the least"
     try:

@@ -11,6 +11,18 @@ TOLERANCE = 300.0
 """Seconds by which the sender's clock, or the message, may be late or early."""
 
 
+MIN_KEY = 24
+"""Bytes of a key at least, as the standard has it."""
+_MIN_DIFFERENT = 8
+"""Different bytes in it at least; a letter or a short word again and again has fewer, random ones have more."""
+
+
+def is_strong(secret: str) -> bool:
+    """Whether nobody can guess the key of *secret*."""
+    key = _key(secret)
+    return len(key) >= MIN_KEY and len(set(key)) >= _MIN_DIFFERENT
+
+
 def is_signed(secret: str, message_id: str, timestamp: str, signatures: str, body: bytes, now: float) -> bool:
     """Whether one of *signatures* (``v1,<base64>``, separated by spaces) is *secret*'s over these bytes, and *timestamp*
     (epoch seconds) is near *now*. The secret is base64 after ``whsec_``; one that is not counts as it is."""

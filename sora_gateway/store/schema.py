@@ -7,6 +7,7 @@ off (batch migrations drop and re-create tables, and would take the children alo
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +65,7 @@ def prepare(database: Path, migrations: Path, now: float, epoch: str) -> Path | 
 
 def _create(database: Path, migrations: Path, epoch: str) -> None:
     script = (migrations / "schema.sql").read_text(encoding="utf-8")
+    _touch(database)
     connection = sqlite3.connect(database, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode=WAL").fetchall()
@@ -74,6 +76,11 @@ def _create(database: Path, migrations: Path, epoch: str) -> None:
         connection.execute("COMMIT")
     finally:
         connection.close()
+
+
+def _touch(database: Path) -> None:
+    """An empty file for its owner only, before anything is in it; SQLite's own beside it get the same mode."""
+    os.close(os.open(database, os.O_WRONLY | os.O_CREAT, 0o600))
     database.chmod(0o600)
 
 
@@ -110,10 +117,10 @@ def _backup(database: Path, revision: str, now: float) -> Path:
     target = directory / f"before-migration-{revision}-{stamp}.db"
     # Of a start in the same second, or one that was killed meanwhile.
     target.unlink(missing_ok=True)
+    _touch(target)
     connection = sqlite3.connect(database, isolation_level=None)
     try:
         connection.execute("VACUUM INTO ?", (str(target),))
     finally:
         connection.close()
-    target.chmod(0o600)
     return target

@@ -104,7 +104,7 @@ class SimulatorFiles:
             return None
         running = self._running.get(target.name)
         if running is None:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(mode=0o700, exist_ok=True)
             running = asyncio.create_task(self._make(task, {"target": str(target), **arguments}))
             self._running[target.name] = running
             running.add_done_callback(lambda _: self._running.pop(target.name))
@@ -136,7 +136,7 @@ def _key(record: Record) -> str:
 def _write(path: Path, data: bytes) -> None:
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_bytes(data)
     part.replace(path)

@@ -56,7 +56,7 @@ class SimulatorState:
     """
 
     def __init__(self, directory: Path, clock: Clock, entropy: Entropy, options: SimulatorOptions) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.clock = clock
         self.options = options
         self.files = SimulatorFiles(directory / "files", rendering=options.render == "full")
