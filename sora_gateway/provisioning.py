@@ -15,13 +15,14 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from sora_gateway.clock import Clock
+from sora_gateway.core.actor import Actor
 from sora_gateway.core.breaker import BreakerState
 from sora_gateway.core.durations import Percentiles
 from sora_gateway.core.spend import DAY
 from sora_gateway.errors import Conflict, InvalidRequest, NotFound, StartupError
 from sora_gateway.keybox import KeyBox
 from sora_gateway.settings import Upstream as Entry
-from sora_gateway.store import Store
+from sora_gateway.store import Store, audit
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.upstreams import AddedUpstream, Failure
 from sora_gateway.supervisor import Supervisor
@@ -99,7 +100,7 @@ class Provisioning:
         """From now on *supervisor* is told of every change."""
         self._supervisor = supervisor
 
-    async def put(self, actor: str, name: str, fields: Mapping[str, Any], secrets: Secrets) -> None:
+    async def put(self, by: Actor, name: str, fields: Mapping[str, Any], secrets: Secrets) -> None:
         """Adds an upstream, or changes one that was added; of *secrets* it keeps those that are not given.
 
         Raises:
@@ -107,9 +108,9 @@ class Provisioning:
             InvalidRequest: the configuration cannot work; ``param`` names the field.
         """
         async with self._turn:
-            await self._put(actor, name, fields, secrets)
+            await self._put(by, name, fields, secrets)
 
-    async def _put(self, actor: str, name: str, fields: Mapping[str, Any], secrets: Secrets) -> None:
+    async def _put(self, by: Actor, name: str, fields: Mapping[str, Any], secrets: Secrets) -> None:
         if name in self._configured or name == SIMULATOR:
             raise Conflict(f"{name} is set in the configuration; change it there, or choose another name.")
         known = self._upstreams.entries.get(name)
@@ -126,7 +127,7 @@ class Provisioning:
         row = AddedUpstream(name, json.dumps(dict(fields)), self._box.lock(json.dumps(kept)), enabled=True)
         what = "upstream.change" if known else "upstream.add"
         await self._store.put_upstream(
-            row, self._audit(actor, what, name, f"{entry.profile} at {entry.base_url}")
+            row, self._audit(by, what, name, f"{entry.profile} at {entry.base_url}")
         )
         if known is not None:
             await self._upstreams.remove(name)
@@ -134,7 +135,7 @@ class Provisioning:
         self._upstreams.add(name, entry)
         self._rewired(name)
 
-    async def remove(self, actor: str, name: str) -> None:
+    async def remove(self, by: Actor, name: str) -> None:
         """Takes away one that was added; its jobs wait, as they do for one that left the configuration.
 
         Raises:
@@ -146,14 +147,14 @@ class Provisioning:
             raise Conflict(
                 f"{name} is set in the configuration; it can be switched off here, and removed there."
             )
-        await self._store.remove_upstream(name, self._audit(actor, "upstream.remove", name))
+        await self._store.remove_upstream(name, self._audit(by, "upstream.remove", name))
         await self._upstreams.remove(name)
         self._rewired(name)
 
-    async def switch(self, actor: str, name: str, on: bool) -> None:
+    async def switch(self, by: Actor, name: str, on: bool) -> None:
         """Switches creates off, or on whatever had closed the gate; jobs that it has are watched on. Raises NotFound."""
         self._known(name)
-        entry = self._audit(actor, "upstream.resume" if on else "upstream.pause", name)
+        entry = self._audit(by, "upstream.resume" if on else "upstream.pause", name)
         await self._store.enable_upstream(name, on, entry)
         gate = self._upstreams.by_name[name].gate
         if on:
@@ -217,8 +218,8 @@ class Provisioning:
         if self._supervisor is not None:
             self._supervisor.rewired(name)
 
-    def _audit(self, actor: str, action: str, name: str, detail: str = "") -> AuditEntry:
-        return AuditEntry(self._clock.now(), actor, action, f"upstream {name}", detail)
+    def _audit(self, by: Actor, action: str, name: str, detail: str = "") -> AuditEntry:
+        return audit.entry(by, self._clock.now(), action, f"upstream {name}", detail)
 
 
 def _validated(fields: Mapping[str, Any], secrets: Mapping[str, str]) -> Entry:

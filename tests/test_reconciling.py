@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sora_gateway.core.actor import Actor
 from sora_gateway.core.asset import InputFile
 from sora_gateway.core.job import ExternalId, Job, State
 from sora_gateway.core.observation import Look, LookKind
@@ -24,6 +25,7 @@ from tests.fakes import CountingEntropy, ManualClock, settle
 from tests.gateways import Workshop, workshop
 from tests.lossy_upstream import LOST, MISSING, RUNNING, LossyUpstream
 
+ROOT = Actor("user_root", "203.0.113.7", "req_1")
 RESUBMIT = OnAmbiguous.RESUBMIT_IF_ABSENT
 
 
@@ -554,7 +556,7 @@ async def test_a_person_can_have_it_looked_for_now(tmp_path: Path) -> None:
     case = Case(tmp_path)
     async with case.gateway() as shop:
         job = await doubt(shop)
-        looking = asyncio.ensure_future(shop.supervisor.decide(job.id, LookAgain(), "user_root"))
+        looking = asyncio.ensure_future(shop.supervisor.decide(job.id, LookAgain(), ROOT))
         await case.clock.advance(5)
         assert (await looking).state is State.PROCESSING
         (entry,) = await shop.store.audited(job.id)
@@ -574,7 +576,7 @@ async def test_a_look_that_finds_nothing_says_so_and_shows_what_is_like_it(tmp_p
         assert finding is not None
         assert finding.verdict.kind is Kind.AMBIGUOUS
         assert [row.external_id for row in finding.verdict.candidates] == ["another", "lab-1"]
-        await shop.supervisor.decide(job.id, Adopt(ExternalId("lab-1")), "user_root")
+        await shop.supervisor.decide(job.id, Adopt(ExternalId("lab-1")), ROOT)
         assert shop.supervisor.finding(job) is None
         actions = [(each.action, each.detail) for each in await shop.store.audited(job.id)]
         assert actions == [("job.look_again", ""), ("job.adopt", "lab-1")]
@@ -608,7 +610,7 @@ async def test_a_person_can_decide_at_any_moment(
         elif moment == "while it is sent again":
             await case.clock.advance(10)
             assert len(case.upstream.orders) == 2
-        decided = await shop.supervisor.decide(job.id, decision, "user_root")
+        decided = await shop.supervisor.decide(job.id, decision, ROOT)
         assert decided.state is not State.UNKNOWN
         case.upstream.answering.set()
         await case.clock.advance(30)

@@ -64,6 +64,7 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
     from sora_gateway.accounts.authenticator import Authenticator
     from sora_gateway.accounts.passwords import Passwords
     from sora_gateway.clock import SystemClock
+    from sora_gateway.core.actor import COMMAND_LINE
     from sora_gateway.core.job import Job, JobId, State
     from sora_gateway.core.money import OnCancel
     from sora_gateway.entropy import SystemEntropy
@@ -73,7 +74,7 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
     from sora_gateway.store import Store
     from sora_gateway.store.lock import DataLock
     from sora_gateway.store.schema import prepare
-    from sora_gateway.supervisor.decisions import COMMAND_LINE, Decision, answer_dropped
+    from sora_gateway.supervisor.decisions import Decision, answer_dropped
     from sora_gateway.supervisor.recorder import Recorder
     from sora_gateway.supervisor.watcher import decide
 

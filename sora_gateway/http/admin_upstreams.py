@@ -11,6 +11,7 @@ from starlette.responses import Response
 from sora_gateway.core.breaker import BreakerState
 from sora_gateway.core.views import View, iso
 from sora_gateway.errors import Conflict, InvalidRequest, NotFound
+from sora_gateway.http.auditing import actor_of
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.provisioning import Condition
 
@@ -170,13 +171,13 @@ async def put_upstream(call: Call) -> UpstreamView:
         )
     fields = asked.model_dump(exclude_none=True, exclude={"api_key", "webhook_secret"})
     secrets = {"api_key": asked.api_key, "webhook_secret": asked.webhook_secret}
-    await call.services.provisioning.put(call.caller.user_id, name, fields, secrets)
+    await call.services.provisioning.put(actor_of(call), name, fields, secrets)
     return await get_upstream(call)
 
 
 async def delete_upstream(call: Call) -> Response:
     """Takes away one that was added; its jobs wait until one of that name is there again."""
-    await call.services.provisioning.remove(call.caller.user_id, call.path["name"])
+    await call.services.provisioning.remove(actor_of(call), call.path["name"])
     return Response(status_code=204)
 
 
@@ -188,13 +189,13 @@ async def test_upstream(call: Call) -> ProbeView:
 
 async def pause_upstream(call: Call) -> UpstreamView:
     """No more creates go there, also after a restart; what it has is watched on."""
-    await call.services.provisioning.switch(call.caller.user_id, call.path["name"], on=False)
+    await call.services.provisioning.switch(actor_of(call), call.path["name"], on=False)
     return await get_upstream(call)
 
 
 async def resume_upstream(call: Call) -> UpstreamView:
     """Opens it at once, whatever had closed it."""
-    await call.services.provisioning.switch(call.caller.user_id, call.path["name"], on=True)
+    await call.services.provisioning.switch(actor_of(call), call.path["name"], on=True)
     return await get_upstream(call)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from sora_gateway.core.actor import Actor
 from sora_gateway.http.routing import Call
+from sora_gateway.store import audit
 from sora_gateway.store.audit import AuditEntry
 
 
@@ -12,15 +14,12 @@ def entry(call: Call, action: str, target: str, detail: str = "", actor: str | N
     *target* is an id, alone or behind the kind of thing (``upstream lab``); *detail* is for people and holds no
     secrets. *actor* is the caller's id without; where nobody is signed in yet, say who it turned out to be.
     """
-    return AuditEntry(
-        at=call.services.clock.now(),
-        actor=call.caller.user_id if actor is None else actor,
-        action=action,
-        target=target,
-        detail=detail,
-        address=client_address(call),
-        request_id=call.request_id,
-    )
+    return audit.entry(actor_of(call, actor), call.services.clock.now(), action, target, detail)
+
+
+def actor_of(call: Call, actor: str | None = None) -> Actor:
+    """Who makes the request, and from where: for parts that write the entry themselves."""
+    return Actor(call.caller.user_id if actor is None else actor, client_address(call), call.request_id)
 
 
 def client_address(call: Call) -> str:

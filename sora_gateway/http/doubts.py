@@ -11,6 +11,7 @@ from sora_gateway.core.observation import Listed
 from sora_gateway.core.reconcile import Kind
 from sora_gateway.core.views import Task, View, iso
 from sora_gateway.errors import Conflict, InvalidRequest, NotFound
+from sora_gateway.http.auditing import actor_of
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
 from sora_gateway.http.tasks import find, task_of
@@ -168,7 +169,7 @@ async def give_up(call: Call) -> Task:
 
 async def _decided(call: Call, decision: Decision) -> Task:
     job = await find(call)
-    return await task_of(call, await call.services.supervisor.decide(job.id, decision, call.caller.user_id))
+    return await task_of(call, await call.services.supervisor.decide(job.id, decision, actor_of(call)))
 
 
 ENDPOINTS = [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -41,7 +41,7 @@ class Readers:
         for connection in self._all:
             await connection.close()
 
-    async def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
+    async def all(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[sqlite3.Row]:
         """Every row of one short statement."""
         connection = await self._free.get()
         try:

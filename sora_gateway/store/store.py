@@ -29,7 +29,7 @@ from sora_gateway.store import (
     reference_images,
     upstreams,
 )
-from sora_gateway.store.audit import AuditEntry
+from sora_gateway.store.audit import AuditEntry, AuditFilter, Recorded
 from sora_gateway.store.doubts import Doubt
 from sora_gateway.store.durations import Sample
 from sora_gateway.store.events import EventScope, Replay
@@ -169,6 +169,10 @@ class Store:
     async def audited(self, target: str) -> list[AuditEntry]:
         """What was done to *target*, oldest first."""
         return await audit.of_target(self._readers, target)
+
+    async def audit_page(self, wanted: AuditFilter) -> tuple[list[Recorded], bool]:
+        """The newest entries that fit, and whether there are more."""
+        return await audit.page(self._readers, wanted)
 
     # --- characters ------------------------------------------------------------------------------
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sora_gateway.core import job as j
+from sora_gateway.core.actor import Actor
 from sora_gateway.core.job import Event, ExternalId, JobId
 from sora_gateway.core.outcome import valid_external_id
 from sora_gateway.errors import InvalidRequest, Unavailable
+from sora_gateway.store import audit
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.jobs import Answered
-
-COMMAND_LINE = "command line"
-"""Who decides when nobody has signed in: whoever may open the data directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +67,15 @@ def consequence(decision: Decision, now: float) -> tuple[Event, Answered]:
             )
 
 
-def audited(decision: Decision, job_id: JobId, by: str, now: float) -> AuditEntry:
+def audited(decision: Decision, job_id: JobId, by: Actor, now: float) -> AuditEntry:
     """What the audit log says of *decision*, which *by* took."""
     match decision:
         case Adopt(external_id):
             # Whatever was typed: it may be no id at all.
-            return AuditEntry(now, by, "job.adopt", job_id, external_id[:200])
+            return audit.entry(by, now, "job.adopt", job_id, external_id[:200])
         case PayAgain():
-            return AuditEntry(now, by, "job.pay_again", job_id)
+            return audit.entry(by, now, "job.pay_again", job_id)
         case GiveUp():
-            return AuditEntry(now, by, "job.give_up", job_id)
+            return audit.entry(by, now, "job.give_up", job_id)
         case LookAgain():
-            return AuditEntry(now, by, "job.look_again", job_id)
+            return audit.entry(by, now, "job.look_again", job_id)

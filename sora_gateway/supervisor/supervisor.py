@@ -15,6 +15,7 @@ from types import TracebackType
 
 from sora_gateway.clock import Clock
 from sora_gateway.core import job as j
+from sora_gateway.core.actor import COMMAND_LINE, Actor
 from sora_gateway.core.asset import InputFile
 from sora_gateway.core.catalogue import Route
 from sora_gateway.core.claim import Claim
@@ -32,7 +33,7 @@ from sora_gateway.store import Store
 from sora_gateway.store.jobs import Stale
 from sora_gateway.supervisor.cancelling import cancelling
 from sora_gateway.supervisor.creating import queued
-from sora_gateway.supervisor.decisions import COMMAND_LINE, Decision, LookAgain, answer_dropped, audited
+from sora_gateway.supervisor.decisions import Decision, LookAgain, answer_dropped, audited
 from sora_gateway.supervisor.durations import Kind, LearnedDurations
 from sora_gateway.supervisor.inputs import keep_input, stored_inputs
 from sora_gateway.supervisor.observers import Observers
@@ -213,7 +214,7 @@ class Supervisor:
             raise _nobody_watches(await self._stored(job.id))
         return await watcher.request(Cancel())
 
-    async def decide(self, job_id: JobId, decision: Decision, by: str = COMMAND_LINE) -> Job:
+    async def decide(self, job_id: JobId, decision: Decision, by: Actor = COMMAND_LINE) -> Job:
         """Carries out what the person *by* has decided on a job whose outcome is unknown.
 
         To look again takes as long as the upstream does; what comes back is the job after that.

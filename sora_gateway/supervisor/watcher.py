@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar
 
 from sora_gateway.clock import Clock
 from sora_gateway.core import job as j
+from sora_gateway.core.actor import COMMAND_LINE, Actor
 from sora_gateway.core.asset import InputFile, StoredFile
 from sora_gateway.core.catalogue import Route
 from sora_gateway.core.job import Event, ExternalId, Job, State
@@ -92,7 +93,7 @@ class Cancel:
 @dataclass(slots=True)
 class Request:
     wish: Cancel | Decision
-    by: str = ""
+    by: Actor = COMMAND_LINE
     """Who decides, for the audit log."""
     answer: asyncio.Future[Job] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
@@ -147,7 +148,7 @@ class Watcher:
 
     # --- people's wishes -------------------------------------------------------------------------
 
-    def request(self, wish: Cancel | Decision, by: str = "") -> asyncio.Future[Job]:
+    def request(self, wish: Cancel | Decision, by: Actor = COMMAND_LINE) -> asyncio.Future[Job]:
         """Puts a wish of *by* into the inbox; the future is the job once the wish is stored."""
         request = Request(wish, by)
         self._inbox.append(request)
@@ -315,7 +316,7 @@ def check_doubtful(job: Job) -> None:
         raise Conflict(f"The video is {job.state}; only a video whose outcome is unknown can be decided on.")
 
 
-async def decide(recorder: Recorder, job: Job, decision: Decision, now: float, by: str) -> Job:
+async def decide(recorder: Recorder, job: Job, decision: Decision, now: float, by: Actor) -> Job:
     """Carries out a *decision* that the person *by* has taken on a doubtful job.
 
     Raises:
