@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from sora_gateway import operations
 from sora_gateway.accounts.authenticator import Authenticator
+from sora_gateway.accounts.oidc import ProviderSignIn
 from sora_gateway.accounts.passwords import Passwords
 from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.control import ControlServer
@@ -32,6 +33,7 @@ from sora_gateway.http.application import http_application
 from sora_gateway.http.arrival import Spool
 from sora_gateway.http.credentials import Credentials
 from sora_gateway.http.guarded_h11 import GuardedH11
+from sora_gateway.http.sealed_text import TextSeal
 from sora_gateway.http.server import GatewayServer
 from sora_gateway.http.services import Phase, Readiness, Services
 from sora_gateway.http.signed_urls import UrlSigner
@@ -61,7 +63,7 @@ from sora_gateway.supervisor.supervisor import CREATES_MAY_FINISH
 from sora_gateway.supervisor.watcher import Limits
 from sora_gateway.upstream.addresses import Lookups, public_or
 from sora_gateway.upstream.client import HttpClient
-from sora_gateway.wiring import Upstreams, open_upstreams
+from sora_gateway.wiring import Upstreams, identity_providers, open_upstreams
 
 log = logging.getLogger("sora_gateway")
 
@@ -205,12 +207,17 @@ async def opened(
         await stack.enter_async_context(supervisor)
         provisioning.serve(supervisor)
         characters = Characters(store, upstreams.by_name, clock, entropy, settings.jobs.create_timeout)
+        sign_in = ProviderSignIn(
+            identity_providers(settings), web, store, accounts, TextSeal(_signing_key(places, entropy), "oidc.v1"),
+            clock, entropy, settings.credits.starting_balance,
+        )  # fmt: skip
         readiness = Readiness()
         services = Services(
             store=store,
             supervisor=supervisor,
             hub=hub,
             accounts=accounts,
+            sign_in=sign_in,
             files=files,
             images=Images(places.scratch, entropy),
             image_fetcher=ImageFetcher(

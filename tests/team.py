@@ -32,6 +32,7 @@ class Kind(Enum):
     WITHIN = "one video, which the body names"
     FILE = "one video's file, which a signed address opens to anyone"
     KEY = "one API key"
+    IDENTITY = "one identity at a provider"
     IMAGE = "one saved image"
     CHARACTER = "one character"
     SHARED = "something by its name that is the same for everybody"
@@ -93,6 +94,14 @@ MATRIX = {
     "POST /api/auth/redeem": Row(Kind.OPEN, 401, {"token": "none"}),
     "POST /api/auth/logout": Row(Kind.MINE, 204),
     "GET /api/auth/me": Row(Kind.MINE),
+    "GET /api/auth/methods": Row(Kind.OPEN),
+    # No provider is configured; tests/test_oidc.py has one.
+    "GET /api/auth/oidc/{name}/login": Row(Kind.OPEN, 302, name="none"),
+    "POST /api/auth/oidc/{name}/login": Row(Kind.OPEN, 404, {}, name="none"),
+    "GET /api/auth/oidc/{name}/callback": Row(Kind.OPEN, 302, name="none"),
+    "GET /api/auth/identities": Row(Kind.MINE),
+    # There is none; tests/test_oidc.py has one that is somebody else's.
+    "DELETE /api/auth/identities/{id}": Row(Kind.IDENTITY, 404),
     "GET /api/keys": Row(Kind.MINE),
     "POST /api/keys": Row(Kind.MAKE, 201, {"name": "laptop"}, viewer=201),
     "DELETE /api/keys/{id}": Row(Kind.KEY, 204),

@@ -68,7 +68,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     },
     "operations": VALUES | {"store", "accounts", "supervisor"},
     # From settings to adapters: the one place besides app that knows both configuration and parts.
-    "wiring": VALUES | {"settings", "supervisor", "upstream"},
+    "wiring": VALUES | {"settings", "oidc_settings", "supervisor", "upstream", "accounts.oidc_provider"},
     "keybox": frozenset({"errors"}),
     # Upstreams at run time: stored, wired, and told to the supervisor.
     "provisioning": VALUES | {"settings", "keybox", "store", "supervisor", "wiring"},
@@ -93,7 +93,7 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
     "argon2": ("accounts/passwords.py",),
     "cryptography": ("keybox.py",),
     "joserfc": ("accounts/oidc_tokens.py",),
-    "itsdangerous": ("http/signed_urls.py",),
+    "itsdangerous": ("http/signed_urls.py", "http/sealed_text.py"),
     "av": ("media/",),
     # The simulator reads the size of a reference image.
     "PIL": ("media/", "upstream/simulator/orders.py"),

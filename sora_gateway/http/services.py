@@ -17,6 +17,7 @@ from sora_gateway.http.unanswered import Unanswered
 
 if TYPE_CHECKING:
     from sora_gateway.accounts.authenticator import Authenticator
+    from sora_gateway.accounts.oidc import ProviderSignIn
     from sora_gateway.core.catalogue import Catalogue, Offer
     from sora_gateway.http.signed_urls import UrlSigner
     from sora_gateway.http.tries import Tries
@@ -69,6 +70,7 @@ class Services:
     supervisor: Supervisor
     hub: Hub
     accounts: Authenticator
+    sign_in: ProviderSignIn
     files: MediaFiles
     images: Images
     image_fetcher: ImageFetcher

@@ -25,6 +25,12 @@ class IdentityRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    user_id: str
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
     """Why somebody unknown may come in: *role* is what their address's domain makes them (None: nothing), *invitation*
     the hash of an invitation's token, which counts first. An invited person begins with *invited_balance* credits."""
@@ -126,12 +132,14 @@ def _insert(tx: Transaction, identity: IdentityRecord) -> None:
     )
 
 
-async def owner(readers: Readers, issuer: str, subject: str) -> str | None:
-    """The id of the person whose identity it is; they may be disabled."""
+async def owner(readers: Readers, issuer: str, subject: str) -> Owner | None:
+    """Whose identity it is."""
     row = await readers.one(
-        "SELECT user_id FROM identities WHERE issuer = ? AND subject = ?", (issuer, subject)
+        "SELECT u.id, u.disabled_at IS NOT NULL AS disabled FROM identities i JOIN users u ON u.id = i.user_id"
+        " WHERE i.issuer = ? AND i.subject = ?",
+        (issuer, subject),
     )
-    return str(row["user_id"]) if row is not None else None
+    return Owner(row["id"], bool(row["disabled"])) if row is not None else None
 
 
 async def of_person(readers: Readers, user_id: str) -> list[IdentityRecord]:

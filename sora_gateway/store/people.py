@@ -6,7 +6,7 @@ from sora_gateway.core.principal import Principal, Role
 from sora_gateway.store import accounts, identities, links, sessions
 from sora_gateway.store.accounts import KeyRecord, UserRecord
 from sora_gateway.store.audit import AuditEntry
-from sora_gateway.store.identities import Admission, IdentityRecord
+from sora_gateway.store.identities import Admission, IdentityRecord, Owner
 from sora_gateway.store.links import LinkRecord
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.sessions import SessionRecord
@@ -105,8 +105,8 @@ class People:
 
     # --- identities at providers -----------------------------------------------------------------
 
-    async def identity_owner(self, issuer: str, subject: str) -> str | None:
-        """The id of the person whose identity it is; they may be disabled."""
+    async def identity_owner(self, issuer: str, subject: str) -> Owner | None:
+        """Whose identity it is."""
         return await identities.owner(self._readers, issuer, subject)
 
     async def admit(self, identity: IdentityRecord, admission: Admission, entry: AuditEntry) -> str:
