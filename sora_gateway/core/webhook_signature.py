@@ -13,7 +13,7 @@ TOLERANCE = 300.0
 
 MIN_KEY = 24
 """Bytes of a key at least, as the standard has it."""
-_MIN_DIFFERENT = 8
+_MIN_DIFFERENT = 10
 """Different bytes in it at least; a letter or a short word again and again has fewer, random ones have more."""
 
 
