@@ -114,6 +114,12 @@ class ScopeMissing(Forbidden):
     code = "scope_missing"
 
 
+class FreshLoginNeeded(Forbidden):
+    """What an administrator changes needs a session that began a short time ago."""
+
+    code = "fresh_login_needed"
+
+
 class CrossOrigin(Forbidden):
     """A page of another origin tried to act in a signed-in person's name."""
 

@@ -15,7 +15,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sora_gateway.core.principal import Principal, Scope
-from sora_gateway.errors import Forbidden, GatewayError, NotAuthenticated, NotFound, ScopeMissing
+from sora_gateway.errors import (
+    Forbidden,
+    FreshLoginNeeded,
+    GatewayError,
+    NotAuthenticated,
+    NotFound,
+    ScopeMissing,
+)
 from sora_gateway.http.arrival import Spool
 from sora_gateway.http.middleware import REQUEST_ID
 from sora_gateway.http.origin import SAFE_METHODS
@@ -24,6 +31,9 @@ from sora_gateway.http.services import Services
 from sora_gateway.http.validation import parse, parse_query
 
 _CONVERTER = re.compile(r":[a-z]+\}")
+
+FRESH = 15 * 60.0
+"""Seconds after signing in for which a session may change what is an administrator's."""
 
 
 class Access(Enum):
@@ -115,6 +125,12 @@ class Endpoint:
             return Scope.ACCOUNT
         return Scope.READ if self.method in SAFE_METHODS else Scope.WRITE
 
+    @property
+    def fresh(self) -> bool:
+        """Whether a session must have begun a short time ago: a browser that was left open cannot hand the gateway
+        over to whoever finds it. API keys are not browsers."""
+        return self.access is Access.ADMIN and self.method not in SAFE_METHODS
+
 
 def routes(endpoints: Sequence[Endpoint], services: Services, spool: Spool) -> list[Route]:
     """One route per path, in the order of the table: a literal path must come before a pattern that fits it."""
@@ -187,7 +203,7 @@ async def _admit(endpoint: Endpoint, request: Request, services: Services) -> Pr
 
     Raises:
         NotAuthenticated: nobody does.
-        NotFound, Forbidden: their role, or what their key is for, does not let them.
+        NotFound, Forbidden: their role, what their key is for, or the age of their session does not let them.
     """
     access = endpoint.access
     if access is Access.PUBLIC:
@@ -208,7 +224,18 @@ async def _admit(endpoint: Endpoint, request: Request, services: Services) -> Pr
         raise Forbidden("Your role lets you look, but not do this.")
     if endpoint.scope not in principal.scopes:
         raise ScopeMissing(f"This key is not for this; make one with the scope {endpoint.scope}.")
+    if endpoint.fresh:
+        check_fresh(principal, services.clock.now())
     return principal
+
+
+def check_fresh(principal: Principal, now: float) -> None:
+    """Raises FreshLoginNeeded if *principal* came by a session that began too long ago."""
+    if principal.via == "session" and now - principal.authenticated_at > FRESH:
+        raise FreshLoginNeeded(
+            f"This needs a sign-in of the last {FRESH / 60:.0f} minutes: sign in again, with your password, your "
+            f"identity provider or a link from `sora-gateway user link {principal.email}`."
+        )
 
 
 def to_json(model: BaseModel) -> bytes:
