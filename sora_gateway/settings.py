@@ -76,7 +76,7 @@ class Server(Section):
         default=25 << 20, ge=1024, description="The same where images and videos are taken, in bytes."
     )
     max_connections: int = Field(default=2000, ge=0, description="Open connections at once; 0 is unlimited.")
-    root_path: Annotated[str, StringConstraints(pattern=r"^((/[A-Za-z0-9._~-]+)+)?$")] = Field(
+    root_path: Annotated[str, StringConstraints(pattern=r"^((/[A-Za-z0-9_-][A-Za-z0-9._~-]*)+)?$")] = Field(
         default="", description="Path below which people reach it, such as /videos; empty for the whole host."
     )
     public_url: Annotated[
