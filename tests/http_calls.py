@@ -75,6 +75,7 @@ def services(clock: StillClock | None = None) -> Services:
         supervisor=NOBODY,
         hub=NOBODY,
         accounts=NOBODY,
+        sign_in=NOBODY,
         files=NOBODY,
         images=NOBODY,
         image_fetcher=NOBODY,
