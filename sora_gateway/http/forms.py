@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 MAX_FIELDS = 64
 MAX_FILES = 2
 
-_MAX_HEADER = 16 << 10
+_MAX_HEADER = 8 << 10
+"""Bytes of one header of a part; a part has eight of them at most."""
 _PIECE = 1 << 18
 """Bytes that the parser is given at once: other threads get their turn between."""
 _NOT_UTF8 = "The form has text that is not UTF-8."

@@ -18,6 +18,7 @@ MAX_HEAD = 32 * 1024
 """Bytes of request line and headers together."""
 MAX_HEADERS = 100
 
+_END_OF_LINE = re.compile(rb"\r?\n[ \t]?")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -31,10 +32,12 @@ class GuardedConnection(h11.Connection):
 
     # The sentinels have no public type to name here.
     def next_event(self) -> Any:
+        received = self.trailing_data[0] if self.their_state is h11.IDLE else b""
         try:
             event = super().next_event()
             if isinstance(event, h11.Request):
                 _check(event)
+                _check_lines(received)
         except h11.RemoteProtocolError as error:
             self.refused_with = 431 if error.error_status_hint == 431 else 400
             raise
@@ -56,6 +59,17 @@ def _check(request: h11.Request) -> None:
     for name, value in headers:
         if name == b"host" and not _HOST.fullmatch(value):
             raise h11.RemoteProtocolError("not a host")
+
+
+def _check_lines(received: bytes) -> None:
+    """*received* begins with a head. h11 takes lines that end in LF alone, and lines that go on in the next one;
+    a proxy in front may see other headers there."""
+    end = _END_OF_LINE.search(received)
+    while end is not None and end[0] == b"\r\n":
+        if received.startswith(b"\r\n", end.end()):
+            return
+        end = _END_OF_LINE.search(received, end.end())
+    raise h11.RemoteProtocolError("not lines that end in CRLF")
 
 
 class GuardedH11(H11Protocol):

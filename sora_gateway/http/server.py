@@ -82,8 +82,9 @@ class GatewayServer:
             server_header=False,
             log_config=None,
             access_log=False,
-            # Below warning it logs each WebSocket's address with its query, where a ticket may be.
-            log_level="warning",
+            # At warning it logs a line for whatever a stranger sends that is no HTTP; below that, each WebSocket's
+            # address with its query, where a ticket may be.
+            log_level="error",
         )
         self._server = _Server(config)
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="http-server")
