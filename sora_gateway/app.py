@@ -54,6 +54,7 @@ from sora_gateway.media.library import ReferenceLibrary
 from sora_gateway.places import DataDirectory, shipped
 from sora_gateway.provisioning import Provisioning
 from sora_gateway.realtime.hub import Hub
+from sora_gateway.runtime_settings import RuntimeSettings
 from sora_gateway.settings import Settings
 from sora_gateway.store import Store, schema
 from sora_gateway.store.lock import DataLock
@@ -162,6 +163,8 @@ async def opened(
             hub.publish(events)  # made next, of the store's epoch; nothing is committed before
 
         store = await stack.enter_async_context(Store(places.database, publish))
+        runtime = RuntimeSettings(settings, store, clock)
+        await runtime.load()
         hub = Hub(store.epoch, lambda job_id, variants: {name: urls.sign(job_id, name) for name in variants})
         accounts = Authenticator(store, clock, entropy, settings.credits.starting_balance)
         stack.push_async_callback(accounts.close)
@@ -206,6 +209,11 @@ async def opened(
         hub.watching = supervisor.watching
         await stack.enter_async_context(supervisor)
         provisioning.serve(supervisor)
+
+        def in_force(current: Settings) -> None:
+            urls.lifetime = current.media.url_lifetime
+
+        runtime.follow(in_force)
         characters = Characters(store, upstreams.by_name, clock, entropy, settings.jobs.create_timeout)
         sign_in = ProviderSignIn(
             identity_providers(settings), web, store, accounts, TextSeal(_signing_key(places, entropy), "oidc.v1"),
@@ -226,7 +234,7 @@ async def opened(
             library=library,
             characters=characters,
             tries=Tries(),
-            settings=settings,
+            runtime=runtime,
             clock=clock,
             entropy=entropy,
             urls=urls,

@@ -18,6 +18,7 @@ from sora_gateway.http.application import http_application
 from sora_gateway.http.routing import Endpoint
 from sora_gateway.http.services import Phase, Readiness, Services
 from sora_gateway.http.signed_urls import UrlSigner
+from sora_gateway.runtime_settings import RuntimeSettings
 from sora_gateway.settings import Settings
 
 NOBODY: Any = None
@@ -82,7 +83,7 @@ def services(clock: StillClock | None = None) -> Services:
         library=NOBODY,
         characters=NOBODY,
         tries=NOBODY,
-        settings=Settings(),
+        runtime=RuntimeSettings(Settings(), NOBODY, clock),
         clock=clock,
         entropy=CountingEntropy(),
         urls=UrlSigner(b"0" * 32, clock, lifetime=3600),

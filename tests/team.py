@@ -114,6 +114,8 @@ MATRIX = {
     "POST /api/admin/upstreams/{name}/pause": Row(Kind.ADMIN, name="lab"),
     "POST /api/admin/upstreams/{name}/resume": Row(Kind.ADMIN, name="lab"),
     "DELETE /api/admin/upstreams/{name}": Row(Kind.ADMIN, 204, name="added"),
+    "GET /api/admin/settings": Row(Kind.ADMIN),
+    "PATCH /api/admin/settings": Row(Kind.ADMIN, body={"jobs.max_prompt": 30000}),
     "GET /api/admin/jobs/unknown": Row(Kind.ADMIN),
     # There is no such video; tests/test_doubts_api.py has one for each.
     "POST /api/admin/jobs/{id}/look-again": Row(Kind.ADMIN, 404, name="video_none"),

@@ -63,6 +63,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "media.library",
         "media.mp4_facts",
         "provisioning",
+        "runtime_settings",
         # What is logged while a request is answered says which.
         "logs.context",
     },
@@ -72,6 +73,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "keybox": frozenset({"errors"}),
     # Upstreams at run time: stored, wired, and told to the supervisor.
     "provisioning": VALUES | {"settings", "keybox", "store", "supervisor", "wiring"},
+    # What an administrator changes while it runs: stored, and held against the bounds of the configuration.
+    "runtime_settings": VALUES | {"settings", "store"},
     "app": EVERYTHING,
     "cli": EVERYTHING,
     "bench": EVERYTHING,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sora_gateway.media.library import ReferenceLibrary
     from sora_gateway.provisioning import Provisioning
     from sora_gateway.realtime.hub import Hub
+    from sora_gateway.runtime_settings import RuntimeSettings
     from sora_gateway.settings import Settings
     from sora_gateway.store import Store
     from sora_gateway.supervisor import Supervisor
@@ -77,7 +78,7 @@ class Services:
     library: ReferenceLibrary
     characters: Characters
     tries: Tries
-    settings: Settings
+    runtime: RuntimeSettings
     clock: Clock
     entropy: Entropy
     urls: UrlSigner
@@ -88,6 +89,11 @@ class Services:
     """Counts for ``/health``: nothing about people, nothing about versions."""
     readiness: Readiness = field(default_factory=Readiness)
     unanswered: Unanswered = field(default_factory=Unanswered)
+
+    @property
+    def settings(self) -> Settings:
+        """Those in force now: what reads them anew for every request follows what an administrator changes."""
+        return self.runtime.current
 
     @property
     def offers(self) -> Sequence[Offer]:

@@ -32,13 +32,13 @@ class UrlSigner:
             raise StartupError("The key for signed addresses is damaged; delete it, and a new one is made.")
         self._signer = Signer(secret, salt=_SALT, key_derivation="hmac", digest_method=hashlib.sha256)
         self._clock = clock
-        self._lifetime = lifetime
+        self.lifetime = lifetime
         self._key_id = key_id
         self._root_path = root_path
 
     def sign(self, job_id: str, variant: str) -> str:
         """Path and query of *variant* (video, thumbnail, spritesheet, reference) of the job, good from now on."""
-        expires = int(self._clock.now() + self._lifetime)
+        expires = int(self._clock.now() + self.lifetime)
         signature = self._signer.get_signature(self._statement(job_id, variant, expires)).decode()
         query = urlencode({"variant": variant, "expires": expires, "signature": signature})
         return f"{self._root_path}/api/video/tasks/{quote(job_id, safe='')}/content?{query}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sora_gateway.http import (
+    admin_settings,
     admin_upstreams,
     characters,
     derived_videos,
@@ -36,6 +37,7 @@ def table(system: System) -> list[Endpoint]:
         *people.ENDPOINTS,
         *oidc.ENDPOINTS,
         *admin_upstreams.ENDPOINTS,
+        *admin_settings.ENDPOINTS,
         *Hooks().endpoints(),
         *doubts.ENDPOINTS,
         *system.endpoints(),

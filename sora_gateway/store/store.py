@@ -19,6 +19,7 @@ from sora_gateway.core.reconcile import Unanswered
 from sora_gateway.core.reference import SavedImage
 from sora_gateway.store import (
     audit,
+    changed_settings,
     characters,
     claims,
     doubts,
@@ -30,6 +31,7 @@ from sora_gateway.store import (
     upstreams,
 )
 from sora_gateway.store.audit import AuditEntry, AuditFilter, Recorded
+from sora_gateway.store.changed_settings import ChangedSetting, Value
 from sora_gateway.store.doubts import Doubt
 from sora_gateway.store.durations import Sample
 from sora_gateway.store.events import EventScope, Replay
@@ -173,6 +175,20 @@ class Store:
     async def audit_page(self, wanted: AuditFilter) -> tuple[list[Recorded], bool]:
         """The newest entries that fit, and whether there are more."""
         return await audit.page(self._readers, wanted)
+
+    # --- settings --------------------------------------------------------------------------------
+
+    async def change_settings(self, changes: Sequence[tuple[str, Value | None, AuditEntry]]) -> None:
+        """Stores new values by their keys, all of them or none; None forgets what was changed before."""
+
+        def change(tx: Transaction) -> None:
+            for key, value, entry in changes:
+                changed_settings.change(tx, key, value, entry)
+
+        await self._writer.run(change)
+
+    async def changed_settings(self) -> list[ChangedSetting]:
+        return await changed_settings.changed(self._readers)
 
     # --- characters ------------------------------------------------------------------------------
 
