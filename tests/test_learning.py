@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from sora_gateway.core.durations import PRIOR_MEDIAN, prior
 from sora_gateway.core.job import Job, State
 from sora_gateway.core.trend import NO_TREND, Trend
+from sora_gateway.errors import StorageFailed
 from sora_gateway.store import Store
 from sora_gateway.store import durations as stored
 from sora_gateway.store.durations import Sample
@@ -101,6 +103,44 @@ async def test_an_upstream_is_read_once_and_known_from_then_on() -> None:
     assert shelf.asked == 1
     assert learned.of(make_job()).median == pytest.approx(600, rel=0.1)
     assert learned.of(make_job(upstream="other")) is prior()
+
+
+async def test_hundreds_of_jobs_of_a_restart_share_one_reading_and_go_on_together() -> None:
+    """One that went ahead would be asked for alone, and the others by a list."""
+    shelf = Shelf(*samples(drawn(100, 600.0)))
+
+    async def in_a_thread(upstream: str) -> Sequence[Sample]:
+        return await asyncio.to_thread(asyncio.run, shelf.durations(upstream))
+
+    learned = LearnedDurations(in_a_thread)
+    going_on: list[int] = []
+    after_the_first: list[int] = []
+
+    async def job(number: int) -> None:
+        await learned.load("lab")
+        if not going_on:
+            asyncio.get_running_loop().call_soon(lambda: after_the_first.append(len(going_on)))
+        going_on.append(number)
+
+    await asyncio.gather(*map(job, range(300)))
+    assert shelf.asked == 1
+    assert after_the_first == [300]
+
+
+async def test_a_reading_that_fails_is_tried_again_by_the_next() -> None:
+    shelf = Shelf(*samples(drawn(100, 600.0)))
+
+    async def once_broken(upstream: str) -> Sequence[Sample]:
+        found = await shelf.durations(upstream)
+        if shelf.asked == 1:
+            raise StorageFailed("lab")
+        return found
+
+    learned = LearnedDurations(once_broken)
+    first, second = await asyncio.gather(learned.load("lab"), learned.load("lab"), return_exceptions=True)
+    assert isinstance(first, StorageFailed)
+    assert second is None
+    assert learned.of(make_job()).median == pytest.approx(600, rel=0.1)
 
 
 async def test_a_new_kind_borrows_from_its_model_then_from_its_upstream() -> None:

@@ -6,6 +6,7 @@ a restart, from a handful of jobs.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ class LearnedDurations:
     def __init__(self, stored: Callable[[str], Awaitable[Sequence[Sample]]]) -> None:
         self._stored = stored
         self._loaded: set[str] = set()
+        self._reading: dict[str, asyncio.Event] = {}
+        """By upstream, while it is read; set at the end."""
         self._experience: dict[Kind, _Experience] = {}
         self._models: dict[Kind, Durations] = {}
         self._scales: dict[Kind, ProgressScale] = {}
@@ -62,16 +65,13 @@ class LearnedDurations:
         """Models with their scales, until the next job ends."""
 
     async def load(self, upstream: str) -> None:
-        """Reads what is stored of *upstream*, once."""
-        if upstream in self._loaded:
-            return
-        samples = await self._stored(upstream)
-        if upstream in self._loaded:
-            return
-        self._loaded.add(upstream)
-        for sample in reversed(samples):
-            self._add(Kind(upstream, sample.upstream_model, sample.seconds, sample.size), sample.took)
-        self._ready.clear()
+        """Reads what is stored of *upstream*, once; all who wait for it go on together, as after a restart they do."""
+        while upstream not in self._loaded:
+            reading = self._reading.get(upstream)
+            if reading is None:
+                await self._read(upstream)
+            else:
+                await reading.wait()
 
     def of(self, job: Job) -> Durations:
         """How long jobs like *job* take; of few, what is known of similar ones."""
@@ -104,6 +104,19 @@ class LearnedDurations:
             for kind in sorted(kind for kind in self._experience if kind.size is not None)
             if kind.upstream == upstream
         }
+
+    async def _read(self, upstream: str) -> None:
+        read = self._reading[upstream] = asyncio.Event()
+        try:
+            samples = await self._stored(upstream)
+        finally:
+            # If that failed, whoever waits tries it again.
+            del self._reading[upstream]
+            read.set()
+        self._loaded.add(upstream)
+        for sample in reversed(samples):
+            self._add(Kind(upstream, sample.upstream_model, sample.seconds, sample.size), sample.took)
+        self._ready.clear()
 
     def _add(self, kind: Kind, took: float) -> None:
         wider: Kind | None = kind
