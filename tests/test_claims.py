@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sora_gateway.core.claim import KEY_LIFETIME, RESEND_WINDOW, Claim, KeyClaim, ResendClaim
 from sora_gateway.errors import IdempotencyMismatch
 from tests.examples import examples
-from tests.fakes import ScriptedUpstream
+from tests.fakes import CountingEntropy, ScriptedUpstream
 from tests.gateways import OWNER, Workshop, workshop
 
 
@@ -70,9 +70,10 @@ class TestAnIdempotencyKey:
             assert await made(shop, key()) != first
 
     async def test_survives_a_restart(self, tmp_path: Path) -> None:
-        async with workshop(tmp_path, ScriptedUpstream()) as shop:
+        upstream, entropy = ScriptedUpstream(), CountingEntropy()
+        async with workshop(tmp_path, upstream, entropy=entropy) as shop:
             first, clock = await made(shop, key()), shop.clock
-        async with workshop(tmp_path, ScriptedUpstream(), clock=clock) as shop:
+        async with workshop(tmp_path, upstream, clock=clock, entropy=entropy) as shop:
             assert await made(shop, key()) == first
 
 

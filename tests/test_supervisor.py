@@ -21,7 +21,7 @@ from sora_gateway.errors import (
 )
 from sora_gateway.supervisor.decisions import Adopt, GiveUp, PayAgain
 from sora_gateway.supervisor.watcher import Limits
-from sora_gateway.upstream.adapter import CancelAnswer, ContentTrouble
+from sora_gateway.upstream.adapter import CancelAnswer, ContentTrouble, CreateOrder
 from tests.fakes import CountingEntropy, ManualClock, ScriptedUpstream, settle
 from tests.gateways import workshop
 from tests.sample_videos import sample_mp4
@@ -364,6 +364,25 @@ class TestStopping:
             upstream.answering.set()
             await stop
             assert (await shop.job(job.id)).external_id == "ext-1"
+
+    async def test_does_not_take_up_again_what_breaks_meanwhile(self, tmp_path: Path) -> None:
+        """It has been paid for, so it is waited for; but not for the pause after a bug."""
+
+        class Buggy(ScriptedUpstream):
+            async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:
+                await super().create(order, timeout)
+                raise RuntimeError("a bug of ours")
+
+        upstream = Buggy()
+        upstream.answering.clear()
+        async with workshop(tmp_path, upstream) as shop:
+            await shop.accept()
+            await settle()
+            stop = asyncio.create_task(shop.supervisor.stop())
+            await settle()
+            upstream.answering.set()
+            await settle()
+            assert stop.done(), "no time has passed"
 
     async def test_takes_nothing_new(self, tmp_path: Path) -> None:
         async with workshop(tmp_path, ScriptedUpstream()) as shop:

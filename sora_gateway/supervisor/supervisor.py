@@ -340,7 +340,7 @@ class Supervisor:
                 broken, stale = broken + 1, True
                 log.exception("the watcher of %s broke; taking the job up again", watcher.job.id)
                 pause = backoff(broken, base=1.0, cap=300.0, fraction=self._entropy.fraction())
-                await self._clock.sleep(max(1.0, pause))
+                await self._clock.sleep(max(1.0, pause), self._stopping)
 
     async def _step(self, watcher: Watcher) -> None:
         await _STEPS[watcher.job.state](watcher)
