@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := sora_gateway tests migrations
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint types check kill-test test-clients test-peers fuzz bench wheel-test fmt docs config schema lock vendor vendor-check clean
+.PHONY: help run demo test test-thorough lint types check kill-test test-clients test-peers fuzz bench wheel-test fmt docs config schema lock vendor vendor-check clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -62,8 +62,15 @@ demo: $(VENV)/runtime.stamp ## make one simulated video in the terminal
 
 # --- checking it -------------------------------------------------------------------------------------
 
-test: $(VENV)/dev.stamp ## run the tests
-	$(BIN)/python -m pytest
+# Two processes side by side; what measures comes after them and has the machine for itself.
+# EXAMPLES is what hypothesis does: it explores, or takes the same examples each time (fixed). See tests/conftest.py.
+test: EXAMPLES ?= explore
+test: $(VENV)/dev.stamp ## run the tests, on both cores (EXAMPLES=explore or fixed)
+	$(BIN)/python -m pytest --hypothesis-profile $(EXAMPLES) --numprocesses 2 --dist worksteal -m "not measures"
+	$(BIN)/python -m pytest --hypothesis-profile $(EXAMPLES) -m measures
+
+test-thorough: $(VENV)/dev.stamp ## run the tests that draw examples, with ten times as many
+	$(BIN)/python -m pytest --hypothesis-profile thorough --numprocesses 2 --dist worksteal --timeout 900 -m "hypothesis or draws"
 
 lint: $(VENV)/dev.stamp ## look for mistakes and wrong formatting
 	$(BIN)/ruff check .

@@ -453,6 +453,7 @@ async def on_a_thread_of_its_own(ann: Person, check: Any) -> None:
         await asyncio.to_thread(check, client)
 
 
+@pytest.mark.draws
 @pytest.mark.parametrize("path", [OWN, OPENAI])
 async def test_any_json_is_refused_or_makes_what_it_says(path: str, tmp_path: Path) -> None:
     lab = Lab()
@@ -483,6 +484,7 @@ async def test_any_json_is_refused_or_makes_what_it_says(path: str, tmp_path: Pa
         assert jobs
 
 
+@pytest.mark.draws
 async def test_any_bytes_of_any_kind_are_refused_or_understood(tmp_path: Path) -> None:
     def check(client: httpx.Client) -> None:
         pieces = st.sampled_from(
@@ -501,6 +503,7 @@ async def test_any_bytes_of_any_kind_are_refused_or_understood(tmp_path: Path) -
         await on_a_thread_of_its_own(ann, check)
 
 
+@pytest.mark.draws
 async def test_any_address_and_query_get_an_answer_without_a_server_error(tmp_path: Path) -> None:
     def check(client: httpx.Client) -> None:
         ids = st.text(max_size=12).map(lambda text: quote(text, safe=""))

@@ -114,6 +114,7 @@ PAYLOADS: dict[str, Callable[[], str]] = {
 }
 
 
+@pytest.mark.measures
 @pytest.mark.parametrize("case", PAYLOADS)
 async def test_the_largest_data_url_stops_nobody_else(case: str) -> None:
     url = PAYLOADS[case]()

@@ -98,6 +98,7 @@ async def measured(directory: Path, *hosts: str) -> AsyncIterator[Measured]:
             yield Measured(running, Client(http), lines, place.data)
 
 
+@pytest.mark.measures
 async def test_a_bomb_of_twenty_kilobytes_is_refused_and_nobody_notices(tmp_path: Path) -> None:
     data = bomb(13_000)
     assert len(data) < 40_000

@@ -377,6 +377,7 @@ async def test_what_is_no_usable_image_is_refused_with_one_sentence(
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
+@pytest.mark.measures
 async def test_a_bomb_of_twenty_kilobytes_hurts_nobody(images: Images) -> None:
     data = bomb()
     assert len(data) < 25_000
@@ -390,6 +391,7 @@ async def test_a_bomb_of_twenty_kilobytes_hurts_nobody(images: Images) -> None:
     assert watch.grown < 50 << 20
 
 
+@pytest.mark.measures
 async def test_a_bomb_that_is_let_in_explodes_in_the_child_alone(tmp_path: Path) -> None:
     images = Images(tmp_path / "scratch", CountingEntropy(), max_pixels=200_000_000)
     async with watching() as watch:
@@ -398,6 +400,7 @@ async def test_a_bomb_that_is_let_in_explodes_in_the_child_alone(tmp_path: Path)
     assert watch.grown < 50 << 20
 
 
+@pytest.mark.measures
 async def test_a_large_photo_stops_nobody_else(images: Images) -> None:
     photo = encoded(Image.effect_noise((4000, 4000), 60).convert("RGB"), "JPEG", quality=60)
 

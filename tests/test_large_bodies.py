@@ -265,6 +265,7 @@ COSTLY: dict[str, tuple[Callable[[], bytes], str, int]] = {
 }  # fmt: skip
 
 
+@pytest.mark.measures
 @pytest.mark.parametrize("case", COSTLY)
 async def test_no_body_however_large_stalls_the_event_loop(case: str) -> None:
     """20 to 24 MB over a real socket, of what people send and of what costs a parser the most."""

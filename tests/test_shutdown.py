@@ -117,6 +117,7 @@ async def test_told_twice_it_waits_for_nobody_and_the_create_is_a_doubt(house: H
     assert (seen.ends, seen.creates, seen.broken) == (["unknown"], 1, [])
 
 
+@pytest.mark.measures
 async def test_a_second_process_on_the_same_data_is_refused_at_once(house: House) -> None:
     place = house.place("twice")
     async with place.gateway() as (gateway, client):
