@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, settings
 
 import sora_gateway
 
+pytest_plugins = ["tests.canary_plugin"]
+
 # How long an example takes is the machine's business: both cores are busy here, and every test has its 60 seconds.
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("fixed", settings.get_profile("explore"), derandomize=True, print_blob=True)

@@ -22,6 +22,7 @@ from sora_gateway.core.observation import Listing, Look, LookKind
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.outcome import CreateAnswer, RejectRules
 from sora_gateway.upstream.adapter import CancelAnswer, Content, ContentTrouble, CreateOrder, Variant
+from tests.canaries import MARK
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -134,7 +135,7 @@ class CountingEntropy:
         return f"{prefix}_{next(self._count):032x}"
 
     def token(self) -> str:
-        return f"token-{next(self._count):037d}"
+        return f"{MARK}{next(self._count):037d}"
 
     def fraction(self) -> float:
         return self._fraction

@@ -20,6 +20,7 @@ from sora_gateway.http.services import Phase, Readiness, Services
 from sora_gateway.http.signed_urls import UrlSigner
 from sora_gateway.runtime_settings import RuntimeSettings
 from sora_gateway.settings import Settings
+from tests.canaries import MARK
 
 NOBODY: Any = None
 
@@ -51,7 +52,7 @@ class CountingEntropy:
         return f"{prefix}_{next(self._numbers)}"
 
     def token(self) -> str:
-        return f"token-{next(self._numbers)}"
+        return f"{MARK}-{next(self._numbers)}"
 
     def fraction(self) -> float:
         return 0.5

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sora_gateway.settings import Settings
+from tests.canaries import UPSTREAM_KEY
 from tests.fakes import CountingEntropy, FastClock
 from tests.raw_server import Handler, Received, Wire, always, answer, serving_raw
 from tests.running import Person, person, running, settings_for
@@ -74,7 +75,7 @@ def lab_settings(data_dir: Path, url: str, **sections: Any) -> Settings:
     """*url* without ``/v1``. Polls are rare and addresses last; keyword ``upstream`` adds to its table;
     further ``upstreams`` are asked first."""
     table = {
-        "base_url": f"{url}/v1", "api_key": "sk-lab", "models": {"sora-2": "wan-2.2"},
+        "base_url": f"{url}/v1", "api_key": UPSTREAM_KEY, "models": {"sora-2": "wan-2.2"},
         # Tests look more often than people would.
         "requests_per_minute": 0,
     }  # fmt: skip

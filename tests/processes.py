@@ -22,6 +22,7 @@ from sora_gateway.clock import SystemClock
 from sora_gateway.core.principal import EVERYTHING
 from sora_gateway.entropy import SystemEntropy
 from sora_gateway.store import Store, schema
+from tests.canaries import UPSTREAM_KEY, leaks
 from tests.stores import EPOCH, MIGRATIONS
 
 ROOT = Path(__file__).parent.parent
@@ -47,6 +48,7 @@ min_interval = 0.1
 [upstreams.lab]
 profile = "simulator"
 base_url = "{upstream}/v1"
+api_key = "{key}"
 models = {{ "sora-2" = "sora-2" }}
 sizes = ["720x1280"]
 seconds = [4]
@@ -120,6 +122,7 @@ async def program(errors: Path, *arguments: str) -> AsyncIterator[Program]:
             process.kill()
         # To the end of its output: the pipe is closed and forgotten with it.
         await process.communicate()
+        assert leaks(errors.read_text(encoding="utf-8")) == [], "secrets in what it wrote to stderr"
 
 
 @dataclass
@@ -233,6 +236,8 @@ def settle_in(root: Path, template: Path, key: str, upstream: LoggingUpstream) -
     root.mkdir(parents=True, exist_ok=True)
     shutil.copytree(template, root / "data")
     (root / "config.toml").write_text(
-        CONFIG.format(price=PRICE, create_timeout=CREATE_TIMEOUT, upstream=upstream.address), encoding="utf-8"
+        CONFIG.format(
+            price=PRICE, create_timeout=CREATE_TIMEOUT, upstream=upstream.address, key=UPSTREAM_KEY
+        ), encoding="utf-8"
     )
     return Place(root, upstream, key)

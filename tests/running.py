@@ -18,6 +18,7 @@ from sora_gateway.clock import Clock
 from sora_gateway.core.principal import EVERYTHING
 from sora_gateway.entropy import Entropy
 from sora_gateway.settings import Settings
+from tests.canaries import CanaryEntropy
 from tests.described import as_described
 
 Json = dict[str, Any]
@@ -107,7 +108,7 @@ async def running(
     settings: Settings, clock: Clock | None = None, entropy: Entropy | None = None
 ) -> AsyncIterator[Gateway]:
     """The gateway, and at the end a look at its books: no test may leave them unbalanced."""
-    async with opened(settings, clock, entropy) as gateway:
+    async with opened(settings, clock, entropy or CanaryEntropy()) as gateway:
         yield gateway
         assert await gateway.store.check_books() == []
 

@@ -13,12 +13,13 @@ import pytest
 
 from sora_gateway.app import Gateway
 from sora_gateway.core.breaker import FAILURES
+from tests.canaries import ADDED_KEY, UPSTREAM_KEY
 from tests.lab import Lab, at_the_lab, closing, says
 from tests.raw_server import Received, Wire, serving_raw
 from tests.running import Json, Person, person, running, settings_for
 
 PATH = "/api/admin/upstreams"
-SECRET = "sk-added-at-run-time"
+SECRET = ADDED_KEY
 QUICK: dict[str, Any] = {"polling": {"policy": "fixed", "min_interval": 0.1}}
 
 
@@ -181,7 +182,7 @@ async def test_one_of_the_configuration_is_paused_here_and_changed_there(tmp_pat
 
 
 async def test_its_failures_are_shown_with_what_it_answered_but_no_secret(tmp_path: Path) -> None:
-    answers = [says(500, "sk-lab is a bad key to show")]
+    answers = [says(500, f"{UPSTREAM_KEY} is a bad key to show")]
     async with (
         at_the_lab(tmp_path, Lab(creates=answers)) as ann,
         person(ann.gateway, "eve", role="admin") as admin,
@@ -192,7 +193,7 @@ async def test_its_failures_are_shown_with_what_it_answered_but_no_secret(tmp_pa
         assert (told["open"], told["breaker"], told["unknown"]) == (False, "open", FAILURES)
         assert told["opensAt"] is not None
         assert {(each["outcome"], each["httpStatus"]) for each in told["failures"]} == {("unknown", 500)}
-        assert "sk-lab" not in str(told)
+        assert UPSTREAM_KEY not in str(told)
 
 
 async def test_money_and_budget_are_told(tmp_path: Path) -> None:

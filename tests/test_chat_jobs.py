@@ -20,6 +20,7 @@ from sora_gateway.supervisor.watcher import Upstream
 from sora_gateway.upstream.chat_profiles import CHAT_PROFILES
 from sora_gateway.upstream.chat_stream import ChatStreamAdapter
 from sora_gateway.upstream.client import HttpClient
+from tests.canaries import UPSTREAM_KEY
 from tests.fake_chat import ADDRESS, DONE, EMOJI, FakeChat, data, drop, frame, reset, saying, until
 from tests.fakes import CountingEntropy, FastClock, ManualClock, ScriptedUpstream, settle
 from tests.gateways import Workshop, workshop
@@ -217,7 +218,7 @@ RELAY = {"dialect": "chat-stream", "profile": "emoji", "models": {"sora-2": "sor
 @asynccontextmanager
 async def ann_at(data_dir: Path, fake: FakeChat, url: str) -> AsyncIterator[Person]:
     """Ann at a gateway that lives ten times as fast, in front of the relay."""
-    fake.key = "sk-lab"
+    fake.key = UPSTREAM_KEY
     settings = lab_settings(data_dir, url, upstream=RELAY)
     async with (
         running(settings, FastClock(10), CountingEntropy(fraction=0.0)) as gateway,

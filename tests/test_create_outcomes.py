@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.canaries import UPSTREAM_KEY
 from tests.lab import Lab, at_the_lab, closing, ledger, opportunity, outcomes, says, turned_away, unused_port
 from tests.raw_server import Handler, Received, Wire, always, serving_raw
 
@@ -135,7 +136,7 @@ async def test_retry_after_is_honoured(tmp_path: Path) -> None:
 async def test_an_upstream_that_is_out_of_order_keeps_its_jobs_waiting(
     status: int, reason: str, tmp_path: Path
 ) -> None:
-    refusal = says(status, {"error": {"message": "no sk-lab here"}})
+    refusal = says(status, {"error": {"message": f"no {UPSTREAM_KEY} here"}})
     lab = Lab(creates=[refusal, says(200, {"id": "ext-1"}), says(200, {"id": "ext-2"})])
     async with at_the_lab(tmp_path, lab) as ann:
         first = await ann.comes_to((await ann.make())["videoId"], "queued", note=reason)
@@ -210,7 +211,7 @@ async def test_a_receipt_is_the_only_create(tmp_path: Path) -> None:
         assert lab.orders[0].json == {
             "model": "wan-2.2", "prompt": "a paper boat", "seconds": "4", "size": "720x1280",
         }  # fmt: skip
-        assert lab.orders[0].headers["authorization"] == "Bearer sk-lab"
+        assert lab.orders[0].headers["authorization"] == f"Bearer {UPSTREAM_KEY}"
         assert len(lab.orders) == 1
         assert await outcomes(ann, task) == ["receipt"]
         assert await ledger(ann, task) == ["hold"]

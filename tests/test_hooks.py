@@ -16,18 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sora_gateway.core.webhook_signature import TOLERANCE, is_signed
+from tests.canaries import WEBHOOK_SECRET
 from tests.lab import Lab, lab_settings
 from tests.raw_server import serving_raw
 from tests.running import person, running
 
-KEY = base64.b64encode(b"a key that only two know").decode()
-SECRET = f"whsec_{KEY}"
+SECRET = WEBHOOK_SECRET
+KEY = base64.b64decode(SECRET.removeprefix("whsec_"))
 PATH = "/hooks/upstream/lab"
 
 
-def signature(
-    message_id: str, timestamp: str, body: bytes, secret: bytes = b"a key that only two know"
-) -> str:
+def signature(message_id: str, timestamp: str, body: bytes, secret: bytes = KEY) -> str:
     signed = message_id.encode() + b"." + timestamp.encode() + b"." + body
     return "v1," + base64.b64encode(hmac.new(secret, signed, hashlib.sha256).digest()).decode()
 
