@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,14 +27,13 @@ from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import OnCancel
 from sora_gateway.core.spend import DAY
 from sora_gateway.entropy import Entropy, SystemEntropy
-from sora_gateway.errors import StartupError
 from sora_gateway.http.application import http_application
 from sora_gateway.http.arrival import Spool
 from sora_gateway.http.credentials import Credentials
 from sora_gateway.http.guarded_h11 import GuardedH11
-from sora_gateway.http.sealed_text import TextSeal
 from sora_gateway.http.server import GatewayServer
 from sora_gateway.http.services import Phase, Readiness, Services
+from sora_gateway.http.signed_urls import PURPOSE as MEDIA
 from sora_gateway.http.signed_urls import UrlSigner
 from sora_gateway.http.static_files import Page
 from sora_gateway.http.system import System
@@ -56,6 +54,7 @@ from sora_gateway.provisioning import Provisioning
 from sora_gateway.realtime.hub import Hub
 from sora_gateway.runtime_settings import RuntimeSettings
 from sora_gateway.settings import Settings
+from sora_gateway.signing_keys import KeyRing
 from sora_gateway.store import Store, schema
 from sora_gateway.store.lock import DataLock
 from sora_gateway.supervisor import Supervisor
@@ -70,8 +69,6 @@ log = logging.getLogger("sora_gateway")
 
 SOCKETS_MAY_FINISH = 5.0
 """Seconds that open answers get at the end; live streams are told to come back and do not need them."""
-MIN_SIGNING_KEY = 32
-"""Bytes; what is shorter was not made here."""
 
 
 @dataclass(slots=True)
@@ -143,7 +140,9 @@ async def opened(
     places = DataDirectory(settings.data_dir)
     places.make()
     for path in places.open_to_others():
-        log.warning("other people on this machine can look into %s; make it private with: chmod go= %s", path, path)
+        log.warning(
+            "other people on this machine can look into %s; make it private with: chmod go= %s", path, path
+        )
     async with AsyncExitStack() as stack:
         stack.enter_context(DataLock(places.root))
         backup = schema.prepare(
@@ -151,11 +150,9 @@ async def opened(
         )
         if backup is not None:
             log.warning("the database was migrated; a copy from before is at %s", backup)
+        ring = KeyRing(places.signing_keys, clock, entropy, redactor.add)
         urls = UrlSigner(
-            _signing_key(places, entropy),
-            clock,
-            settings.media.url_lifetime,
-            root_path=settings.server.root_path,
+            ring.signer(MEDIA), clock, settings.media.url_lifetime, root_path=settings.server.root_path
         )
         hub: Hub
 
@@ -216,7 +213,7 @@ async def opened(
         runtime.follow(in_force)
         characters = Characters(store, upstreams.by_name, clock, entropy, settings.jobs.create_timeout)
         sign_in = ProviderSignIn(
-            identity_providers(settings), web, store, accounts, TextSeal(_signing_key(places, entropy), "oidc.v1"),
+            identity_providers(settings), web, store, accounts, ring.signer("oidc.v1"),
             clock, entropy, settings.credits.starting_balance,
         )  # fmt: skip
         readiness = Readiness()
@@ -277,7 +274,7 @@ async def opened(
         passwords = Passwords()
         stack.callback(passwords.close)
         operator = operations.Services(
-            store, accounts, passwords, clock, entropy, supervisor.decide, settings.credits.starting_balance,
+            store, accounts, passwords, clock, entropy, supervisor.decide, ring, settings.credits.starting_balance,
             gateway.public_url, supervisor.finding,
         )  # fmt: skip
         stack.push_async_callback(gateway.close, hurry)
@@ -348,35 +345,6 @@ def _address(host: str, port: int) -> str:
     """What a person on this machine types into a browser."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{shown}:{port}"
-
-
-def _signing_key(places: DataDirectory, entropy: Entropy) -> bytes:
-    """The key for signed addresses, made at the first start and kept for the owner's eyes only.
-
-    The data directory's lock is held, so nobody else makes one; it appears whole or not at all.
-
-    Raises:
-        StartupError: it is too short to protect anything.
-    """
-    path = places.secrets / "signing.key"
-    if not path.exists():
-        places.secrets.mkdir(mode=0o700, exist_ok=True)
-        unfinished = path.with_suffix(".new")
-        with open(unfinished, "wb", opener=_private) as file:
-            file.write(entropy.token().encode())
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.rename(path)
-    key = path.read_bytes()
-    if len(key) < MIN_SIGNING_KEY:
-        raise StartupError(
-            f"The signing key {path} is damaged; restore it, or delete it: then addresses that were signed end."
-        )
-    return key
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _statistics(supervisor: Supervisor, hub: Hub) -> Callable[[], dict[str, int]]:

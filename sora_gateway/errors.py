@@ -120,6 +120,12 @@ class FreshLoginNeeded(Forbidden):
     code = "fresh_login_needed"
 
 
+class InvalidSignature(Forbidden):
+    """The signed address of a file has expired, was changed, or was signed with a key that was dropped since."""
+
+    code = "invalid_signature"
+
+
 class CrossOrigin(Forbidden):
     """A page of another origin tried to act in a signed-in person's name."""
 

@@ -16,12 +16,14 @@ from typing import Any, get_args
 from sora_gateway.accounts.authenticator import LINK_LIFETIME, Authenticator
 from sora_gateway.accounts.passwords import Passwords
 from sora_gateway.clock import Clock
+from sora_gateway.core.actor import COMMAND_LINE
 from sora_gateway.core.job import ExternalId, Job, JobId
 from sora_gateway.core.principal import Role
 from sora_gateway.core.views import iso
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import Conflict, InvalidRequest, Unavailable
-from sora_gateway.store import Store
+from sora_gateway.signing_keys import KeyRing
+from sora_gateway.store import Store, audit
 from sora_gateway.store.accounts import KeyRecord, UserRecord
 from sora_gateway.store.doubts import Doubt
 from sora_gateway.supervisor.decisions import Adopt, Decision, GiveUp, LookAgain, PayAgain
@@ -45,6 +47,7 @@ class Services:
     clock: Clock
     entropy: Entropy
     decide: Callable[[JobId, Decision], Awaitable[Job]]
+    ring: KeyRing
     starting_balance: int = 0
     address: str | None = None
     finding: Callable[[Job], Finding | None] = lambda _: None
@@ -142,6 +145,33 @@ async def key_revoke(services: Services, key_id: str) -> Result:
     return None
 
 
+async def signing_key_rotate(services: Services) -> Result:
+    """A new key signs from now on; what is signed already stays good."""
+    key = services.ring.rotate()
+    await _note_key(services, "signing_key.rotate", key.id)
+    return {"id": key.id}
+
+
+async def signing_key_list(services: Services) -> Result:
+    """Oldest first. The keys themselves are not shown."""
+    keys = services.ring.keys
+    return [
+        {"id": key.id, "created_at": iso(key.created_at or None), "signs": key is keys[-1]} for key in keys
+    ]
+
+
+async def signing_key_drop(services: Services, key_id: str) -> Result:
+    """Raises NotFound, or Conflict for the key that signs."""
+    services.ring.drop(key_id)
+    await _note_key(services, "signing_key.drop", key_id)
+    return None
+
+
+async def _note_key(services: Services, action: str, key_id: str) -> None:
+    entry = audit.entry(COMMAND_LINE, services.clock.now(), action, f"signing key {key_id}")
+    await services.store.audit(entry)
+
+
 # --- jobs whose outcome is unknown, and the books ------------------------------------------------------
 
 
@@ -200,6 +230,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "key.create": key_create,
     "key.list": key_list,
     "key.revoke": key_revoke,
+    "signing_key.rotate": signing_key_rotate,
+    "signing_key.list": signing_key_list,
+    "signing_key.drop": signing_key_drop,
     "unknown.list": unknown_list,
     "unknown.look": unknown_look,
     "unknown.adopt": unknown_adopt,

@@ -40,6 +40,10 @@ class DataDirectory:
         return self.root / "secrets"
 
     @property
+    def signing_keys(self) -> Path:
+        return self.secrets / "signing.key"
+
+    @property
     def simulator(self) -> Path:
         return self.root / "simulator"
 

@@ -17,7 +17,6 @@ from sora_gateway.errors import NotAuthenticated
 from sora_gateway.http.application import http_application
 from sora_gateway.http.routing import Endpoint
 from sora_gateway.http.services import Phase, Readiness, Services
-from sora_gateway.http.signed_urls import UrlSigner
 from sora_gateway.runtime_settings import RuntimeSettings
 from sora_gateway.settings import Settings
 from tests.canaries import MARK
@@ -87,7 +86,7 @@ def services(clock: StillClock | None = None) -> Services:
         runtime=RuntimeSettings(Settings(), NOBODY, clock),
         clock=clock,
         entropy=CountingEntropy(),
-        urls=UrlSigner(b"0" * 32, clock, lifetime=3600),
+        urls=NOBODY,
         authenticate=role_is_the_key,
         catalogue=Catalogue(),
         provisioning=NOBODY,

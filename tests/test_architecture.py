@@ -64,13 +64,16 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "media.mp4_facts",
         "provisioning",
         "runtime_settings",
+        # Addresses of files and shared videos are signed; it is handed the signers.
+        "signing_keys",
         # What is logged while a request is answered says which.
         "logs.context",
     },
-    "operations": VALUES | {"store", "accounts", "supervisor"},
+    "operations": VALUES | {"store", "accounts", "supervisor", "signing_keys"},
     # From settings to adapters: the one place besides app that knows both configuration and parts.
     "wiring": VALUES | {"settings", "oidc_settings", "supervisor", "upstream", "accounts.oidc_provider"},
     "keybox": frozenset({"errors"}),
+    "signing_keys": frozenset({"errors", "clock", "entropy"}),
     # Upstreams at run time: stored, wired, and told to the supervisor.
     "provisioning": VALUES | {"settings", "keybox", "store", "supervisor", "wiring"},
     # What an administrator changes while it runs: stored, and held against the bounds of the configuration.
@@ -96,7 +99,8 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
     "argon2": ("accounts/passwords.py",),
     "cryptography": ("keybox.py",),
     "joserfc": ("accounts/oidc_tokens.py",),
-    "itsdangerous": ("http/signed_urls.py", "http/sealed_text.py"),
+    # One place knows the keys and how they sign; whoever wants something signed is handed a signer for its purpose.
+    "itsdangerous": ("signing_keys.py",),
     "av": ("media/",),
     # The simulator reads the size of a reference image.
     "PIL": ("media/", "upstream/simulator/orders.py"),

@@ -71,6 +71,7 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
     from sora_gateway.errors import NotFound
     from sora_gateway.operations import Services
     from sora_gateway.places import DataDirectory, shipped
+    from sora_gateway.signing_keys import KeyRing
     from sora_gateway.store import Store
     from sora_gateway.store.lock import DataLock
     from sora_gateway.store.schema import prepare
@@ -100,6 +101,7 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
             passwords = Passwords()
             authenticator = Authenticator(store, clock, entropy, balance)
             try:
-                yield Services(store, authenticator, passwords, clock, entropy, decide_stored, balance)
+                ring = KeyRing(directory.signing_keys, clock, entropy)
+                yield Services(store, authenticator, passwords, clock, entropy, decide_stored, ring, balance)
             finally:
                 passwords.close()

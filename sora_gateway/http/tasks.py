@@ -16,6 +16,7 @@ from sora_gateway.errors import (
     AlreadyEnded,
     Gone,
     InsufficientCredits,
+    InvalidSignature,
     InvalidType,
     NotFinished,
     NotFound,
@@ -122,6 +123,8 @@ class ContentQuery(View):
 
     variant: Literal["video", "thumbnail", "spritesheet", "reference"] = "video"
     expires: int | None = Field(None, description="Part of a signed address.")
+    # Addresses from before there were several keys do not say by which.
+    signed_by: Annotated[str, Field(max_length=16)] = Field("1", description="Part of a signed address.")
     signature: Annotated[str, Field(max_length=128)] | None = Field(
         None, description="Part of a signed address."
     )
@@ -206,16 +209,28 @@ async def task_content(call: Call) -> Response:
 
 
 async def _readable(call: Call, query: ContentQuery) -> Job:
-    """The job whose file is asked for, by signature or by right."""
+    """The job whose file is asked for, by signature or by right.
+
+    Whether a signature is good is decided before anything is looked up: a bad one gets the same answer for an id that
+    exists and for one that does not.
+    """
+    nothing = "There is no video by that id; if you may see it, sign in or send your key."
     if query.signature is not None and query.expires is not None:
-        job = await call.services.store.get(JobId(call.path["id"]))
-        good = call.services.urls.verify(call.path["id"], query.variant, query.expires, query.signature)
-        if good and job is not None and job.deleted_at is None:
-            return job
-    if call.principal is None:
-        raise NotFound(
-            "There is no video by that id, or the address has expired; ask for a new one with refresh-url."
+        job_id = call.path["id"]
+        good = call.services.urls.verify(
+            job_id, query.variant, query.expires, query.signed_by, query.signature
         )
+        if good:
+            job = await call.services.store.get(JobId(job_id))
+            if job is None or job.deleted_at is not None:
+                raise NotFound(nothing)
+            return job
+        if call.principal is None:
+            raise InvalidSignature(
+                "This address has expired or was changed; ask for a new one with refresh-url."
+            )
+    if call.principal is None:
+        raise NotFound(nothing)
     return await find(call)
 
 
@@ -315,7 +330,8 @@ ENDPOINTS = [
     Endpoint(
         method="GET", path="/api/video/tasks/{id}/content", handler=task_content, summary="Its file",
         access=Access.OPTIONAL, tag="videos", query=ContentQuery,
-        produces=MEDIA_TYPES, also=CONDITIONAL, errors=(NotFound, NotReady, Gone, RangeNotSatisfiable),
+        produces=MEDIA_TYPES, also=CONDITIONAL,
+        errors=(InvalidSignature, NotFound, NotReady, Gone, RangeNotSatisfiable),
     ),
     Endpoint(
         method="POST", path="/api/video/tasks/{id}/cancel", handler=cancel_task, summary="Stop it",
