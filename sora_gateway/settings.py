@@ -163,7 +163,9 @@ class Upstream(Section):
     @classmethod
     def _strong(cls, secret: SecretStr) -> SecretStr:
         if secret.get_secret_value() and not is_strong(secret.get_secret_value()):
-            raise ValueError(f"must be {MIN_KEY} random bytes or more; make one with: openssl rand -base64 32")
+            raise ValueError(
+                f"must be {MIN_KEY} random bytes or more; make one with: openssl rand -base64 32"
+            )
         return secret
 
 

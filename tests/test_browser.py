@@ -365,6 +365,19 @@ async def test_a_refused_handshake_has_them_too(tmp_path: Path) -> None:
         check(await all.handshake("/api/models"), "a handshake where there is none")
 
 
+async def test_what_only_looks_like_a_handshake_is_refused_as_carefully(tmp_path: Path) -> None:
+    async with signed(tmp_path) as all:
+        for wrong in (b"", b"Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"):
+            async with peer_of(all.port) as peer:
+                await peer.send(b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n", wrong)
+                await peer.send(b"Connection: Upgrade\r\n\r\n")
+                status, headers = await peer.head()
+            assert status == 400
+            assert CAREFUL.items() <= headers.items()
+            assert headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+            assert "server" not in headers
+
+
 async def test_what_is_refused_before_it_is_a_request_says_nothing_of_the_server_either(
     tmp_path: Path,
 ) -> None:

@@ -146,6 +146,20 @@ async def test_elsewhere_plain_http_signs_nobody_in_and_uses_nothing_up(tmp_path
         assert (await sign_in(browser, token)).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "origin", ["http://videos.example.org", "https://localhost.evil.test", "null", "http://["]
+)
+async def test_a_page_from_elsewhere_is_elsewhere_whatever_host_a_proxy_puts_in(
+    tmp_path: Path, origin: str
+) -> None:
+    async with gateway_with_ann(tmp_path) as (gateway, browser):
+        token = await login_token(gateway)
+        refused = await sign_in(browser, token, Host="127.0.0.1:8000", Origin=origin)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "insecure_connection")
+        here = await sign_in(browser, token, Host="127.0.0.1:8000", Origin="http://127.0.0.1:8000")
+        assert here.status_code == 200
+
+
 async def test_an_operator_can_allow_it(tmp_path: Path) -> None:
     async with gateway_with_ann(tmp_path, allow_insecure=True) as (gateway, browser):
         name, token, _ = cookie_of(await sign_in(browser, await login_token(gateway), **LAN))

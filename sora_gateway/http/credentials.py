@@ -54,7 +54,10 @@ def check_secure(call: Call) -> None:
         InsecureConnection: plain HTTP beyond this machine, and ``server.allow_insecure`` is off.
     """
     connection = call.request
-    safe = _secure(connection) or is_loopback(host_name(connection.headers.get("host", "")))
+    # A proxy that nobody named may put a host of its own there; the origin is the browser's word for the page.
+    hosts = [connection.headers.get("host", "")]
+    hosts += [origin.partition("//")[2] for origin in connection.headers.getlist("origin")]
+    safe = _secure(connection) or all(is_loopback(host_name(host)) for host in hosts)
     if not safe and not call.services.settings.server.allow_insecure:
         raise InsecureConnection(
             "Signing in needs HTTPS: use https://, let the operator name the proxy that ends it in "

@@ -34,7 +34,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-_COMMON = [
+CAREFUL_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
@@ -42,7 +42,8 @@ _COMMON = [
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"cache-control", b"no-store"),
 ]
-_OVER_HTTPS = [*_COMMON, (b"strict-transport-security", b"max-age=31536000")]
+"""On every answer that does not say otherwise; what keeps a browser from guessing, framing, leaking and keeping."""
+_OVER_HTTPS = [*CAREFUL_HEADERS, (b"strict-transport-security", b"max-age=31536000")]
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _STARTS = ("http.response.start", "websocket.http.response.start")
 
@@ -66,7 +67,7 @@ class CommonHeaders:
             request_id = self.entropy.new_id("req")
         scope[REQUEST_ID] = request_id
         id_header = (b"x-request-id", request_id.encode())
-        common = _OVER_HTTPS if scope["scheme"] in ("https", "wss") else _COMMON
+        common = _OVER_HTTPS if scope["scheme"] in ("https", "wss") else CAREFUL_HEADERS
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] in _STARTS:
