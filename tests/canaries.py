@@ -32,4 +32,6 @@ class CanaryEntropy(SystemEntropy):
     """As random as the real one; each key, session, link and ticket that a gateway makes with it is recognised."""
 
     def token(self) -> str:
-        return f"{MARK}{super().token()}"
+        # Not at the beginning: lists show that of an API key.
+        token = super().token()
+        return f"{token[:8]}{MARK}{token[8:]}"

@@ -135,7 +135,7 @@ class CountingEntropy:
         return f"{prefix}_{next(self._count):032x}"
 
     def token(self) -> str:
-        return f"{MARK}{next(self._count):037d}"
+        return f"{(n := next(self._count)):031d}{MARK}{n:06d}"
 
     def fraction(self) -> float:
         return self._fraction
