@@ -23,6 +23,7 @@ from sora_gateway.accounts.oidc import ProviderSignIn, Wish
 from sora_gateway.accounts.oidc_provider import ProviderConfig
 from sora_gateway.accounts.tokens import digest
 from sora_gateway.app import Gateway
+from sora_gateway.core.actor import Actor
 from sora_gateway.errors import NotAdmitted
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.links import LinkRecord
@@ -269,15 +270,12 @@ async def test_a_google_account_has_to_belong_to_the_organisation(tmp_path: Path
             CountingEntropy(),
         )  # fmt: skip
 
-        def note(action: str, target: str, detail: str = "", actor: str | None = None) -> AuditEntry:
-            return AuditEntry(place.clock.now(), actor or "", action, target, detail)
-
         async def comes_in(**claims: Any) -> bool:
             place.provider.claims = {"sub": str(claims)} | claims
             begun = await flow.begin("google", Wish("http://127.0.0.1:1/callback"))
             answer = dict(parse_qsl(urlsplit(await at_the_provider(begun.url)).query))
             try:
-                await flow.finish("google", begun.cookie, answer, None, note)
+                await flow.finish("google", begun.cookie, answer, None, Actor(""))
             except NotAdmitted:
                 return False
             return True
@@ -340,7 +338,7 @@ async def test_a_state_that_is_missing_wrong_old_or_not_from_here_is_refused(tmp
         ):
             back = await to_the_provider(page)
             page.cookies.clear()
-            answer = await page.get(back, headers={"Cookie": f"oidc={cookie}".encode()})
+            answer = await page.get(back, headers={b"Cookie": f"oidc={cookie}".encode()})
             assert refused(answer) == "sign_in_expired", cookie
         back = await to_the_provider(page)
         await place.clock.advance(600)

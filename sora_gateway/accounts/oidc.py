@@ -11,7 +11,6 @@ import base64
 import hashlib
 import hmac
 import json
-import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from sora_gateway.accounts.oidc_provider import Http, Provider, ProviderConfig
 from sora_gateway.accounts.oidc_tokens import Assertion
 from sora_gateway.accounts.tokens import digest
 from sora_gateway.clock import Clock
+from sora_gateway.core.actor import Actor
 from sora_gateway.core.principal import Principal
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import (
@@ -32,11 +32,9 @@ from sora_gateway.errors import (
     SignInExpired,
     SignInRefused,
 )
-from sora_gateway.store import Store
+from sora_gateway.store import Store, audit
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.identities import Admission, IdentityRecord
-
-log = logging.getLogger(__name__)
 
 LIFETIME = 600.0
 """Seconds that somebody may take at the provider."""
@@ -56,14 +54,6 @@ class Seal(Protocol):
     def verify(self, signed: str) -> str | None:
         """The text, or None if it was not signed here for this."""
         ...
-
-
-class Note(Protocol):
-    """Makes the audit entry of what a request does; *actor* is the caller unless it says who it turned out to be."""
-
-    def __call__(
-        self, action: str, target: str, detail: str = "", actor: str | None = None
-    ) -> AuditEntry: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +148,10 @@ class ProviderSignIn:
         cookie: str | None,
         answer: Mapping[str, str],
         principal: Principal | None,
-        note: Note,
+        by: Actor,
     ) -> Finished:
         """What the browser brings back: its *cookie*, and the provider's *answer* as the query of the address.
-        *principal* is who is signed in in it.
+        *principal* is who is signed in in it, *by* has where they come from.
 
         Raises:
             GatewayError: nobody is signed in, and nothing is linked.
@@ -183,9 +173,9 @@ class ProviderSignIn:
             answered_as=answer.get("iss"),
         )
         if trip.wish.link_to is not None:
-            await self._link(provider.config, found, trip.wish.link_to, note)
+            await self._link(provider.config, found, trip.wish.link_to, by)
             return Finished(trip.wish.next, None)
-        user_id = await self._person(provider.config, found, trip.wish.invitation, note)
+        user_id = await self._person(provider.config, found, trip.wish.invitation, by)
         # A session that was not there before, whatever the browser has had.
         return Finished(trip.wish.next, await self._accounts.new_session(user_id))
 
@@ -195,20 +185,22 @@ class ProviderSignIn:
         """A person's, oldest first."""
         return await self._store.people.identities(user_id)
 
-    async def unlink(self, user_id: str, identity_id: str, note: Note) -> None:
+    async def unlink(self, user_id: str, identity_id: str, by: Actor) -> None:
         """Raises:
         NotFound: the person has no such identity.
         LastSignIn: it is their only way in.
         """
-        await self._store.people.unlink_identity(identity_id, user_id, note("identity.unlink", user_id))
+        await self._store.people.unlink_identity(
+            identity_id, user_id, self._entry(by, user_id, "identity.unlink", "")
+        )
 
-    async def _link(self, config: ProviderConfig, found: Assertion, user_id: str, note: Note) -> None:
+    async def _link(self, config: ProviderConfig, found: Assertion, user_id: str, by: Actor) -> None:
         identity = self._identity(config, found, user_id)
         detail = f"{identity.email or found.subject} at {config.issuer}"
-        await self._store.people.link_identity(identity, note("identity.link", user_id, detail, user_id))
+        await self._store.people.link_identity(identity, self._entry(by, user_id, "identity.link", detail))
 
     async def _person(
-        self, config: ProviderConfig, found: Assertion, invitation: str | None, note: Note
+        self, config: ProviderConfig, found: Assertion, invitation: str | None, by: Actor
     ) -> str:
         """Whose identity it is, or the person whom it makes."""
         owner = await self._store.people.identity_owner(config.issuer, found.subject)
@@ -227,7 +219,7 @@ class ProviderSignIn:
             self._invited_balance,
         )
         detail = f"{found.email} at {config.issuer}"
-        entry = note("user.register", identity.user_id, detail, identity.user_id)
+        entry = self._entry(by, identity.user_id, "user.register", detail)
         return await self._store.people.admit(identity, admission, entry)
 
     def _identity(self, config: ProviderConfig, found: Assertion, user_id: str) -> IdentityRecord:
@@ -239,6 +231,11 @@ class ProviderSignIn:
             found.email or "",
             self._clock.now(),
         )
+
+    def _entry(self, by: Actor, user_id: str, action: str, detail: str) -> AuditEntry:
+        """What somebody does to their own account; from where, *by* knows."""
+        who = Actor(user_id, by.address, by.request_id)
+        return audit.entry(who, self._clock.now(), action, user_id, detail)
 
     # --- the round trip --------------------------------------------------------------------------
 

@@ -7,7 +7,6 @@ code of the catalogue. Whoever accepts JSON and no HTML gets the error itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -33,7 +32,7 @@ from sora_gateway.errors import (
     SignInExpired,
     SignInRefused,
 )
-from sora_gateway.http.auditing import entry
+from sora_gateway.http.auditing import actor_of
 from sora_gateway.http.credentials import check_secure, set_session
 from sora_gateway.http.routing import Access, Call, Endpoint, to_json
 from sora_gateway.store.identities import IdentityRecord
@@ -142,7 +141,7 @@ async def come_back_from_provider(call: Call) -> Response:
         if len(dict(items)) != len(items):
             raise SignInExpired("The provider's answer says something twice; begin again.")
         finished = await call.services.sign_in.finish(
-            call.path["name"], call_cookie, dict(items), call.principal, partial(entry, call)
+            call.path["name"], call_cookie, dict(items), call.principal, actor_of(call, "")
         )
         answer: Response = RedirectResponse(_ours(call, finished.next), 302)
         if finished.session is not None:
@@ -162,7 +161,7 @@ async def list_identities(call: Call) -> Identities:
 
 async def unlink_identity(call: Call) -> Response:
     """The identity signs nobody in any more, and can be linked to another account."""
-    await call.services.sign_in.unlink(call.caller.user_id, call.path["id"], partial(entry, call))
+    await call.services.sign_in.unlink(call.caller.user_id, call.path["id"], actor_of(call, ""))
     return Response(status_code=204)
 
 
