@@ -35,7 +35,7 @@ def after(job: Job, next_look: float | None = None, now: float = NOW) -> float:
 # --- by state ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", ENDED)
+@pytest.mark.parametrize("state", sorted(ENDED))
 def test_nobody_asks_again_for_what_has_ended(state: State) -> None:
     assert poll_after(a_job(state), NOW + 5, NOW) is None
 
