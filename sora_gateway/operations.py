@@ -25,6 +25,7 @@ from sora_gateway.errors import Conflict, InvalidRequest, Unavailable
 from sora_gateway.signing_keys import KeyRing
 from sora_gateway.store import Store, audit
 from sora_gateway.store.accounts import KeyRecord, UserRecord
+from sora_gateway.store.audit import AuditFilter, Recorded
 from sora_gateway.store.doubts import Doubt
 from sora_gateway.supervisor.decisions import Adopt, Decision, GiveUp, LookAgain, PayAgain
 from sora_gateway.supervisor.search import Finding
@@ -215,6 +216,12 @@ async def credits_check(services: Services) -> Result:
     return {"complaints": await services.store.check_books()}
 
 
+async def audit_list(services: Services, limit: int, actor: str | None, action: str | None) -> Result:
+    """What people did, newest first; *actor* is an id or an address, *action* a beginning."""
+    found, _ = await services.store.audit_page(AuditFilter(limit, actor, action))
+    return [_recorded(line) for line in found]
+
+
 async def status(services: Services) -> Result:
     """Where the gateway listens, and whether anybody can administer it."""
     return {"address": services.address, "has_admin": await services.store.people.has_admin()}
@@ -239,6 +246,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "unknown.pay_again": unknown_pay_again,
     "unknown.give_up": unknown_give_up,
     "credits.check": credits_check,
+    "audit.list": audit_list,
     "session.local": session_local,
     "status": status,
 }
@@ -288,6 +296,19 @@ def _key(key: KeyRecord, email: str) -> Mapping[str, Any]:
         "prefix": key.prefix,
         "created_at": iso(key.created_at),
         "last_used_at": iso(key.last_used_at),
+    }
+
+
+def _recorded(line: Recorded) -> Mapping[str, Any]:
+    entry = line.entry
+    return {
+        "at": iso(entry.at),
+        "actor": line.email or entry.actor,
+        "action": entry.action,
+        "target": entry.target,
+        "address": entry.address,
+        "request_id": entry.request_id,
+        "detail": entry.detail,
     }
 
 

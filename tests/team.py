@@ -114,6 +114,7 @@ MATRIX = {
     "POST /api/admin/upstreams/{name}/pause": Row(Kind.ADMIN, name="lab"),
     "POST /api/admin/upstreams/{name}/resume": Row(Kind.ADMIN, name="lab"),
     "DELETE /api/admin/upstreams/{name}": Row(Kind.ADMIN, 204, name="added"),
+    "GET /api/admin/audit": Row(Kind.ADMIN),
     "GET /api/admin/settings": Row(Kind.ADMIN),
     "PATCH /api/admin/settings": Row(Kind.ADMIN, body={"jobs.max_prompt": 30000}),
     "GET /api/admin/jobs/unknown": Row(Kind.ADMIN),

@@ -195,6 +195,9 @@ def test_init_writes_a_configuration_that_works_and_never_overwrites_one(outcome
 def test_people_and_keys_need_no_running_gateway(monkeypatch: pytest.MonkeyPatch, outcome: Any) -> None:
     monkeypatch.setattr(sys, "stdin", StringIO("correct horse\n"))
     assert main(["user", "create", "ada@example.org", "--role", "admin", "--password-stdin"]) == 0
+    assert main(["user", "disable", "ada@example.org"]) == 1
+    assert "only administrator" in outcome().err
+    assert main(["user", "create", "eve@example.org", "--role", "admin"]) == 0
     assert main(["user", "create", "ada@example.org"]) == 1
     assert "already a person" in outcome().err
     assert main(["key", "create", "--user", "ada@example.org", "--name", "ci"]) == 0
@@ -208,6 +211,9 @@ def test_people_and_keys_need_no_running_gateway(monkeypatch: pytest.MonkeyPatch
     assert main(["user", "disable", "ada@example.org"]) == 0
     assert main(["user", "list"]) == 0
     assert "disabled 20" in outcome().out
+    assert main(["audit", "--limit", "5", "--action", "nothing."]) == 0
+    assert "Nobody has done" in outcome().err
+    assert main(["audit", "--limit", "0"]) == 1
     for useless in (["user", "link", "ada@example.org"], ["key", "create", "--user", "ada@example.org"]):
         assert main(useless) == 1
         assert "ada@example.org is disabled" in outcome().err

@@ -12,6 +12,7 @@ import pytest
 from sora_gateway.cli.operate import offline, operate
 from sora_gateway.control import ControlServer, call
 from sora_gateway.core import job as j
+from sora_gateway.core.actor import COMMAND_LINE, Actor
 from sora_gateway.core.job import Event, ExternalId, Job, JobId
 from sora_gateway.core.observation import Listed, Look, LookKind
 from sora_gateway.core.reconcile import Kind, Verdict
@@ -19,6 +20,7 @@ from sora_gateway.errors import Conflict, GatewayError, InvalidRequest, NotFound
 from sora_gateway.operations import LOCAL_USER, OPERATIONS, Services, commands
 from sora_gateway.places import DataDirectory
 from sora_gateway.settings import Settings
+from sora_gateway.store import audit
 from sora_gateway.store.lock import DataDirectoryInUse
 from sora_gateway.supervisor.decisions import Decision, LookAgain
 from sora_gateway.supervisor.search import Finding
@@ -51,8 +53,25 @@ async def test_a_person_is_added_listed_and_disabled(services: Services) -> None
     await run(services, "user.create", email="ada@example.org", role="admin", password="correct horse")
     (ada,) = await run(services, "user.list")
     assert (ada["email"], ada["role"], ada["disabled_at"]) == ("ada@example.org", "admin", None)
+    # Somebody has to be left who can enable her again.
+    with pytest.raises(Conflict, match="only administrator"):
+        await run(services, "user.disable", email="ada@example.org")
+    assert (await run(services, "user.list"))[0]["disabled_at"] is None
+    await run(services, "user.create", email="eve@example.org", role="admin", password=None)
     await run(services, "user.disable", email="ada@example.org")
     assert (await run(services, "user.list"))[0]["disabled_at"] is not None
+
+
+async def test_the_audit_log_is_read_with_addresses_newest_first(services: Services) -> None:
+    await run(services, "user.create", email="ada@example.org", role="admin", password=None)
+    (ada,) = await run(services, "user.list")
+    for number, actor in enumerate((Actor(ada["id"], "203.0.113.7", "req-1"), COMMAND_LINE)):
+        await services.store.audit(audit.entry(actor, 2e9 + number, "upstream.pause", "upstream lab"))
+    told = await run(services, "audit.list", limit=10, actor=None, action="upstream.")
+    assert [entry["actor"] for entry in told] == ["command line", "ada@example.org"]
+    assert (told[1]["address"], told[1]["request_id"]) == ("203.0.113.7", "req-1")
+    assert await run(services, "audit.list", limit=1, actor=None, action="upstream.") == told[:1]
+    assert await run(services, "audit.list", limit=9, actor="ada@example.org", action=None) == told[1:]
 
 
 @pytest.mark.parametrize(

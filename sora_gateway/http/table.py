@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sora_gateway.http import (
+    admin_audit,
     admin_settings,
     admin_upstreams,
     characters,
@@ -38,6 +39,7 @@ def table(system: System) -> list[Endpoint]:
         *oidc.ENDPOINTS,
         *admin_upstreams.ENDPOINTS,
         *admin_settings.ENDPOINTS,
+        *admin_audit.ENDPOINTS,
         *Hooks().endpoints(),
         *doubts.ENDPOINTS,
         *system.endpoints(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sora_gateway.core.principal import FOR_PROGRAMS, Principal, Role, Scope
 from sora_gateway.errors import Conflict, NotFound
@@ -73,9 +73,17 @@ def set_password(tx: Transaction, email: str, password_hash: str) -> None:
 
 
 def disable_user(tx: Transaction, email: str, at: float) -> None:
-    """Raises NotFound for an unknown address; ends the person's sessions, their keys stop working."""
+    """Ends the person's sessions, their keys stop working.
+
+    Raises:
+        NotFound: nobody has the address.
+        Conflict: they are the only administrator.
+    """
     user_id = user_id_of(tx, email)
+    administered = there_is_an_admin(tx)
     tx.execute("UPDATE users SET disabled_at = ? WHERE id = ?", (at, user_id))
+    if administered:
+        check_admin_remains(tx)
     tx.execute("DELETE FROM sessions WHERE user_id = ?", (user_id,))
 
 
@@ -113,11 +121,16 @@ def user_id_of(tx: Transaction, email: str) -> str:
 
 # --- reading -----------------------------------------------------------------------------------------
 
-_USERS = "SELECT id, email, role, available, held, created_at, disabled_at, password_hash IS NOT NULL AS has_password FROM users"
+USER_COLUMNS = (
+    "id, email, role, available, held, created_at, disabled_at, password_hash IS NOT NULL AS has_password"
+)
+_USERS = f"SELECT {USER_COLUMNS} FROM users"  # noqa: S608 - our own names
 
 
-def _user(row: sqlite3.Row) -> UserRecord:
-    return UserRecord(**{**dict(row), "has_password": bool(row["has_password"])})
+def user_of(row: sqlite3.Row) -> UserRecord:
+    """A row that has :data:`USER_COLUMNS`."""
+    values = {field.name: row[field.name] for field in fields(UserRecord)}
+    return UserRecord(**{**values, "has_password": bool(row["has_password"])})
 
 
 _ADMIN = "SELECT 1 FROM users WHERE role = 'admin' AND disabled_at IS NULL"
@@ -128,6 +141,12 @@ def there_is_an_admin(tx: Transaction) -> bool:
     return tx.one(_ADMIN) is not None
 
 
+def check_admin_remains(tx: Transaction) -> None:
+    """For whatever takes somebody the right to administer. Raises Conflict if nobody has it any more."""
+    if not there_is_an_admin(tx):
+        raise Conflict("This is the only administrator who is not disabled; make somebody else one first.")
+
+
 async def has_admin(readers: Readers) -> bool:
     """Whether anybody can administer; who is disabled cannot."""
     return await readers.one(_ADMIN) is not None
@@ -135,7 +154,7 @@ async def has_admin(readers: Readers) -> bool:
 
 async def users(readers: Readers) -> list[UserRecord]:
     rows = await readers.all(f"{_USERS} ORDER BY created_at, id")
-    return [_user(row) for row in rows]
+    return [user_of(row) for row in rows]
 
 
 async def user_by_email(readers: Readers, email: str) -> UserRecord:
@@ -143,7 +162,7 @@ async def user_by_email(readers: Readers, email: str) -> UserRecord:
     row = await readers.one(f"{_USERS} WHERE email = ?", (email,))
     if row is None:
         raise NotFound(f"There is no person with the address {email}.")
-    return _user(row)
+    return user_of(row)
 
 
 _PRINCIPAL = (

@@ -30,6 +30,7 @@ from sora_gateway.store import (
     reference_images,
     upstreams,
 )
+from sora_gateway.store.administration import Administration
 from sora_gateway.store.audit import AuditEntry, AuditFilter, Recorded
 from sora_gateway.store.changed_settings import ChangedSetting, Value
 from sora_gateway.store.doubts import Doubt
@@ -52,6 +53,7 @@ class Store:
         self._writer = Writer(database, on_commit)
         self._readers = Readers(database)
         self.people = People(self._writer, self._readers)
+        self.administration = Administration(self._writer, self._readers)
         self._stack = AsyncExitStack()
         self.epoch = ""
 
