@@ -20,6 +20,7 @@ from sora_gateway.app import Gateway, opened
 from sora_gateway.cli import main
 from sora_gateway.cli.demo import demo_settings
 from sora_gateway.settings import Settings
+from sora_gateway.store.schema import HEAD
 from tests.pictures import BLACK, GREEN, RED, decoded, encoded, striped
 from tests.raw_server import always, answer, serving_raw
 
@@ -230,7 +231,7 @@ def test_the_books_and_the_schema_can_be_checked(outcome: Any) -> None:
     assert main(["credits", "check"]) == 0
     assert main(["unknown", "list"]) == 0
     told = outcome()
-    assert told.out == "data/gateway.db is at schema 0003.\nThe books balance.\n"
+    assert told.out == f"data/gateway.db is at schema {HEAD}.\nThe books balance.\n"
     assert told.err == "Nothing waits for a decision.\n"
     assert main(["unknown", "give-up", "video_0"]) == 1
 
