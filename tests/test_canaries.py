@@ -31,7 +31,8 @@ from tests.running import Person, person, running, settings_for
         UPSTREAM_KEY,
         f"{{'key': '{ADDED_KEY}'}}",
         f"<{WEBHOOK_SECRET}>",
-        f"a session {CanaryEntropy().token()}",
+        # Named, for it is another one in each process, and all must know the test by the same name.
+        pytest.param(f"a session {CanaryEntropy().token()}", id="a session"),
         f"the key sgw_{'aB3_-' * 8}xyz0",
         "http://127.0.0.1:8000/#login=aaaaaaaaaaaaaaaaaaaaaaaa",
         "/content?expires=1&signature=aaaaaaaaaaaaaaaaaaaaaaaa",
