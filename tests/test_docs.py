@@ -239,6 +239,16 @@ def test_the_examples_of_the_configuration_are_valid(tmp_path: Path, monkeypatch
     assert load_settings().upstreams["relay"].dialect == "chat-stream"
 
 
+def test_the_examples_of_a_gateway_behind_a_proxy_are_valid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, root_path in (("proxy", ""), ("path", "/videos")):
+        Path("config.toml").write_text(block(ROOT / "docs/operating.md", name))
+        server = load_settings().server
+        assert (server.root_path, server.trusted_proxies) == (root_path, ("127.0.0.1",)), name
+
+
 # --- names -------------------------------------------------------------------------------------------
 
 
@@ -317,6 +327,13 @@ def test_every_link_and_every_file_named_is_there(page: Path) -> None:
     assert not [link for link in links if not (page.parent / link).exists()]
     files = re.findall(r"`((?:sora_gateway|tests|docs|migrations|static)/[\w./-]+)`", text)
     assert not [file for file in files if not (ROOT / file).exists()]
+
+
+def test_every_test_that_stands_for_a_line_of_the_checklist_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs/security.md").read_text(encoding="utf-8")))
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py"))
+    assert named
+    assert not [name for name in named if not re.search(rf"def {name}\(", tests)]
 
 
 def test_every_target_of_make_exists() -> None:
