@@ -19,11 +19,11 @@ from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from sora_gateway.clock import Clock
+from tests.canaries import MARK
 from tests.lab import closing
 from tests.raw_server import Handler, Received, Wire, serving_raw
 
-CLIENT, SECRET = "gateway", "a secret: with % and +"
-REDIRECT = "/callback"
+CLIENT, SECRET = "gateway", f"{MARK}: with % and +"
 
 
 @cache
@@ -104,7 +104,7 @@ class FakeProvider:
         assert asked["client_id"] == CLIENT
         assert asked["code_challenge_method"] == "S256"
         assert set(asked["scope"].split()) == {"openid", "email"}
-        code = f"code-{len(self.codes)}"
+        code = f"{MARK}-code-{len(self.codes)}"
         self.codes[code] = asked
         answer = _without_none({"code": code, "state": asked["state"]} | self.answer)
         return closing(302, headers={"Location": f"{asked['redirect_uri']}?{urlencode(answer)}"})
