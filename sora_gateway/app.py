@@ -18,8 +18,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from sora_gateway import operations
+from sora_gateway.accounts.attempts import Attempts
 from sora_gateway.accounts.authenticator import Authenticator
 from sora_gateway.accounts.oidc import ProviderSignIn
+from sora_gateway.accounts.password_accounts import PasswordAccounts
 from sora_gateway.accounts.passwords import Passwords
 from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.control import ControlServer
@@ -165,6 +167,17 @@ async def opened(
         hub = Hub(store.epoch, lambda job_id, variants: {name: urls.sign(job_id, name) for name in variants})
         accounts = Authenticator(store, clock, entropy, settings.credits.starting_balance)
         stack.push_async_callback(accounts.close)
+        passwords = Passwords()
+        stack.callback(passwords.close)
+        password_accounts = PasswordAccounts(
+            store, accounts, passwords, Attempts(clock, settings.accounts.attempts_per_minute), clock, entropy,
+            lambda: settings.accounts.registration, settings.credits.starting_balance,
+        )  # fmt: skip
+        stack.push_async_callback(password_accounts.close)
+        if settings.accounts.admin_email:
+            await password_accounts.first_administrator(
+                settings.accounts.admin_email, settings.accounts.admin_password.get_secret_value()
+            )
         upstreams = await stack.enter_async_context(
             open_upstreams(
                 settings, places.simulator, clock, entropy, await store.paid_since(clock.now() - DAY)
@@ -223,6 +236,7 @@ async def opened(
             hub=hub,
             accounts=accounts,
             sign_in=sign_in,
+            password_accounts=password_accounts,
             files=files,
             images=Images(places.scratch, entropy),
             image_fetcher=ImageFetcher(
@@ -271,8 +285,6 @@ async def opened(
             hub,
             server,
         )
-        passwords = Passwords()
-        stack.callback(passwords.close)
         operator = operations.Services(
             store, accounts, passwords, clock, entropy, supervisor.decide, ring, settings.credits.starting_balance,
             gateway.public_url, supervisor.finding,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from sora_gateway.oidc_settings import Oidc
-from sora_gateway.settings import Section, Settings, Upstream
+from sora_gateway.settings import Settings, Upstream
 
 WIDTH = 100
 _HEAD = """\
@@ -85,7 +85,7 @@ def _shown(name: str, section: BaseModel) -> str:
 
 
 def _is_table(field: FieldInfo) -> bool:
-    return isinstance(field.default, Section)
+    return isinstance(field.default, BaseModel)
 
 
 def _plain_fields(model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:

@@ -115,7 +115,7 @@ class ScopeMissing(Forbidden):
 
 
 class FreshLoginNeeded(Forbidden):
-    """What an administrator changes needs a session that began a short time ago."""
+    """What an administrator changes, or a first password, needs a session that began a short time ago."""
 
     code = "fresh_login_needed"
 
@@ -154,6 +154,12 @@ class NotAdmitted(Forbidden):
     """Whoever signed in elsewhere is not known here: neither invited nor of an allowed domain."""
 
     code = "not_admitted"
+
+
+class WrongPassword(Forbidden):
+    """Whoever is signed in does not know the account's password."""
+
+    code = "wrong_password"
 
 
 class AccountDisabled(Forbidden):
@@ -256,6 +262,12 @@ class RangeNotSatisfiable(GatewayError):
     """The part of a file that was asked for lies beyond its end."""
 
     code, http_status, type = "range_not_satisfiable", 416, "invalid_request_error"
+
+
+class TooManyRequests(GatewayError):
+    """More attempts than are allowed; the answer says when to come back."""
+
+    code, http_status, type = "rate_limited", 429, "rate_limit_error"
 
 
 class OutcomeUnknown(GatewayError):

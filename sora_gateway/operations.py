@@ -7,25 +7,32 @@ give the same answer. Whoever may call them is the operator; they ask for no oth
 from __future__ import annotations
 
 import asyncio
-import re
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, get_args
 
-from sora_gateway.accounts.authenticator import LINK_LIFETIME, Authenticator
+from sora_gateway.accounts.authenticator import (
+    INVITATION_LIFETIME,
+    LINK_LIFETIME,
+    RESET_LIFETIME,
+    Authenticator,
+    checked_address,
+)
 from sora_gateway.accounts.passwords import Passwords
 from sora_gateway.clock import Clock
 from sora_gateway.core.actor import COMMAND_LINE
 from sora_gateway.core.job import ExternalId, Job, JobId
-from sora_gateway.core.principal import Role
+from sora_gateway.core.principal import FOR_PROGRAMS, Role, Scope
+from sora_gateway.store.audit import AuditFilter, Recorded
 from sora_gateway.core.views import iso
 from sora_gateway.entropy import Entropy
-from sora_gateway.errors import Conflict, InvalidRequest, Unavailable
+from sora_gateway.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from sora_gateway.signing_keys import KeyRing
 from sora_gateway.store import Store, audit
 from sora_gateway.store.accounts import KeyRecord, UserRecord
-from sora_gateway.store.audit import AuditFilter, Recorded
+from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.doubts import Doubt
 from sora_gateway.supervisor.decisions import Adopt, Decision, GiveUp, LookAgain, PayAgain
 from sora_gateway.supervisor.search import Finding
@@ -62,14 +69,15 @@ Result = Mapping[str, Any] | list[Mapping[str, Any]] | None
 
 async def user_create(services: Services, email: str, role: Role, password: str | None) -> Result:
     """Raises Conflict if the address is taken, InvalidRequest for a bad address, role or password."""
-    if role not in get_args(Role):
-        raise InvalidRequest(f"The role is one of {', '.join(get_args(Role))}.", param="role")
-    password_hash = None if password is None else await services.passwords.hash(password)
+    _check_role(role)
+    address = checked_address(email)
+    password_hash = None if password is None else await services.passwords.hash(password, address)
     user_id = services.entropy.new_id("user")
     await services.store.people.create_user(
-        user_id, _address(email), role, password_hash, services.starting_balance, services.clock.now()
-    )
-    return {"id": user_id, "email": email, "role": role}
+        user_id, address, role, password_hash, services.starting_balance, services.clock.now(),
+        _entry(services, "user.create", user_id, f"{role} {address}"),
+    )  # fmt: skip
+    return {"id": user_id, "email": address, "role": role}
 
 
 async def user_list(services: Services) -> Result:
@@ -77,14 +85,28 @@ async def user_list(services: Services) -> Result:
 
 
 async def user_set_password(services: Services, email: str, password: str) -> Result:
-    """Ends the person's sessions. Raises NotFound, or InvalidRequest for a bad password."""
-    await services.store.people.set_password(email, await services.passwords.hash(password))
+    """Ends the person's sessions and links. Raises NotFound, or InvalidRequest for a bad password."""
+    user = await services.store.people.by_email(email)
+    entry = _entry(services, "user.set_password", user.id)
+    hashed = await services.passwords.hash(password, user.email)
+    await services.store.people.set_password(user.email, hashed, entry)
+    services.authenticator.revoked(user.id)
     return None
 
 
 async def user_disable(services: Services, email: str) -> Result:
-    """Ends the person's sessions; their keys stop working. Raises NotFound."""
-    await services.store.people.disable_user(email, services.clock.now())
+    """Ends the person's sessions and links; their keys stop working. Raises NotFound."""
+    user = await services.store.people.by_email(email)
+    entry = _entry(services, "user.disable", user.id)
+    await services.store.people.disable_user(user.email, services.clock.now(), entry)
+    services.authenticator.revoked(user.id)
+    return None
+
+
+async def user_enable(services: Services, email: str) -> Result:
+    """The person may sign in again, and their keys work. Raises NotFound."""
+    user = await services.store.people.by_email(email)
+    await services.store.people.enable_user(user.email, _entry(services, "user.enable", user.id))
     return None
 
 
@@ -94,9 +116,42 @@ async def user_link(services: Services, email: str) -> Result:
     Raises NotFound, or Conflict for a disabled person.
     """
     await _enabled(services, email)
-    expires_at = services.clock.now() + LINK_LIFETIME
-    token = await services.authenticator.new_login_link(email)
-    return {"token": token, "address": services.address, "expires_at": iso(expires_at)}
+    token = await services.authenticator.new_login_link(email, COMMAND_LINE)
+    return _link(services, token, LINK_LIFETIME)
+
+
+async def user_reset(services: Services, email: str) -> Result:
+    """A one-time link by which a person sets a new password, as :func:`user_link` gives it. Raises the same."""
+    await _enabled(services, email)
+    token = await services.authenticator.new_reset_link(email, COMMAND_LINE)
+    return _link(services, token, RESET_LIFETIME)
+
+
+async def user_invite(services: Services, email: str | None, role: Role) -> Result:
+    """An invitation for one address, or for whoever has it, as :func:`user_link` gives it.
+
+    Raises InvalidRequest for a bad address or role, Conflict if the address has an account.
+    """
+    _check_role(role)
+    if email is not None:
+        with contextlib.suppress(NotFound):
+            known = await services.store.people.by_email(checked_address(email))
+            raise Conflict(f"There is already a person with the address {known.email}.")
+    token = await services.authenticator.new_invitation(email, role, COMMAND_LINE)
+    return _link(services, token, INVITATION_LIFETIME)
+
+
+def _link(services: Services, token: str, lifetime: float) -> Result:
+    return {
+        "token": token,
+        "address": services.address,
+        "expires_at": iso(services.clock.now() + lifetime),
+    }
+
+
+def _check_role(role: str) -> None:
+    if role not in get_args(Role):
+        raise InvalidRequest(f"The role is one of {', '.join(get_args(Role))}.", param="role")
 
 
 async def session_local(services: Services) -> Result:
@@ -123,13 +178,24 @@ async def session_local(services: Services) -> Result:
 # --- keys --------------------------------------------------------------------------------------------
 
 
-async def key_create(services: Services, email: str, name: str) -> Result:
-    """A new API key, shown this once.
+async def key_create(
+    services: Services,
+    email: str,
+    name: str,
+    scopes: list[str] | None = None,
+    expires_in: float | None = None,
+) -> Result:
+    """A new API key, shown this once; *expires_in* seconds, None for one that does not end by itself.
 
-    Raises NotFound for an unknown address, Conflict for a disabled person, InvalidRequest for a bad name.
+    Raises NotFound for an unknown address, Conflict for a disabled person, InvalidRequest for a bad name or scope.
     """
     user = await _enabled(services, email)
-    text, record = await services.authenticator.create_key(user.id, name)
+    unknown = set(scopes or ()) - set(Scope)
+    if unknown:
+        raise InvalidRequest(f"The scopes are {', '.join(Scope)}.", param="scopes")
+    wanted = FOR_PROGRAMS if scopes is None else frozenset(map(Scope, scopes))
+    expires_at = None if expires_in is None else services.clock.now() + expires_in
+    text, record = await services.authenticator.create_key(user.id, name, wanted, expires_at, COMMAND_LINE)
     return {"key": text, "id": record.id}
 
 
@@ -142,7 +208,7 @@ async def key_list(services: Services, email: str | None) -> Result:
 
 async def key_revoke(services: Services, key_id: str) -> Result:
     """Raises NotFound unless the key exists and is in use."""
-    await services.store.people.revoke_key(key_id, None, services.clock.now())
+    await services.authenticator.revoke_key(None, key_id, COMMAND_LINE)
     return None
 
 
@@ -233,7 +299,10 @@ OPERATIONS: Mapping[str, Operation] = {
     "user.list": user_list,
     "user.set_password": user_set_password,
     "user.disable": user_disable,
+    "user.enable": user_enable,
     "user.link": user_link,
+    "user.reset": user_reset,
+    "user.invite": user_invite,
     "key.create": key_create,
     "key.list": key_list,
     "key.revoke": key_revoke,
@@ -269,11 +338,8 @@ async def _enabled(services: Services, email: str) -> UserRecord:
     return user
 
 
-def _address(email: str) -> str:
-    """Not whether it exists, only whether it is one: it is a name to sign in with, and is printed."""
-    if not re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,189}", email) or not email.isprintable():
-        raise InvalidRequest(f"{email[:100]!r} is not an e-mail address.", param="email")
-    return email
+def _entry(services: Services, action: str, target: str, detail: str = "") -> AuditEntry:
+    return audit.entry(COMMAND_LINE, services.clock.now(), action, target, detail)
 
 
 def _user(user: UserRecord) -> Mapping[str, Any]:
@@ -296,6 +362,8 @@ def _key(key: KeyRecord, email: str) -> Mapping[str, Any]:
         "prefix": key.prefix,
         "created_at": iso(key.created_at),
         "last_used_at": iso(key.last_used_at),
+        "scopes": sorted(key.scopes),
+        "expires_at": iso(key.expires_at),
     }
 
 

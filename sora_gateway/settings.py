@@ -35,6 +35,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from sora_gateway.account_settings import Accounts
 from sora_gateway.core.webhook_signature import MIN_KEY, is_strong
 from sora_gateway.errors import StartupError
 from sora_gateway.oidc_settings import Oidc
@@ -295,6 +296,7 @@ class Settings(BaseSettings):
         default_factory=dict,
         description="For a model, the upstreams that may make it, best first; without it, all that offer it.",
     )
+    accounts: Accounts = Accounts()
     oidc: dict[UpstreamName, Oidc] = Field(default_factory=dict)
     polling: Polling = Polling()
     simulator: Simulator = Simulator()

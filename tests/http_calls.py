@@ -77,6 +77,7 @@ def services(clock: StillClock | None = None) -> Services:
         hub=NOBODY,
         accounts=NOBODY,
         sign_in=NOBODY,
+        password_accounts=NOBODY,
         files=NOBODY,
         images=NOBODY,
         image_fetcher=NOBODY,

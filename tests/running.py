@@ -39,7 +39,11 @@ def settings_for(data_dir: Path, **sections: Any) -> Settings:
     )
     media = {"min_free_disk": 0} | sections.pop("media", {})
     server = {"port": 0} | sections.pop("server", {})
-    return OnlyGiven(data_dir=data_dir, server=server, simulator=simulator, media=media, **sections)
+    # A test is one client, and signs in as everybody.
+    accounts = {"attempts_per_minute": 0} | sections.pop("accounts", {})
+    return OnlyGiven(
+        data_dir=data_dir, server=server, accounts=accounts, simulator=simulator, media=media, **sections
+    )
 
 
 @dataclass

@@ -32,6 +32,7 @@ class Kind(Enum):
     WITHIN = "one video, which the body names"
     FILE = "one video's file, which a signed address opens to anyone"
     KEY = "one API key"
+    SESSION = "one sign-in of somebody"
     IDENTITY = "one identity at a provider"
     IMAGE = "one saved image"
     CHARACTER = "one character"
@@ -92,8 +93,16 @@ MATRIX = {
     "GET /v1/models": Row(Kind.MINE),
     "GET /v1/models/{id}": Row(Kind.SHARED, name="sora-2"),
     "POST /api/auth/redeem": Row(Kind.OPEN, 401, {"token": "none"}),
+    "POST /api/auth/login": Row(Kind.OPEN, 401, {"email": "ann@example.org", "password": "not hers"}),
+    "POST /api/auth/register": Row(Kind.OPEN, 403, {"email": "new@example.org", "password": "not invited"}),
+    "POST /api/auth/reset": Row(Kind.OPEN, 401, {"token": "none", "password": "no such link"}),
     "POST /api/auth/logout": Row(Kind.MINE, 204),
+    "POST /api/auth/logout-everywhere": Row(Kind.MINE, 204),
     "GET /api/auth/me": Row(Kind.MINE),
+    "GET /api/auth/sessions": Row(Kind.MINE),
+    "DELETE /api/auth/sessions/{id}": Row(Kind.SESSION, 204),
+    # They came by a key, and have no password yet; tests/test_sign_in.py has people who may.
+    "POST /api/auth/password": Row(Kind.MAKE, 403, {"new": "a paper boat"}, viewer=403),
     "GET /api/auth/methods": Row(Kind.OPEN),
     # No provider is configured; tests/test_oidc.py has one.
     "GET /api/auth/oidc/{name}/login": Row(Kind.OPEN, 302, name="none"),

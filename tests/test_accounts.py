@@ -14,6 +14,7 @@ import pytest
 from sora_gateway.accounts.authenticator import LINK_LIFETIME, SESSION_IDLE, SESSION_LIFETIME, Authenticator
 from sora_gateway.accounts.passwords import Passwords
 from sora_gateway.accounts.tokens import digest
+from sora_gateway.core.actor import Actor
 from sora_gateway.entropy import SystemEntropy
 from sora_gateway.errors import InvalidRequest, NotAuthenticated, NotFound, StorageFull
 from sora_gateway.store import Store
@@ -108,7 +109,7 @@ async def test_a_session_that_nobody_uses_ends_after_a_week(
 
 async def test_logging_out_ends_the_session_at_the_server(accounts: Authenticator) -> None:
     principal, session = await accounts.redeem(await accounts.new_login_link("ada@example.test"))
-    await accounts.logout(principal)
+    await accounts.logout(principal, Actor(principal.user_id))
     assert await accounts.by_session(session) is None
     assert await accounts.by_bearer(session) is None
 
@@ -142,7 +143,7 @@ async def test_a_key_is_a_mark_and_256_random_bits(store: Store, clock: ManualCl
     accounts = Authenticator(store, clock, SystemEntropy())
     first, record = await accounts.create_key("user_ada", "ci")
     second, _ = await accounts.create_key("user_ada", "ci")
-    assert re.fullmatch(r"sgw_[A-Za-z0-9_-]{43}", first)
+    assert re.fullmatch(r"sgw_[A-Za-z0-9_-]{43}[0-9A-Za-z]{6}", first)
     assert first != second
     assert first.startswith(record.prefix)
     assert len(record.prefix) == 10

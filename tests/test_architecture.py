@@ -35,8 +35,9 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "places": frozenset({"errors"}),
     "control": frozenset({"errors"}),
     "oidc_settings": frozenset(),
+    "account_settings": frozenset(),
     # A secret that can be guessed is no valid setting.
-    "settings": frozenset({"errors", "oidc_settings", "core.webhook_signature"}),
+    "settings": frozenset({"errors", "oidc_settings", "account_settings", "core.webhook_signature"}),
     "config_example": frozenset({"settings", "oidc_settings"}),
     "store": VALUES,
     # A download asks the adapter for bytes, and cleans what the upstream wrote before it is logged. A reference image
@@ -97,6 +98,7 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
     "starlette": ("http/", "realtime/", "upstream/simulator/"),
     "argparse": ("cli/",),
     "argon2": ("accounts/passwords.py",),
+    "zxcvbn": ("accounts/passwords.py",),
     "cryptography": ("keybox.py",),
     "joserfc": ("accounts/oidc_tokens.py",),
     # One place knows the keys and how they sign; whoever wants something signed is handed a signer for its purpose.

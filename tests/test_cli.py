@@ -202,7 +202,7 @@ def test_people_and_keys_need_no_running_gateway(monkeypatch: pytest.MonkeyPatch
     assert main(["user", "create", "ada@example.org"]) == 1
     assert "already a person" in outcome().err
     assert main(["key", "create", "--user", "ada@example.org", "--name", "ci"]) == 0
-    assert re.fullmatch(r"sgw_\S{43}\n", outcome().out)
+    assert re.fullmatch(r"sgw_\S{49}\n", outcome().out)
     assert main(["key", "list"]) == 0
     key_id = outcome().out.split()[0]
     assert main(["key", "revoke", key_id]) == 0

@@ -10,8 +10,8 @@ import httpx
 
 from sora_gateway.app import Gateway
 from sora_gateway.clock import SystemClock
-from sora_gateway.core.principal import EVERYTHING
-from sora_gateway.http.routing import FRESH, Access
+from sora_gateway.core.principal import EVERYTHING, FRESH
+from sora_gateway.http.routing import Access
 from sora_gateway.http.system import System
 from sora_gateway.http.table import table
 from tests.described import as_described

@@ -21,7 +21,16 @@ from tests.team import BLACK, MATRIX, ONE_JOB, SECRET, Kind, ask, client, team
 def test_every_route_has_a_row() -> None:
     routes = {f"{endpoint.method} {endpoint.template}" for endpoint in table(System(0.0, list))}
     assert routes == set(MATRIX)
-    one = (Kind.JOB, Kind.FILE, Kind.KEY, Kind.IDENTITY, Kind.IMAGE, Kind.CHARACTER, Kind.SHARED)
+    one = (
+        Kind.JOB,
+        Kind.FILE,
+        Kind.KEY,
+        Kind.SESSION,
+        Kind.IDENTITY,
+        Kind.IMAGE,
+        Kind.CHARACTER,
+        Kind.SHARED,
+    )
     for route, row in MATRIX.items():
         assert ("{id}" in route) == (row.kind in one) or row.kind is Kind.ADMIN, route
 

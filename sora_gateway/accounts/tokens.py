@@ -7,17 +7,23 @@ hash tells a guesser nothing through time.
 from __future__ import annotations
 
 import hashlib
+import zlib
 from dataclasses import dataclass
 
 from sora_gateway.entropy import Entropy
 
 _MARK = "sgw_"
 _SHOWN = 10
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_CHECKSUM = 6
+"""Characters: 62^6 is more than 2^32."""
+_LENGTH = len(_MARK) + 43 + _CHECKSUM
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A new key: ``sgw_`` and 43 URL-safe characters. *prefix* is what lists show of it."""
+    """A new key: ``sgw_``, 43 URL-safe characters, and six of a checksum by which a scanner for leaked secrets tells
+    it from what only looks like one. *prefix* is what lists show of it."""
 
     text: str
 
@@ -27,12 +33,28 @@ class ApiKey:
 
 
 def new_api_key(entropy: Entropy) -> ApiKey:
-    return ApiKey(_MARK + entropy.token())
+    text = _MARK + entropy.token()
+    return ApiKey(text + checksum(text))
 
 
 def is_api_key(token: str) -> bool:
     """Whether *token* looks like an API key; anything else can only be a session's."""
     return token.startswith(_MARK)
+
+
+def is_mistyped(token: str) -> bool:
+    """Whether *token* is as long as a key and cannot be one. Keys from before there were checksums are shorter."""
+    return len(token) == _LENGTH and checksum(token[:-_CHECKSUM]) != token[-_CHECKSUM:]
+
+
+def checksum(text: str) -> str:
+    """CRC-32 of *text* in base 62, six characters, as GitHub's tokens have it."""
+    number = zlib.crc32(text.encode("utf-8", "surrogatepass"))
+    digits = ""
+    for _ in range(_CHECKSUM):
+        number, digit = divmod(number, len(_DIGITS))
+        digits = _DIGITS[digit] + digits
+    return digits
 
 
 def digest(token: str) -> str:

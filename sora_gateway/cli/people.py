@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING, Any
 
 from sora_gateway.cli.operate import operate
-from sora_gateway.cli.options import Commands, Run, add_command, add_group, add_settings, settings_of
+from sora_gateway.cli.options import Commands, Run, add_command, add_group, add_settings, number, settings_of
 from sora_gateway.cli.terminal import print_table
 from sora_gateway.errors import StartupError
 
+if TYPE_CHECKING:
+    from sora_gateway.settings import Settings
+
 ROLES = ("admin", "member", "viewer")
+SCOPES = ("account", "admin", "videos:read", "videos:write")
+MOST_DAYS = 3650
 
 
 def register(commands: Commands) -> None:
@@ -24,12 +30,29 @@ def register(commands: Commands) -> None:
         "--password-stdin", action="store_true", required=True, help="read the password from standard input"
     )
     _with_email(users, "disable", "end a person's sessions and keys", _user_disable)
+    _with_email(users, "enable", "let a disabled person in again", _user_enable)
     _with_email(users, "link", "print a link that signs a person in once, within an hour", _user_link)
+    _with_email(users, "reset", "print a link that sets a new password once, within a day", _user_reset)
+    invite = add_command(
+        users, "invite", "print a link that makes an account once, within a week", _user_invite
+    )
+    invite.add_argument("email", metavar="EMAIL", nargs="?", help="the only address that it is good for")
+    invite.add_argument("--role", choices=ROLES, default="member", help="what it makes of them (member)")
+    add_settings(invite)
 
     keys = add_group(commands, "key", "keys for programs")
     create = add_command(keys, "create", "make a key and print it, this once", _key_create)
     create.add_argument("--user", metavar="EMAIL", required=True, help="whose key it is")
     create.add_argument("--name", default="command line", help="what it is for")
+    create.add_argument(
+        "--scope",
+        action="append",
+        choices=SCOPES,
+        help="what it may do; again for more (videos:read videos:write)",
+    )
+    create.add_argument(
+        "--expires", type=number(float, 0.001, MOST_DAYS), metavar="DAYS", help="days until it stops working"
+    )
     add_settings(create)
     listing = add_command(keys, "list", "show the keys in use", _key_list)
     listing.add_argument("--user", metavar="EMAIL", help="only this person's")
@@ -91,18 +114,45 @@ def _user_disable(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _user_enable(arguments: argparse.Namespace) -> int:
+    operate(settings_of(arguments), "user.enable", email=arguments.email)
+    print(f"{arguments.email} is enabled.")
+    return 0
+
+
 def _user_link(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
-    link = operate(settings, "user.link", email=arguments.email)
+    return _print_link(settings, "login", operate(settings, "user.link", email=arguments.email))
+
+
+def _user_reset(arguments: argparse.Namespace) -> int:
+    settings = settings_of(arguments)
+    return _print_link(settings, "reset", operate(settings, "user.reset", email=arguments.email))
+
+
+def _user_invite(arguments: argparse.Namespace) -> int:
+    settings = settings_of(arguments)
+    link = operate(settings, "user.invite", email=arguments.email, role=arguments.role)
+    return _print_link(settings, "invite", link)
+
+
+def _print_link(settings: Settings, kind: str, link: Any) -> int:
     # Without a running gateway the address is the one that it will have.
     host = "localhost" if settings.server.host in ("0.0.0.0", "::") else settings.server.host  # noqa: S104 - compared, not bound
     address = link["address"] or f"http://{host}:{settings.server.port}"
-    print(f"{address}/#login={link['token']}")
+    print(f"{address}/#{kind}={link['token']}")
     return 0
 
 
 def _key_create(arguments: argparse.Namespace) -> int:
-    made = operate(settings_of(arguments), "key.create", email=arguments.user, name=arguments.name)
+    made = operate(
+        settings_of(arguments),
+        "key.create",
+        email=arguments.user,
+        name=arguments.name,
+        scopes=arguments.scope,
+        expires_in=None if arguments.expires is None else arguments.expires * 86400,
+    )
     print(made["key"])
     return 0
 
@@ -111,7 +161,8 @@ def _key_list(arguments: argparse.Namespace) -> int:
     rows = [
         (
             key["id"], key["email"], f"{key['prefix']}...", key["name"],
-            f"used {key['last_used_at']}" if key["last_used_at"] else "never used",
+            f"used {key['last_used_at']}" if key["last_used_at"] else "never used", ", ".join(key["scopes"]),
+            f"expires {key['expires_at']}" if key["expires_at"] else "",
         )
         for key in operate(settings_of(arguments), "key.list", email=arguments.user)
     ]  # fmt: skip

@@ -29,6 +29,9 @@ EVERYTHING = frozenset(Scope)
 FOR_PROGRAMS = frozenset({Scope.READ, Scope.WRITE})
 """What a new key is for unless it is said otherwise."""
 
+FRESH = 15 * 60.0
+"""Seconds after a sign-in for which nobody is asked once more who they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:

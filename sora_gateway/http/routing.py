@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sora_gateway.core.principal import Principal, Scope
+from sora_gateway.core.principal import FRESH, Principal, Scope
 from sora_gateway.errors import (
     Forbidden,
     FreshLoginNeeded,
@@ -31,9 +31,6 @@ from sora_gateway.http.services import Services
 from sora_gateway.http.validation import parse, parse_query
 
 _CONVERTER = re.compile(r":[a-z]+\}")
-
-FRESH = 15 * 60.0
-"""Seconds after signing in for which a session may change what is an administrator's."""
 
 
 class Access(Enum):

@@ -18,6 +18,7 @@ from sora_gateway.http.unanswered import Unanswered
 if TYPE_CHECKING:
     from sora_gateway.accounts.authenticator import Authenticator
     from sora_gateway.accounts.oidc import ProviderSignIn
+    from sora_gateway.accounts.password_accounts import PasswordAccounts
     from sora_gateway.core.catalogue import Catalogue, Offer
     from sora_gateway.http.signed_urls import UrlSigner
     from sora_gateway.http.tries import Tries
@@ -72,6 +73,7 @@ class Services:
     hub: Hub
     accounts: Authenticator
     sign_in: ProviderSignIn
+    password_accounts: PasswordAccounts
     files: MediaFiles
     images: Images
     image_fetcher: ImageFetcher

@@ -6,6 +6,7 @@ from sora_gateway.http import (
     admin_audit,
     admin_settings,
     admin_upstreams,
+    api_keys,
     characters,
     derived_videos,
     doubts,
@@ -15,6 +16,7 @@ from sora_gateway.http import (
     openai_videos,
     people,
     references,
+    sign_in,
     tasks,
 )
 from sora_gateway.http.hooks import Hooks
@@ -36,6 +38,8 @@ def table(system: System) -> list[Endpoint]:
         *openai_videos.ENDPOINTS,
         *models.ENDPOINTS,
         *people.ENDPOINTS,
+        *sign_in.ENDPOINTS,
+        *api_keys.ENDPOINTS,
         *oidc.ENDPOINTS,
         *admin_upstreams.ENDPOINTS,
         *admin_settings.ENDPOINTS,

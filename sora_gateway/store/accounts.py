@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 
 from sora_gateway.core.principal import FOR_PROGRAMS, Principal, Role, Scope
 from sora_gateway.errors import Conflict, NotFound
-from sora_gateway.store import ledger
+from sora_gateway.store import audit, ledger
+from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.writer import Transaction
 
@@ -37,6 +38,10 @@ class KeyRecord:
     expires_at: float | None = None
 
 
+BY_ADDRESS = "WHERE lower(email) = lower(?) ORDER BY email <> ? LIMIT 1"
+"""An address means the same in upper and lower case; whoever has it letter by letter comes first, should two differ
+in nothing else from a time when that was possible."""
+
 # --- writing -----------------------------------------------------------------------------------------
 
 
@@ -48,32 +53,32 @@ def create_user(
     password_hash: str | None,
     starting_balance: int,
     at: float,
+    entry: AuditEntry | None = None,
 ) -> None:
     """A new person, with their starting balance as the first entry in the books.
 
     Raises:
         Conflict: the address is taken.
     """
-    try:
-        tx.execute(
-            "INSERT INTO users (id, email, role, password_hash, available, held, created_at) VALUES (?, ?, ?, ?, 0, 0, ?)",
-            (user_id, email, role, password_hash, at),
-        )
-    except sqlite3.IntegrityError:
-        raise Conflict(f"There is already a person with the address {email}.") from None
+    if is_taken(tx, email):
+        raise Conflict(f"There is already a person with the address {email}.")
+    tx.execute(
+        "INSERT INTO users (id, email, role, password_hash, available, held, created_at) VALUES (?, ?, ?, ?, 0, 0, ?)",
+        (user_id, email, role, password_hash, at),
+    )
     if starting_balance:
         ledger.grant(tx, user_id, starting_balance, "starting balance", at)
+    if entry is not None:
+        audit.write(tx, entry)
 
 
-def set_password(tx: Transaction, email: str, password_hash: str) -> None:
-    """Raises NotFound for an unknown address; ends the person's sessions."""
-    user_id = user_id_of(tx, email)
-    tx.execute("UPDATE users SET password_hash = ? WHERE id = ?", (password_hash, user_id))
-    tx.execute("DELETE FROM sessions WHERE user_id = ?", (user_id,))
+def is_taken(tx: Transaction, email: str) -> bool:
+    """Whether somebody has the address, in whatever case it was written."""
+    return tx.one("SELECT 1 FROM users WHERE lower(email) = lower(?)", (email,)) is not None
 
 
-def disable_user(tx: Transaction, email: str, at: float) -> None:
-    """Ends the person's sessions, their keys stop working.
+def disable_user(tx: Transaction, email: str, at: float, entry: AuditEntry | None = None) -> None:
+    """Ends the person's sessions and links, their keys stop working.
 
     Raises:
         NotFound: nobody has the address.
@@ -85,9 +90,18 @@ def disable_user(tx: Transaction, email: str, at: float) -> None:
     if administered:
         check_admin_remains(tx)
     tx.execute("DELETE FROM sessions WHERE user_id = ?", (user_id,))
+    tx.execute("DELETE FROM one_time_links WHERE user_id = ?", (user_id,))
+    if entry is not None:
+        audit.write(tx, entry)
 
 
-def create_key(tx: Transaction, key: KeyRecord, key_hash: str) -> None:
+def enable_user(tx: Transaction, email: str, entry: AuditEntry) -> None:
+    """Raises NotFound for an unknown address; the person's keys work again."""
+    tx.execute("UPDATE users SET disabled_at = NULL WHERE id = ?", (user_id_of(tx, email),))
+    audit.write(tx, entry)
+
+
+def create_key(tx: Transaction, key: KeyRecord, key_hash: str, entry: AuditEntry | None = None) -> None:
     tx.execute(
         "INSERT INTO api_keys (id, user_id, name, prefix, key_hash, created_at, scopes, expires_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -96,16 +110,25 @@ def create_key(tx: Transaction, key: KeyRecord, key_hash: str) -> None:
             key.expires_at,
         ),
     )  # fmt: skip
+    if entry is not None:
+        audit.write(tx, entry)
 
 
-def revoke_key(tx: Transaction, key_id: str, user_id: str | None, at: float) -> None:
-    """Raises NotFound unless the key exists, is in use and, with *user_id*, belongs to that person."""
-    cursor = tx.execute(
-        "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL AND (? IS NULL OR user_id = ?)",
+def revoke_key(
+    tx: Transaction, key_id: str, user_id: str | None, at: float, entry: AuditEntry | None = None
+) -> str:
+    """The id of whose key it was. Raises NotFound unless the key exists, is in use and, with *user_id*, belongs to
+    that person."""
+    row = tx.one(
+        "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL AND (? IS NULL OR user_id = ?)"
+        " RETURNING user_id",
         (at, key_id, user_id, user_id),
     )
-    if cursor.rowcount != 1:
+    if row is None:
         raise NotFound("There is no such key.")
+    if entry is not None:
+        audit.write(tx, entry)
+    return str(row["user_id"])
 
 
 def touch_key(tx: Transaction, key_id: str, at: float) -> None:
@@ -113,7 +136,7 @@ def touch_key(tx: Transaction, key_id: str, at: float) -> None:
 
 
 def user_id_of(tx: Transaction, email: str) -> str:
-    row = tx.one("SELECT id FROM users WHERE email = ?", (email,))
+    row = tx.one(f"SELECT id FROM users {BY_ADDRESS}", (email, email))  # noqa: S608 - our own words
     if row is None:
         raise NotFound(f"There is no person with the address {email}.")
     return str(row["id"])
@@ -159,7 +182,7 @@ async def users(readers: Readers) -> list[UserRecord]:
 
 async def user_by_email(readers: Readers, email: str) -> UserRecord:
     """Raises NotFound for an unknown address."""
-    row = await readers.one(f"{_USERS} WHERE email = ?", (email,))
+    row = await readers.one(f"{_USERS} {BY_ADDRESS}", (email, email))
     if row is None:
         raise NotFound(f"There is no person with the address {email}.")
     return user_of(row)
