@@ -12,6 +12,7 @@ from openapi_spec_validator import validate
 from starlette.routing import Match, Route
 
 from sora_gateway.core.principal import SESSION_COOKIE
+from sora_gateway.http.credentials import SECURE_SESSION_COOKIE
 from sora_gateway.http.openapi import document
 from sora_gateway.http.request_body import JSON, MULTIPART, URLENCODED
 from sora_gateway.http.routing import Endpoint
@@ -133,7 +134,9 @@ def test_every_answer_has_a_shape_or_a_media_type(endpoints: list[Endpoint]) -> 
 
 def test_a_browser_and_a_program_find_their_credential(description: dict[str, Any]) -> None:
     schemes = description["components"]["securitySchemes"]
-    assert schemes["session"] == {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE}
+    session = schemes["session"]
+    assert (session["type"], session["in"], session["name"]) == ("apiKey", "cookie", SESSION_COOKIE)
+    assert f"`{SECURE_SESSION_COOKIE}`" in session["description"]
     assert schemes["key"]["scheme"] == "bearer"
 
 

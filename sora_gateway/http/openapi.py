@@ -14,6 +14,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from sora_gateway import errors
 from sora_gateway.core.principal import SESSION_COOKIE
 from sora_gateway.errors import GatewayError
+from sora_gateway.http.credentials import SECURE_SESSION_COOKIE
 from sora_gateway.http.origin import SAFE_METHODS
 from sora_gateway.http.request_body import JSON, MULTIPART, URLENCODED
 from sora_gateway.http.routing import Access, Endpoint
@@ -70,7 +71,12 @@ def document(endpoints: Sequence[Endpoint], server: str = "/") -> Schema:
             "schemas": components | {"Error": _ERROR},
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "An API key."},
-                "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": SESSION_COOKIE,
+                    "description": f"A browser's session; over HTTPS its name is `{SECURE_SESSION_COOKIE}`.",
+                },
             },
         },
     }
