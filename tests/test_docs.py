@@ -28,6 +28,7 @@ from sora_gateway.cli.jobs import API_KEY, URL
 from sora_gateway.http.system import System
 from sora_gateway.http.table import table
 from sora_gateway.settings import Settings, load_settings
+from sora_gateway.wiring import identity_providers
 from tests.generated import ROOT, commands, settings
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -247,6 +248,15 @@ def test_the_examples_of_a_gateway_behind_a_proxy_are_valid(
         Path("config.toml").write_text(block(ROOT / "docs/operating.md", name))
         server = load_settings().server
         assert (server.root_path, server.trusted_proxies) == (root_path, ("127.0.0.1",)), name
+
+
+def test_the_examples_of_providers_are_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("google", "provider"):
+        Path("config.toml").write_text(block(ROOT / "docs/accounts.md", name))
+        (provider,) = identity_providers(load_settings())
+        assert provider.issuer.startswith("https://"), name
+        assert "example.org" in provider.allowed_domains, name
 
 
 # --- names -------------------------------------------------------------------------------------------
