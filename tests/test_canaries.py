@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -77,10 +78,8 @@ def test_a_test_that_lets_a_secret_out_fails(tmp_path: Path) -> None:
         [sys.executable, "-m", "pytest", "-q", "-p", "tests.canary_plugin", "-p", "no:cacheprovider", "-rA", "test_it.py"],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=50,
     )  # fmt: skip
-    outcomes = dict(
-        reversed(line.split("test_it.py::test_that_")) for line in done.stdout.splitlines() if "::" in line
-    )
-    assert {name.split(" ")[0]: outcome.strip() for name, outcome in outcomes.items()} == {
+    outcomes = re.findall(r"^(PASSED|FAILED) test_it\.py::test_that_(\w+)", done.stdout, re.MULTILINE)
+    assert {name: outcome for outcome, name in outcomes} == {
         "prints": "FAILED",
         "complains": "FAILED",
         "writes_past_python": "FAILED",
