@@ -11,11 +11,15 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.responses import Response
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from sora_gateway.app import Gateway
+from sora_gateway.http.credentials import set_session
 from sora_gateway.http.hosts import host_name, is_loopback
+from sora_gateway.http.routing import Access, Call, Endpoint
+from tests.http_calls import application, client_of
 from tests.proxies import Proxy, proxied
 from tests.running import person, running, settings_for
 
@@ -166,6 +170,22 @@ async def test_an_operator_can_allow_it(tmp_path: Path) -> None:
         assert name == "sid"
         me = await browser.get("/api/auth/me", headers={"Cookie": f"sid={token}", **LAN})
         assert me.json()["user"]["email"] == ANN
+
+
+async def test_a_sign_in_that_forgets_to_ask_first_still_sets_no_cookie() -> None:
+    async def forgetful(call: Call) -> Response:
+        response = Response()
+        set_session(call, response, "token")
+        return response
+
+    endpoint = Endpoint(
+        method="POST", path="/in", handler=forgetful, summary="In", access=Access.PUBLIC, tag="people"
+    )
+    async with client_of(application([endpoint])) as browser:
+        refused = await browser.post("/in")
+        assert (refused.status_code, "set-cookie" in refused.headers) == (403, False)
+        here = await browser.post("/in", headers={"Host": "localhost"})
+        assert here.headers["set-cookie"].startswith("sid=token; ")
 
 
 async def test_a_stranger_that_says_https_is_not_believed(tmp_path: Path) -> None:
