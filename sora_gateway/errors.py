@@ -115,7 +115,7 @@ class ScopeMissing(Forbidden):
 
 
 class FreshLoginNeeded(Forbidden):
-    """What an administrator changes, or a first password, needs a session that began a short time ago."""
+    """What an administrator changes, a first password and linked identities need a session that began a short time ago."""
 
     code = "fresh_login_needed"
 

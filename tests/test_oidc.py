@@ -20,9 +20,11 @@ import pytest
 
 from sora_gateway.accounts.oidc import ProviderSignIn, Wish
 from sora_gateway.accounts.oidc_provider import ProviderConfig
+from sora_gateway.accounts.password_accounts import Visit
 from sora_gateway.accounts.tokens import digest
 from sora_gateway.app import Gateway
 from sora_gateway.core.actor import Actor
+from sora_gateway.core.principal import FRESH
 from sora_gateway.errors import NotAdmitted
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.links import LinkRecord
@@ -153,6 +155,9 @@ async def test_a_person_of_an_allowed_domain_is_made_once_and_known_again(tmp_pa
         assert made.available == 0, "credits are for those who were invited"
         entry = await place.newest(DORA)
         assert (entry.action, entry.actor, entry.address) == ("user.register", made.id, "127.0.0.1")
+        (session,) = (await page.get("/api/auth/sessions")).json()["sessions"]
+        (begun,) = await place.gateway.store.audited(session["id"])
+        assert (begun.action, begun.actor, begun.detail) == ("session.create", made.id, "The lab")
         assert entry.request_id == done.headers["x-request-id"]
         # The address may change over there: it is the subject that counts.
         place.provider.person |= {"email": "dora@elsewhere.example", "email_verified": False}
@@ -275,7 +280,7 @@ async def test_a_google_account_has_to_belong_to_the_organisation(tmp_path: Path
             begun = await flow.begin("google", Wish("http://127.0.0.1:1/callback"))
             answer = dict(parse_qsl(urlsplit(await at_the_provider(begun.url)).query))
             try:
-                await flow.finish("google", begun.cookie, answer, None, Actor(""))
+                await flow.finish("google", begun.cookie, answer, None, Visit(Actor("")))
             except NotAdmitted:
                 return False
             return True
@@ -350,11 +355,12 @@ async def test_a_state_that_is_missing_wrong_old_or_not_from_here_is_refused(tmp
 async def test_a_sign_in_gives_a_new_session_whatever_the_browser_had(tmp_path: Path) -> None:
     async with a_place(tmp_path) as place, browser(place.gateway) as page:
         page.cookies.set("sid", "planted by somebody else")
-        await sign_in(page)
         first = cookies_of(await sign_in(page))["sid"].value
         second = cookies_of(await sign_in(page))["sid"].value
         assert len({"planted by somebody else", first, second}) == 3
         assert await place.gateway.accounts.by_session("planted by somebody else") is None
+        assert await place.gateway.accounts.by_session(first) is None, "a browser has one"
+        assert await place.gateway.accounts.by_session(second) is not None
 
 
 async def test_it_goes_on_at_a_path_of_ours_only(tmp_path: Path) -> None:
@@ -548,6 +554,45 @@ async def test_linking_takes_the_session_of_whoever_began_it(tmp_path: Path) -> 
                 assert refused(await page.get(back)) == "not_authenticated", who
             for user in ("user_ann", "user_bob"):
                 assert await place.gateway.store.people.identities(user) == []
+
+
+async def test_linking_and_unlinking_need_a_sign_in_of_the_last_minutes(tmp_path: Path) -> None:
+    async with a_place(tmp_path) as place, browser(place.gateway) as page:
+        await sign_in(page)
+        (identity,) = (await page.get("/api/auth/identities")).json()["identities"]
+        await place.clock.advance(FRESH + 1)
+        for answer in (
+            await page.post(LOGIN, json={"link": True}),
+            await page.delete(f"/api/auth/identities/{identity['id']}"),
+        ):
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "fresh_login_needed")
+        await sign_in(page)  # which is one
+        assert (await page.post(LOGIN, json={"link": True})).status_code == 200
+
+
+async def test_who_begins_too_often_has_to_wait(tmp_path: Path) -> None:
+    async with (
+        a_place(tmp_path, accounts={"attempts_per_minute": 3}) as place,
+        browser(place.gateway) as page,
+    ):
+        for _ in range(3):
+            assert (await page.get(LOGIN)).headers["location"].startswith(place.provider.url)
+        assert refused(await page.get(LOGIN)) == "rate_limited"
+        answer = await page.post(LOGIN, json={})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "rate_limited")
+
+
+async def test_where_nobody_registers_invitations_are_worth_nothing_and_domains_still_are(
+    tmp_path: Path,
+) -> None:
+    async with (
+        a_place(tmp_path, accounts={"registration": "closed"}) as place,
+        browser(place.gateway) as page,
+    ):
+        assert (await page.get("/api/auth/methods")).json()["registration"] == "closed"
+        await place.invite("anybody")
+        assert refused(await begin(page, "other", invitation="anybody")) == "not_admitted"
+        assert (await sign_in(page)).headers["location"] == "/"
 
 
 async def test_the_last_way_in_is_not_unlinked(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from sora_gateway.accounts.authenticator import Authenticator
 from sora_gateway.accounts.oidc_provider import Http, Provider, ProviderConfig
 from sora_gateway.accounts.oidc_tokens import Assertion
+from sora_gateway.accounts.password_accounts import Visit
 from sora_gateway.accounts.tokens import digest
 from sora_gateway.clock import Clock
 from sora_gateway.core.actor import Actor
@@ -148,10 +149,10 @@ class ProviderSignIn:
         cookie: str | None,
         answer: Mapping[str, str],
         principal: Principal | None,
-        by: Actor,
+        visit: Visit,
     ) -> Finished:
         """What the browser brings back: its *cookie*, and the provider's *answer* as the query of the address.
-        *principal* is who is signed in in it, *by* has where they come from.
+        *principal* is who is signed in in it, *visit* has where they come from.
 
         Raises:
             GatewayError: nobody is signed in, and nothing is linked.
@@ -173,11 +174,14 @@ class ProviderSignIn:
             answered_as=answer.get("iss"),
         )
         if trip.wish.link_to is not None:
-            await self._link(provider.config, found, trip.wish.link_to, by)
+            await self._link(provider.config, found, trip.wish.link_to, visit.by)
             return Finished(trip.wish.next, None)
-        user_id = await self._person(provider.config, found, trip.wish.invitation, by)
+        user_id = await self._person(provider.config, found, trip.wish.invitation, visit.by)
         # A session that was not there before, whatever the browser has had.
-        return Finished(trip.wish.next, await self._accounts.new_session(user_id))
+        session = await self._accounts.new_session(
+            user_id, by=visit.by, user_agent=visit.user_agent, how=provider.config.label
+        )
+        return Finished(trip.wish.next, session)
 
     # --- identities ------------------------------------------------------------------------------
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sora_gateway.accounts.address import MAX_ADDRESS, normal_address
+
 if TYPE_CHECKING:
     from joserfc.jwk import ECKey, RSAKey
 
@@ -161,5 +163,7 @@ def _address(claims: Mapping[str, Any]) -> str | None:
     email = claims.get("email")
     if claims.get("email_verified") is not True or not isinstance(email, str):
         return None
-    email = email.lower()
-    return email if _ADDRESS.fullmatch(email) and email.isprintable() and len(email) <= 254 else None
+    if email != email.strip():
+        return None
+    email = normal_address(email)
+    return email if _ADDRESS.fullmatch(email) and email.isprintable() and len(email) <= MAX_ADDRESS else None

@@ -79,6 +79,11 @@ class PasswordAccounts:
         if self._notes:
             await asyncio.wait(self._notes)
 
+    @property
+    def registration(self) -> Mode:
+        """Who may make an account at this moment."""
+        return self._registration()
+
     def count(self, visit: Visit) -> None:
         """Counts an attempt of a stranger by something else than a password, such as a link. Raises TooManyRequests."""
         self._attempts.take(visit.by.address)
@@ -166,7 +171,7 @@ class PasswordAccounts:
             InvalidRequest: no address, or a bad password.
             TooManyRequests, Unavailable: as for :meth:`sign_in`.
         """
-        mode = self._registration()
+        mode = self.registration
         if mode == "closed":
             raise NotFound("There is nothing at this address.")
         self.count(visit)

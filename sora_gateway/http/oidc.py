@@ -7,7 +7,7 @@ code of the catalogue. Whoever accepts JSON and no HTML gets the error itself.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from pydantic import ConfigDict, Field, StringConstraints
@@ -20,6 +20,7 @@ from sora_gateway.errors import (
     AccountDisabled,
     AccountExists,
     AddressNotVerified,
+    FreshLoginNeeded,
     GatewayError,
     IdentityTaken,
     InsecureConnection,
@@ -31,10 +32,12 @@ from sora_gateway.errors import (
     ProviderUnavailable,
     SignInExpired,
     SignInRefused,
+    TooManyRequests,
 )
 from sora_gateway.http.auditing import actor_of
-from sora_gateway.http.credentials import check_secure, set_session
-from sora_gateway.http.routing import Access, Call, Endpoint, to_json
+from sora_gateway.http.credentials import check_secure, session_of, set_session
+from sora_gateway.http.people import visit_of
+from sora_gateway.http.routing import Access, Call, Endpoint, check_fresh, to_json
 from sora_gateway.store.identities import IdentityRecord
 
 ROUND_TRIP_COOKIE = "oidc"
@@ -84,6 +87,9 @@ class SignInWay(View):
 
 class Methods(View):
     password: bool
+    registration: Literal["closed", "invite", "open"] = Field(
+        description="Who may make an account by a password."
+    )
     providers: list[SignInWay]
 
 
@@ -104,7 +110,7 @@ class Identities(View):
 async def sign_in_methods(call: Call) -> Methods:
     """The ways of signing in, for a page that nobody is signed in to yet."""
     ways = [SignInWay(name=each.name, label=each.label) for each in call.services.sign_in.providers]
-    return Methods(password=True, providers=ways)
+    return Methods(password=True, registration=call.services.password_accounts.registration, providers=ways)
 
 
 async def go_to_provider(call: Call) -> Response:
@@ -122,12 +128,17 @@ async def begin_sign_in(call: Call) -> Response:
     Linking is not begun by a mere address: another site could send people there, and link an identity of its own.
     """
     wanted: BeginSignIn = call.body
-    if wanted.link and (call.principal is None or call.principal.via != "session"):
-        raise NotAuthenticated(
-            "Sign in first; an identity is linked to the account of the browser's session."
-        )
-    link_to = call.principal.user_id if wanted.link and call.principal is not None else None
-    begun = await _begin(call, Wish(_callback(call), wanted.next, wanted.invitation, link_to))
+    link_to = None
+    if wanted.link:
+        if call.principal is None or call.principal.via != "session":
+            raise NotAuthenticated(
+                "Sign in first; an identity is linked to the account of the browser's session."
+            )
+        check_fresh(call.principal, call.services.clock.now())
+        link_to = call.principal.user_id
+    closed = call.services.password_accounts.registration == "closed"
+    invitation = None if closed else wanted.invitation
+    begun = await _begin(call, Wish(_callback(call), wanted.next, invitation, link_to))
     answer = Response(to_json(SignInBegun(url=begun.url)), media_type="application/json")
     return _keeping(call, answer, begun)
 
@@ -141,10 +152,13 @@ async def come_back_from_provider(call: Call) -> Response:
         if len(dict(items)) != len(items):
             raise SignInExpired("The provider's answer says something twice; begin again.")
         finished = await call.services.sign_in.finish(
-            call.path["name"], call_cookie, dict(items), call.principal, actor_of(call, "")
+            call.path["name"], call_cookie, dict(items), call.principal, visit_of(call)
         )
         answer: Response = RedirectResponse(_ours(call, finished.next), 302)
         if finished.session is not None:
+            before = session_of(call.request)
+            if before is not None:
+                await call.services.accounts.end_session(before)
             set_session(call, answer, finished.session)
     except GatewayError as error:
         answer = _told(call, error)
@@ -161,6 +175,7 @@ async def list_identities(call: Call) -> Identities:
 
 async def unlink_identity(call: Call) -> Response:
     """The identity signs nobody in any more, and can be linked to another account."""
+    check_fresh(call.caller, call.services.clock.now())
     await call.services.sign_in.unlink(call.caller.user_id, call.path["id"], actor_of(call, ""))
     return Response(status_code=204)
 
@@ -170,6 +185,7 @@ async def unlink_identity(call: Call) -> Response:
 
 async def _begin(call: Call, wish: Wish) -> Begun:
     check_secure(call)
+    call.services.password_accounts.count(visit_of(call))
     return await call.services.sign_in.begin(call.path["name"], wish)
 
 
@@ -216,7 +232,7 @@ def _identity(record: IdentityRecord, name_of: Callable[[str], str | None]) -> I
     )
 
 
-_GOING = (InsecureConnection, NotFound, ProviderFailed, ProviderUnavailable)
+_GOING = (InsecureConnection, NotFound, ProviderFailed, ProviderUnavailable, TooManyRequests)
 _COMING = (
     SignInExpired, SignInRefused, AddressNotVerified, NotAdmitted, AccountExists, AccountDisabled, IdentityTaken,
     NotAuthenticated,
@@ -234,7 +250,7 @@ ENDPOINTS = [
     Endpoint(
         method="POST", path="/api/auth/oidc/{name}/login", handler=begin_sign_in, summary="Begin to, for a page",
         access=Access.OPTIONAL, tag="people", request=BeginSignIn, response=SignInBegun,
-        errors=(*_GOING, NotAuthenticated),
+        errors=(*_GOING, NotAuthenticated, FreshLoginNeeded),
     ),
     Endpoint(
         method="GET", path="/api/auth/oidc/{name}/callback", handler=come_back_from_provider,
@@ -247,6 +263,6 @@ ENDPOINTS = [
     ),
     Endpoint(
         method="DELETE", path="/api/auth/identities/{id}", handler=unlink_identity, summary="Unlink an identity",
-        access=Access.VIEWER, tag="people", status=204, errors=(NotFound, LastSignIn),
+        access=Access.VIEWER, tag="people", status=204, errors=(NotFound, LastSignIn, FreshLoginNeeded),
     ),
 ]  # fmt: skip

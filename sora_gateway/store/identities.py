@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, fields, replace
 
 from sora_gateway.core.principal import Role
 from sora_gateway.errors import AccountExists, IdentityTaken, LastSignIn, NotAdmitted, NotFound
-from sora_gateway.store import accounts, audit
+from sora_gateway.store import accounts, audit, links
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.writer import Transaction
@@ -54,28 +54,24 @@ def admit(tx: Transaction, identity: IdentityRecord, admission: Admission, entry
     owner = _owner(tx, identity)
     if owner is not None:
         return owner
-    if tx.one("SELECT 1 FROM users WHERE lower(email) = lower(?)", (identity.email,)) is not None:
+    if accounts.is_taken(tx, identity.email):
         raise AccountExists(
             f"There is an account with the address {identity.email} already; sign in to it, and link the provider there."
         )
     role, balance = _admitted(tx, identity, admission)
-    accounts.create_user(tx, identity.user_id, identity.email, role, None, balance, identity.created_at)
+    accounts.create_user(
+        tx, identity.user_id, identity.email, role, None, balance, identity.created_at, entry
+    )
     _insert(tx, identity)
-    audit.write(tx, entry)
     return identity.user_id
 
 
 def _admitted(tx: Transaction, identity: IdentityRecord, admission: Admission) -> tuple[Role, int]:
     """What they become, and with how many credits. An invitation is used up by the same transaction."""
-    row = None
     if admission.invitation is not None:
-        row = tx.one(
-            "DELETE FROM one_time_links WHERE token_hash = ? AND kind = 'invite' AND expires_at > ?"
-            " AND (email IS NULL OR lower(email) = lower(?)) RETURNING role",
-            (admission.invitation, identity.created_at, identity.email),
-        )
-    if row is not None:
-        return row["role"] or "member", admission.invited_balance
+        invited = links.use_invitation(tx, admission.invitation, identity.email, identity.created_at)
+        if invited is not None:
+            return invited, admission.invited_balance
     if admission.role is not None:
         return admission.role, 0
     if admission.invitation is not None:
