@@ -224,6 +224,7 @@ async def trickling(peer: Peer) -> AsyncIterator[None]:
             peer.writer.write(bytes([byte]))
             await asyncio.sleep(0.02)
 
+    peer.goes_on_sending = True
     task = asyncio.create_task(trickle())
     try:
         yield
