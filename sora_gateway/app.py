@@ -171,7 +171,7 @@ async def opened(
         stack.callback(passwords.close)
         password_accounts = PasswordAccounts(
             store, accounts, passwords, Attempts(clock, settings.accounts.attempts_per_minute), clock, entropy,
-            lambda: settings.accounts.registration, settings.credits.starting_balance,
+            lambda: runtime.current.accounts.registration, settings.credits.starting_balance,
         )  # fmt: skip
         stack.push_async_callback(password_accounts.close)
         if settings.accounts.admin_email:

@@ -25,14 +25,13 @@ from sora_gateway.clock import Clock
 from sora_gateway.core.actor import COMMAND_LINE
 from sora_gateway.core.job import ExternalId, Job, JobId
 from sora_gateway.core.principal import FOR_PROGRAMS, Role, Scope
-from sora_gateway.store.audit import AuditFilter, Recorded
 from sora_gateway.core.views import iso
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from sora_gateway.signing_keys import KeyRing
 from sora_gateway.store import Store, audit
 from sora_gateway.store.accounts import KeyRecord, UserRecord
-from sora_gateway.store.audit import AuditEntry
+from sora_gateway.store.audit import AuditEntry, AuditFilter, Recorded
 from sora_gateway.store.doubts import Doubt
 from sora_gateway.supervisor.decisions import Adopt, Decision, GiveUp, LookAgain, PayAgain
 from sora_gateway.supervisor.search import Finding
@@ -137,7 +136,7 @@ async def user_invite(services: Services, email: str | None, role: Role) -> Resu
         with contextlib.suppress(NotFound):
             known = await services.store.people.by_email(checked_address(email))
             raise Conflict(f"There is already a person with the address {known.email}.")
-    token = await services.authenticator.new_invitation(email, role, COMMAND_LINE)
+    token, _ = await services.authenticator.new_invitation(email, role, COMMAND_LINE)
     return _link(services, token, INVITATION_LIFETIME)
 
 

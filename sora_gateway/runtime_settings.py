@@ -25,6 +25,7 @@ from sora_gateway.store.changed_settings import ChangedSetting, Value
 log = logging.getLogger(__name__)
 
 CHANGEABLE = (
+    "accounts.registration",
     "jobs.max_prompt",
     "media.max_references",
     "media.url_lifetime",
@@ -91,7 +92,11 @@ class RuntimeSettings:
             now = self._clock.now()
             entries = {
                 key: audit.entry(
-                    by, now, "setting.reset" if value is None else "setting.change", key, self._told(key, value)
+                    by,
+                    now,
+                    "setting.reset" if value is None else "setting.change",
+                    key,
+                    self._told(key, value),
                 )
                 for key, value in wanted.items()
             }
@@ -145,7 +150,9 @@ def _overridden(settings: Settings, values: Mapping[str, Value]) -> Settings:
             raise InvalidRequest(f"{key} cannot be changed while the gateway runs.", param=key)
         table, name = key.split(".")
         tables.setdefault(table, {})[name] = value
-    sections = {table: _section(table, getattr(settings, table), changes) for table, changes in tables.items()}
+    sections = {
+        table: _section(table, getattr(settings, table), changes) for table, changes in tables.items()
+    }
     return settings.model_copy(update=sections)
 
 

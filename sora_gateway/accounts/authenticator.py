@@ -121,7 +121,8 @@ class Authenticator:
             NotFound: nobody has the address.
         """
         user_id = None if email is None else (await self._store.people.by_email(email)).id
-        return await self._new_link("admin" if user_id is None else "login", LINK_LIFETIME, by, user_id)
+        token, _ = await self._new_link("admin" if user_id is None else "login", LINK_LIFETIME, by, user_id)
+        return token
 
     async def new_reset_link(self, email: str, by: Actor) -> str:
         """The token of a one-time link by which *email* sets a new password within a day.
@@ -130,17 +131,20 @@ class Authenticator:
             NotFound: nobody has the address.
         """
         user_id = (await self._store.people.by_email(email)).id
-        return await self._new_link("reset", RESET_LIFETIME, by, user_id)
+        token, _ = await self._new_link("reset", RESET_LIFETIME, by, user_id)
+        return token
 
-    async def new_invitation(self, email: str | None, role: Role, by: Actor) -> str:
-        """The token of an invitation for a week: for one address, or with None for whoever has it.
+    async def new_invitation(
+        self, email: str | None, role: Role, by: Actor, lifetime: float = INVITATION_LIFETIME
+    ) -> tuple[str, LinkRecord]:
+        """The token of an invitation, and what is kept of it: for one address, or with None for whoever has it.
 
         Raises:
             InvalidRequest: *email* is no address.
         """
         if email is not None:
             email = checked_address(email)
-        return await self._new_link("invite", INVITATION_LIFETIME, by, None, email, role)
+        return await self._new_link("invite", lifetime, by, None, email, role)
 
     async def _new_link(
         self,
@@ -150,7 +154,7 @@ class Authenticator:
         user_id: str | None,
         email: str | None = None,
         role: Role | None = None,
-    ) -> str:
+    ) -> tuple[str, LinkRecord]:
         token, now = self._entropy.token(), self._clock.now()
         link = LinkRecord(
             id=self._entropy.new_id("link"),
@@ -165,7 +169,7 @@ class Authenticator:
         detail = f"{role} for {email or 'anybody'}" if kind == "invite" else ""
         entry = None if by is None else audit.entry(by, now, f"link.{kind}", user_id or link.id, detail)
         await self._store.people.create_link(digest(token), link, entry)
-        return token
+        return token, link
 
     async def redeem(self, token: str, by: Actor = NOBODY_YET, user_agent: str = "") -> tuple[Principal, str]:
         """Uses a one-time link up: who is signed in by it, and the token of their new session.

@@ -15,7 +15,7 @@ from sora_gateway.accounts.passwords import Passwords
 from sora_gateway.accounts.tokens import digest
 from sora_gateway.clock import Clock
 from sora_gateway.core.actor import Actor
-from sora_gateway.core.principal import FRESH, Principal
+from sora_gateway.core.principal import FRESH, Principal, Role
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import (
     AccountDisabled,
@@ -256,6 +256,21 @@ class PasswordAccounts:
             raise FreshLoginNeeded(
                 "Sign in again first: a first password is set within a quarter of an hour after a sign-in."
             )
+
+    async def add(
+        self, email: str, role: Role, password: str | None, starting_balance: int, by: Actor
+    ) -> str:
+        """The id of somebody whom an administrator adds; without a password they need a link.
+
+        Raises:
+            Conflict: the address is taken.
+            InvalidRequest: no address, or a bad password.
+        """
+        address, user_id, now = checked_address(email), self._entropy.new_id("user"), self._clock.now()
+        hashed = None if password is None else await self._passwords.hash(password, address)
+        entry = audit.entry(by, now, "user.create", user_id, f"{role} {address}")
+        await self._people.create_user(user_id, address, role, hashed, starting_balance, now, entry)
+        return user_id
 
     async def first_administrator(self, email: str, password: str) -> None:
         """Makes the administrator that the configuration names, if there is none.
