@@ -9,6 +9,7 @@ import pytest
 
 from sora_gateway.cli.jobs import API_KEY, URL
 from sora_gateway.errors import StartupError
+from sora_gateway.oidc_settings import Oidc
 from sora_gateway.settings import CLIENT_VARIABLES, Settings, load_settings
 
 
@@ -84,12 +85,59 @@ def test_a_secret_file_holds_one_key_and_its_last_line_break_is_no_part_of_it(
         ("[server]\nport = 70000\n", "server.port: "),
         ("[upstreams.lab]\n", "upstreams.lab.base_url: "),
         ("[upstreams.Lab]\nbase_url = 'http://a/v1'\n", "upstreams.Lab"),
+        ("[oidc.house]\npreset = 'google'\n", "oidc.house.client_id: "),
+        (
+            "[oidc.house]\npreset = 'google'\nclient_id = 'a'\nsecret = 'b'\n",
+            "oidc.house.secret: unknown key",
+        ),
+        ("[oidc.house]\npreset = 'google'\nclient_id = 'a'\nrole = 'admin'\n", "oidc.house.role: "),
     ],
 )
 def test_a_wrong_key_or_value_is_named(text: str, named: str) -> None:
     Path("config.toml").write_text(text)
     with pytest.raises(StartupError, match=named.replace(".", r"\.")):
         load_settings()
+
+
+def provider(text: str) -> Oidc:
+    Path("config.toml").write_text(f"[oidc.house]\nclient_id = 'a'\n{text}\n")
+    return load_settings().oidc["house"]
+
+
+def test_a_provider_has_an_issuer_that_nobody_in_between_can_play() -> None:
+    for issuer in (
+        "https://id.example.org",
+        "https://id.example.org:8443/realms/a/",
+        "http://localhost:8080",
+        "http://[::1]/a",
+    ):
+        assert provider(f"issuer = '{issuer}'").issuer == issuer
+    assert provider("preset = 'google'").issuer == ""
+    for wrong in (
+        "", "issuer = ''", "issuer = 'http://id.example.org'", "issuer = 'https://'", "issuer = 'id.example.org'",
+        "issuer = 'https://id.example.org?tenant=a'", "issuer = 'https://id.example.org#a'", "issuer = 'https://a@b.example'",
+        "issuer = 'http://localhost.evil.example'", "issuer = 'http://127.0.0.1@evil.example'",
+        "preset = 'google'\nissuer = 'https://id.example.org'",
+    ):  # fmt: skip
+        with pytest.raises(StartupError, match=r"oidc\.house: .*issuer"):
+            provider(wrong)
+
+
+def test_the_domains_of_a_provider_are_names_in_any_case() -> None:
+    found = provider("preset = 'google'\nallowed_domains = ['Example.ORG', 'sub.example.net']")
+    assert found.allowed_domains == ("example.org", "sub.example.net")
+    for wrong in (
+        "*",
+        "*.example.org",
+        "@example.org",
+        "example",
+        "example.org.",
+        "a@example.org",
+        "exämple.org",
+        "",
+    ):
+        with pytest.raises(StartupError, match=r"oidc\.house\.allowed_domains\.0"):
+            provider(f"preset = 'google'\nallowed_domains = ['{wrong}']")
 
 
 def test_an_unknown_key_in_the_environment_of_a_table_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
