@@ -29,6 +29,7 @@ from sora_gateway.http.system import System
 from sora_gateway.http.table import table
 from sora_gateway.settings import Settings, load_settings
 from sora_gateway.wiring import identity_providers
+from tests.canaries import leaks
 from tests.generated import ROOT, commands, settings
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -102,6 +103,7 @@ def program(directory: Path, *arguments: str) -> Iterator[str]:
         process.terminate()
         _, complaints = process.communicate(timeout=30)
     assert process.returncode == 0, complaints
+    assert leaks(complaints) == [], "secrets in what it wrote to stderr"
 
 
 def run(page: Path, directory: Path, address: str) -> Mapping[str, str]:

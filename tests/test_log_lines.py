@@ -317,3 +317,21 @@ def test_everything_that_a_process_says_passes_the_handler(form: str) -> None:
         assert words in (json.loads(record)["message"] if form == "json" else record) or words == "Bearer"
     for words in ("in a thread", "unraisable", "uncaught"):
         assert f"RuntimeError: {words} {REDACTED}" in done.stderr
+
+
+COMMAND = """
+import logging, sys
+from sora_gateway.logs.lines import warn_on_stderr
+
+warn_on_stderr([sys.argv[1]])
+logging.getLogger("a.library").info("nobody asked")
+logging.getLogger("a.library").warning("two\\nlines %s", sys.argv[1])
+"""
+
+
+def test_a_command_that_keeps_no_log_warns_in_the_same_lines() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, KEY], capture_output=True, text=True, check=True, timeout=30
+    )
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(rf"WARNING a.library: two\nlines {REDACTED}")

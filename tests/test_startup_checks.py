@@ -16,6 +16,7 @@ from sora_gateway.errors import StartupError
 from sora_gateway.places import DataDirectory
 from sora_gateway.settings import load_settings
 from sora_gateway.store import schema
+from tests.canaries import ADDED_KEY
 from tests.running import person, running, settings_for
 from tests.stores import EPOCH, MIGRATIONS
 
@@ -80,6 +81,30 @@ async def test_an_added_upstream_whose_secret_is_too_weak_by_now_keeps_nothing_e
         assert (await eve.http.put("/api/admin/upstreams/lab", json=good)).status_code == 200
 
 
+async def test_upstreams_that_were_added_wait_when_the_key_to_their_keys_is_gone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is lost by starting: it is said what is missing, and they can be added anew."""
+    body = {"baseUrl": "http://127.0.0.1:1/v1", "apiKey": ADDED_KEY}
+    async with running(settings_for(tmp_path)) as gateway, person(gateway, role="admin") as eve:
+        assert (await eve.http.put("/api/admin/upstreams/lab", json=body)).status_code == 200
+    (tmp_path / "secrets" / "upstreams.key").unlink()
+    async with running(settings_for(tmp_path)) as gateway, person(gateway, role="admin") as eve:
+        assert "restore that file, or add them anew" in caplog.text
+        assert (await eve.get("/api/admin/upstreams/lab")).status_code == 404
+        assert (await eve.http.put("/api/admin/upstreams/lab", json=body)).status_code == 200
+
+
+@pytest.mark.parametrize("password", ["short", "password", "ada@example.org"])
+async def test_a_first_administrator_with_a_weak_password_keeps_the_gateway_from_starting(
+    password: str, tmp_path: Path
+) -> None:
+    accounts = {"admin_email": "ada@example.org", "admin_password": password}
+    with pytest.raises(StartupError, match=r"accounts\.admin_password cannot be used"):
+        async with opened(settings_for(tmp_path, accounts=accounts)):
+            pass
+
+
 # --- files ---------------------------------------------------------------------------------------------
 
 
@@ -104,7 +129,7 @@ async def test_everything_in_a_data_directory_is_its_owners_alone(tmp_path: Path
     data = tmp_path / "data"
     async with running(settings_for(data)) as gateway, person(gateway, role="admin") as eve:
         await eve.comes_to((await eve.make())["videoId"], "completed")
-        body = {"baseUrl": "http://127.0.0.1:1/v1", "apiKey": "sk-some-key"}
+        body = {"baseUrl": "http://127.0.0.1:1/v1", "apiKey": ADDED_KEY}
         assert (await eve.http.put("/api/admin/upstreams/lab", json=body)).status_code == 200
         there = {path.name for path in data.rglob("*")}
         assert {"gateway.db", "gateway.db-wal", "control.sock", "signing.key", "upstreams.key"} <= there

@@ -31,8 +31,10 @@ def _demo(arguments: argparse.Namespace) -> int:
     from sora_gateway.cli.client import Client
     from sora_gateway.cli.jobs import check_target, make_and_save
     from sora_gateway.control import call
+    from sora_gateway.logs.lines import warn_on_stderr
     from sora_gateway.places import DataDirectory
 
+    warn_on_stderr()
     target = unused_name("demo")
     check_target(target)
     with tempfile.TemporaryDirectory(prefix="sora-gateway-demo-", ignore_cleanup_errors=True) as name:

@@ -35,8 +35,11 @@ def register(commands: Commands) -> None:
 def _doctor(arguments: argparse.Namespace) -> int:
     import asyncio
 
+    from sora_gateway.logs.lines import warn_on_stderr
+
     try:
         settings = settings_of(arguments)
+        warn_on_stderr(settings.secrets())
     except StartupError as error:
         return _print([(False, f"configuration: {error}")])
     name = arguments.upstream

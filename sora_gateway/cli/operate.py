@@ -69,6 +69,7 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
     from sora_gateway.core.money import OnCancel
     from sora_gateway.entropy import SystemEntropy
     from sora_gateway.errors import NotFound
+    from sora_gateway.logs.lines import warn_on_stderr
     from sora_gateway.operations import Services
     from sora_gateway.places import DataDirectory, shipped
     from sora_gateway.signing_keys import KeyRing
@@ -79,6 +80,7 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
     from sora_gateway.supervisor.recorder import Recorder
     from sora_gateway.supervisor.watcher import decide
 
+    warn_on_stderr(settings.secrets())
     clock, entropy = SystemClock(), SystemEntropy()
     balance = settings.credits.starting_balance
     directory = DataDirectory(settings.data_dir)

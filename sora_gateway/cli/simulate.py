@@ -39,6 +39,9 @@ def register(commands: Commands) -> None:
 def _simulate(arguments: argparse.Namespace) -> int:
     import asyncio
 
+    from sora_gateway.logs.lines import warn_on_stderr
+
+    warn_on_stderr([arguments.api_key])
     directory: Path = arguments.state_dir
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return asyncio.run(_serve(arguments))

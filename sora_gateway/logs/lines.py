@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 import threading
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, TextIO
@@ -114,6 +115,16 @@ def configure(level: str, form: Format, redactor: Redactor, stream: TextIO | Non
     sys.excepthook = _uncaught
     sys.unraisablehook = lambda found: _uncaught(found.exc_type, found.exc_value, found.exc_traceback)
     threading.excepthook = lambda found: _uncaught(found.exc_type, found.exc_value, found.exc_traceback)
+
+
+def warn_on_stderr(secrets: Iterable[str] = ()) -> None:
+    """For a command that keeps no log: what is worth a warning goes to stderr in the same lines, without *secrets*."""
+    redactor = Redactor()
+    redactor.add(secrets)
+    handler = Lines(sys.stderr)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(TextLines(redactor))
+    logging.lastResort = handler
 
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
