@@ -102,3 +102,18 @@ async def test_a_program_with_the_scope_needs_no_sign_in(tmp_path: Path) -> None
         key, _ = await gateway.accounts.create_key("user_root", "deploy", EVERYTHING)
         headers = {"Authorization": f"Bearer {key}"}
         assert (await root.http.post(PAUSE, headers=headers)).status_code == 200
+
+
+async def test_a_key_for_administrating_is_not_the_way_around_it(tmp_path: Path) -> None:
+    clock = LaterClock()
+    async with (
+        running(settings_for(tmp_path), clock) as gateway,
+        person(gateway, "root", "admin"),
+        signed_in(gateway, "root@example.org") as browser,
+    ):
+        wish = {"name": "deploy", "scopes": ["admin"]}
+        assert (await browser.post("/api/keys", json=wish)).status_code == 201
+        clock.ahead = FRESH + 5
+        refused = await browser.post("/api/keys", json=wish)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "fresh_login_needed")
+        assert (await browser.post("/api/keys", json={"name": "videos"})).status_code == 201

@@ -11,10 +11,10 @@ from starlette.responses import Response
 from sora_gateway.accounts.authenticator import MAX_KEY_NAME
 from sora_gateway.core.principal import FOR_PROGRAMS, Principal, Scope
 from sora_gateway.core.views import View, iso
-from sora_gateway.errors import Forbidden, InvalidRequest, NotFound, ScopeMissing
+from sora_gateway.errors import Forbidden, FreshLoginNeeded, InvalidRequest, NotFound, ScopeMissing
 from sora_gateway.http.auditing import actor_of
 from sora_gateway.http.people import ASKED
-from sora_gateway.http.routing import Access, Call, Endpoint
+from sora_gateway.http.routing import Access, Call, Endpoint, check_fresh
 from sora_gateway.store.accounts import KeyRecord
 
 LONGEST = 10 * 365 * 86400
@@ -76,8 +76,11 @@ async def list_keys(call: Call) -> Keys:
 async def create_key(call: Call) -> NewKey:
     """Its text is shown this once. It can do no more, and lasts no longer, than the key that makes it."""
     wish: CreateKey = call.body
-    scopes = _scopes(call.caller, wish.scopes)
-    expires_at = _expiry(call.caller, wish, call.services.clock.now())
+    scopes, now = _scopes(call.caller, wish.scopes), call.services.clock.now()
+    if Scope.ADMIN in scopes:
+        # Such a key needs no fresh sign-in: making one must not be the way around it.
+        check_fresh(call.caller, now)
+    expires_at = _expiry(call.caller, wish, now)
     text, record = await call.services.accounts.create_key(
         call.caller.user_id, wish.name, scopes, expires_at, actor_of(call)
     )
@@ -125,7 +128,7 @@ ENDPOINTS = [
     Endpoint(
         method="POST", path="/api/keys", handler=create_key, summary="A new API key",
         access=Access.VIEWER, tag="people", request=CreateKey, response=NewKey, status=201,
-        errors=(InvalidRequest, Forbidden, ScopeMissing),
+        errors=(InvalidRequest, Forbidden, ScopeMissing, FreshLoginNeeded),
     ),
     Endpoint(
         method="DELETE", path="/api/keys/{id}", handler=revoke_key, summary="Revoke an API key",
