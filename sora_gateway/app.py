@@ -23,6 +23,7 @@ from sora_gateway.accounts.authenticator import Authenticator
 from sora_gateway.accounts.oidc import ProviderSignIn
 from sora_gateway.accounts.password_accounts import PasswordAccounts
 from sora_gateway.accounts.passwords import Passwords
+from sora_gateway.accounts.tickets import StreamTickets
 from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.control import ControlServer
 from sora_gateway.core.messages import StoredEvent
@@ -32,9 +33,11 @@ from sora_gateway.entropy import Entropy, SystemEntropy
 from sora_gateway.http.application import http_application
 from sora_gateway.http.arrival import Spool
 from sora_gateway.http.credentials import Credentials
+from sora_gateway.http.finding import Looks
 from sora_gateway.http.guarded_h11 import GuardedH11
 from sora_gateway.http.server import GatewayServer
 from sora_gateway.http.services import Phase, Readiness, Services
+from sora_gateway.http.shares import PURPOSE as SHARING
 from sora_gateway.http.signed_urls import PURPOSE as MEDIA
 from sora_gateway.http.signed_urls import UrlSigner
 from sora_gateway.http.static_files import Page
@@ -245,6 +248,9 @@ async def opened(
             library=library,
             characters=characters,
             tries=Tries(),
+            tickets=StreamTickets(clock, entropy, accounts.renewed),
+            looks=Looks(store, clock),
+            sharing=ring.signer(SHARING),
             runtime=runtime,
             clock=clock,
             entropy=entropy,

@@ -331,7 +331,7 @@ class CloseCode(IntEnum):
     TOO_SLOW = 4000
     """The client reads too slowly. Reconnect with the cursor."""
     EXPIRED = 4001
-    """Reserved; today a session that ended by itself is closed with 4403. Sign in again, reconnect with the cursor."""
+    """The credential has ended by itself: an API key or session expired, or a session rested too long. Renew it, reconnect with the cursor."""
     RESYNC = 4002
     """What the connection follows has to be decided anew. Reconnect without a cursor."""
     TOO_MANY_MESSAGES = 4003
@@ -339,4 +339,4 @@ class CloseCode(IntEnum):
     NOT_AUTHENTICATED = 4401
     """No credential within ten seconds, or one that is not good. Stop and sign in."""
     FORBIDDEN = 4403
-    """The credential was revoked or has ended while the connection was open. Stop and sign in."""
+    """The credential was revoked while the connection was open, or is not for this. Stop and sign in."""

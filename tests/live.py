@@ -14,14 +14,16 @@ import websockets
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from sora_gateway.accounts.authenticator import Authenticator
+from sora_gateway.accounts.tickets import StreamTickets
 from sora_gateway.clock import Clock, SystemClock
+from sora_gateway.core.job import Job
 from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.principal import EVERYTHING, Principal
 from sora_gateway.errors import NotAuthenticated
@@ -165,6 +167,11 @@ def _app(live: Live, accounts: Authenticator, allowed_origin: str) -> Starlette:
             raise NotAuthenticated("Sign in.")
         return principal
 
+    tickets = StreamTickets(live.clock, CountingEntropy(), accounts.renewed)
+
+    async def looked(connection: HTTPConnection, principal: Principal, job: Job) -> None:
+        """Nobody writes it down here."""
+
     async def of_job(request: Request) -> Response:
         principal = await caller(request)
         job = await live.store.find(request.path_params["id"], principal)
@@ -175,7 +182,7 @@ def _app(live: Live, accounts: Authenticator, allowed_origin: str) -> Starlette:
 
     return Starlette(
         routes=[
-            WebSocketRoute("/ws", LiveSocket(live, origin_allowed, session_of)),
+            WebSocketRoute("/ws", LiveSocket(live, origin_allowed, session_of, tickets.redeem, looked)),
             Route("/api/video/tasks/{id}/stream", of_job),
             Route("/api/events/stream", of_all),
         ],

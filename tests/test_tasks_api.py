@@ -211,11 +211,14 @@ async def test_a_signed_address_opens_one_file_until_its_moment(tmp_path: Path) 
         }
         for case, wrong in altered.items():
             answer = await player.get(address.path, params=wrong)
-            assert refused(answer) == (404, "not_found"), case
+            signed = "signature" in wrong and "expires" in wrong
+            expected = (403, "invalid_signature") if signed else (404, "not_found")
+            assert refused(answer) == expected, case
         moved = await player.get(address.path.replace(task["videoId"], other["videoId"]), params=query)
-        assert refused(moved) == (404, "not_found")
+        assert refused(moved) == (403, "invalid_signature")
         # A signature is made for our id; the other one is not covered.
-        assert refused(await player.get(f"{TASKS}/ext-1/content", params=query)) == (404, "not_found")
+        other_id = await player.get(f"{TASKS}/ext-1/content", params=query)
+        assert refused(other_id) == (403, "invalid_signature")
 
 
 async def test_what_a_video_is_made_from_is_shown_to_those_who_may_see_it(tmp_path: Path) -> None:
@@ -266,7 +269,7 @@ async def test_an_address_expires_and_a_new_one_can_be_had(tmp_path: Path) -> No
         async with asyncio.timeout(10):
             while (old := await player.get(task["videoUrl"])).status_code == 200:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-        assert refused(old) == (404, "not_found")
+        assert refused(old) == (403, "invalid_signature")
         assert "refresh-url" in old.json()["error"]["message"]
         fresh = await ann.http.post(f"{TASKS}/{task['videoId']}/refresh-url")
         assert fresh.status_code == 200

@@ -582,7 +582,7 @@ async def test_a_connection_that_ends_leaves_no_task_behind(gateway: LiveGateway
 
     async with gateway.socket() as polite, gateway.socket() as rude:
         await polite.ask(type="subscribe", all=True)
-        assert len(live_tasks()) == 4
+        assert len(live_tasks()) == 6
         rude.connection.transport.abort()
     await until(lambda: not live_tasks())
     await until(lambda: gateway.hub.statistics().connections == 0)

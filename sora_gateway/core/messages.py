@@ -143,6 +143,7 @@ class PublicState(View):
     step: Step
     message: str
     error: TaskError | None
+    visibility: Visibility = Visibility.PRIVATE
     seq: int
     timestamp: str
 
@@ -173,6 +174,7 @@ def stored_state(job: Job, event: Event | None, at: float, variants: Sequence[st
             "step": step,
             "message": sentence_of(step, job),
             "error": error and {"code": error.code, "message": error.message},
+            "visibility": job.visibility,
             "seq": job.version,
             "timestamp": iso(at),
             "variants": variants,

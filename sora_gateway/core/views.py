@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from sora_gateway.core.job import Job, State
 from sora_gateway.core.operation import Operation
+from sora_gateway.core.visibility import Visibility
 
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
 VideoStatus = Literal["queued", "in_progress", "completed", "failed"]
@@ -55,6 +56,13 @@ class TaskError(View):
     message: str
 
 
+class Owner(View):
+    """Whose it is. *email* is null where the account is not there any more."""
+
+    id: str
+    email: str | None
+
+
 class Task(View):
     """A job as ``/api`` and the live messages show it. Times are ISO 8601 in UTC."""
 
@@ -87,6 +95,9 @@ class Task(View):
     operation: Operation
     source_video_id: str | None
     reference_url: str | None
+    visibility: Visibility
+    owner: Owner
+    mine: bool
     seq: int
 
 
@@ -138,9 +149,12 @@ def error_of(job: Job) -> TaskError | None:
     return None
 
 
-def task_view(job: Job, urls: Mapping[str, str], expected: float | None = None) -> Task:
+def task_view(
+    job: Job, urls: Mapping[str, str], expected: float | None = None, *, reader: str, email: str | None
+) -> Task:
     """*urls* maps a stored variant (video, thumbnail, spritesheet, reference) to an address signed for this reader;
-    *expected* is the learned duration in seconds from receipt to completion."""
+    *expected* is the learned duration in seconds from receipt to completion. *reader* is the id of whoever reads it,
+    *email* the address of its owner."""
     eta = None if job.ended or expected is None or job.accepted_at is None else job.accepted_at + expected
     return Task(
         video_id=job.id,
@@ -172,6 +186,9 @@ def task_view(job: Job, urls: Mapping[str, str], expected: float | None = None) 
         operation=job.operation,
         source_video_id=job.source_id,
         reference_url=urls.get("reference"),
+        visibility=job.visibility,
+        owner=Owner(id=job.owner, email=email),
+        mine=job.owner == reader,
         seq=job.version,
     )
 

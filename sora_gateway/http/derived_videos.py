@@ -21,12 +21,13 @@ from sora_gateway.errors import (
     StorageFull,
     UnsupportedByUpstream,
 )
+from sora_gateway.http.finding import find
 from sora_gateway.http.openai_videos import video_of
 from sora_gateway.http.orders import check_prompt, price_of
 from sora_gateway.http.paid import paid
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
-from sora_gateway.http.tasks import find, task_of
+from sora_gateway.http.tasks import task_of
 from sora_gateway.http.uploads import FileOr, Upload
 from sora_gateway.http.validation import WholeNumber
 from sora_gateway.media.mp4_facts import UnusableVideo, facts
@@ -182,7 +183,7 @@ async def _derived(call: Call, operation: Operation, added: int | None = None) -
     async def order() -> Order:
         if isinstance(video, Upload):
             return await _from_file(services, caller, operation, wish.prompt, video, added)
-        source = await services.store.find(video.id, caller)
+        source = await find(call, video.id)
         return _from_job(services, caller, operation, wish.prompt, source, added)
 
     return await paid(call, order)

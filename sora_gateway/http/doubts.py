@@ -12,9 +12,10 @@ from sora_gateway.core.reconcile import Kind
 from sora_gateway.core.views import Task, View, iso
 from sora_gateway.errors import Conflict, InvalidRequest, NotFound
 from sora_gateway.http.auditing import actor_of
+from sora_gateway.http.finding import find
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
-from sora_gateway.http.tasks import find, task_of
+from sora_gateway.http.tasks import task_of
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.doubts import Doubt
 from sora_gateway.supervisor.decisions import Adopt, Decision, GiveUp, LookAgain, PayAgain

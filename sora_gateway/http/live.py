@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import ConfigDict, Field
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.routing import BaseRoute, WebSocketRoute
 
-from sora_gateway.core.views import View
+from sora_gateway.core.actor import Actor
+from sora_gateway.core.job import Job
+from sora_gateway.core.principal import Principal, Scope
+from sora_gateway.core.views import View, iso
 from sora_gateway.errors import CrossOrigin, NotFound
 from sora_gateway.http.credentials import session_of
+from sora_gateway.http.finding import find
+from sora_gateway.http.middleware import REQUEST_ID
 from sora_gateway.http.origin import is_cross_origin, is_foreign_stream
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
-from sora_gateway.http.tasks import find
 from sora_gateway.realtime.session import Live, RealtimeLimits
 from sora_gateway.realtime.sse import stream
 from sora_gateway.realtime.websocket import LiveSocket
@@ -26,6 +31,14 @@ class Since(View):
     since: Annotated[str, Field(max_length=64)] | None = Field(
         None, description="Cursor of the last event seen; a Last-Event-ID header wins."
     )
+    ticket: Annotated[str, Field(max_length=128)] | None = Field(
+        None, description="A stream ticket, instead of any other credential."
+    )
+
+
+class StreamTicket(View):
+    ticket: str = Field(description="For `?ticket=` of `/ws` and of the event streams; works once.")
+    expires_at: str
 
 
 def live_of(services: Services) -> Live:
@@ -39,7 +52,19 @@ def live_of(services: Services) -> Live:
 
 def live_routes(services: Services) -> list[BaseRoute]:
     """The WebSocket; its protocol is that of ``core/messages.py``."""
-    socket = LiveSocket(live_of(services), lambda headers: not is_cross_origin(headers), session_of)
+
+    async def looked(connection: HTTPConnection, principal: Principal, job: Job) -> None:
+        address = connection.client.host if connection.client is not None else ""
+        by = Actor(principal.user_id, address, connection.scope[REQUEST_ID])
+        await services.looks.note(principal, job, by)
+
+    socket = LiveSocket(
+        live_of(services),
+        lambda headers: not is_cross_origin(headers),
+        session_of,
+        services.tickets.redeem,
+        looked,
+    )
     return [WebSocketRoute("/ws", socket)]
 
 
@@ -60,16 +85,28 @@ def _check_page(call: Call) -> None:
         raise CrossOrigin("This stream was opened by a page of another site, so it was refused.")
 
 
+async def mint_ticket(call: Call) -> StreamTicket:
+    """A ticket for one connection that can have no header: good once, within a minute, and only as long as the
+    credential that it was made with."""
+    ticket = call.services.tickets.mint(call.caller)
+    return StreamTicket(ticket=ticket.text, expires_at=iso(ticket.expires_at) or "")
+
+
 _OVER = {204: "The video has ended and its last event was seen: there is nothing to come back for."}
 
 ENDPOINTS = [
     Endpoint(
         method="GET", path="/api/video/tasks/{id}/stream", handler=task_stream, summary="Follow it",
-        access=Access.VIEWER, tag="live", query=Since, produces=("text/event-stream",), also=_OVER,
+        access=Access.VIEWER, tag="live", query=Since, tickets=True, produces=("text/event-stream",), also=_OVER,
         errors=(NotFound, CrossOrigin),
     ),
     Endpoint(
         method="GET", path="/api/events/stream", handler=all_stream, summary="Follow all my videos",
-        access=Access.VIEWER, tag="live", query=Since, produces=("text/event-stream",), errors=(CrossOrigin,),
+        access=Access.VIEWER, tag="live", query=Since, tickets=True, produces=("text/event-stream",),
+        errors=(CrossOrigin,),
+    ),
+    Endpoint(
+        method="POST", path="/api/stream-tickets", handler=mint_ticket, summary="A ticket for one stream",
+        access=Access.VIEWER, tag="live", needs=Scope.READ, response=StreamTicket, status=201,
     ),
 ]  # fmt: skip

@@ -23,12 +23,13 @@ from sora_gateway.errors import (
     UnknownModel,
     UnsupportedByUpstream,
 )
+from sora_gateway.http.finding import find, find_own
 from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES
 from sora_gateway.http.orders import Wish, order_for
 from sora_gateway.http.paid import paid
 from sora_gateway.http.reference_input import Given, ImageId, ImageUrl
 from sora_gateway.http.routing import Access, Call, Endpoint
-from sora_gateway.http.tasks import MAX_DATA_URL, MAX_ID, content, find
+from sora_gateway.http.tasks import MAX_DATA_URL, MAX_ID, content
 from sora_gateway.http.uploads import FileOr, Upload
 from sora_gateway.http.validation import WholeNumber
 from sora_gateway.http.waiting import WaitSeconds, awaited, steer
@@ -153,7 +154,14 @@ async def list_videos(call: Call) -> VideoList:
     """Full objects, newest first unless ``order=asc``; the next page is ``after=<last_id>``."""
     query: ListVideos = call.query
     jobs, more = await call.services.store.page(
-        call.caller, Filter(query.limit, query.after, ascending=query.order == "asc")
+        call.caller,
+        Filter(
+            query.limit,
+            query.after,
+            ascending=query.order == "asc",
+            # Programs go through it and delete: what others show to the team does not turn up there.
+            owner=None if call.caller.sees_all else call.caller.user_id,
+        ),
     )
     return VideoList(
         data=[video_view(job) for job in jobs],
@@ -172,7 +180,7 @@ async def retrieve_video(call: Call) -> Video:
 
 async def delete_video(call: Call) -> VideoDeleted:
     """Removes an ended video."""
-    job = await find(call)
+    job = await find_own(call)
     await call.services.supervisor.delete(job)
     return VideoDeleted(id=job.id)
 

@@ -13,6 +13,7 @@ from sora_gateway.core.money import price
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.picture import Fit
 from sora_gateway.core.principal import Principal
+from sora_gateway.core.visibility import Visibility
 from sora_gateway.errors import (
     Gone,
     InvalidImage,
@@ -41,6 +42,7 @@ class Wish:
     """What the image's field is called where it was asked for."""
     fit: Fit = Fit.CROP
     characters: Sequence[str] = ()
+    visibility: Visibility = Visibility.PRIVATE
 
 
 async def order_for(services: Services, principal: Principal, wish: Wish) -> Order:
@@ -75,6 +77,7 @@ async def order_for(services: Services, principal: Principal, wish: Wish) -> Ord
         size=wish.size,
         credits=price_of(services, wish.seconds),
         inputs=inputs,
+        visibility=wish.visibility,
         characters=" ".join(str(character.external_id) for character in characters),
     )
 
@@ -161,6 +164,8 @@ async def order_again(services: Services, principal: Principal, job: Job) -> Ord
         source_external_id=job.source_external_id,
         extended_by=job.extended_by,
         characters=job.characters,
+        # Somebody else's copy of what the team sees is theirs, and private like all that is new.
+        visibility=job.visibility if job.owner == principal.user_id else Visibility.PRIVATE,
         inputs=inputs,
     )
 

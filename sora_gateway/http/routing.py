@@ -91,6 +91,8 @@ class Endpoint:
     """The model of the body when it comes as a form, where it may; without *request* it must."""
     uploads: bool = False
     """Whether the body may be as large as files are; the path has no parameters then."""
+    tickets: bool = False
+    """Whether ``?ticket=`` is a credential here: for streams, to which a browser can give nothing but an address."""
     paid: bool = False
     """Whether it may cost something, so that sending it again must not cost it again (:mod:`.paid`)."""
     query: type[BaseModel] | None = None
@@ -206,7 +208,7 @@ async def _admit(endpoint: Endpoint, request: Request, services: Services) -> Pr
     if access is Access.PUBLIC:
         return None
     try:
-        principal = await services.authenticate(request)
+        principal = await _who_asks(endpoint, request, services)
     except NotAuthenticated:
         if access is not Access.OPTIONAL:
             raise
@@ -233,6 +235,11 @@ def check_fresh(principal: Principal, now: float) -> None:
             f"This needs a sign-in of the last {FRESH / 60:.0f} minutes: sign in again, with your password, your "
             f"identity provider or a link from `sora-gateway user link {principal.email}`."
         )
+
+
+async def _who_asks(endpoint: Endpoint, request: Request, services: Services) -> Principal | None:
+    ticket = request.query_params.get("ticket") if endpoint.tickets else None
+    return await services.authenticate(request) if ticket is None else await services.tickets.redeem(ticket)
 
 
 def to_json(model: BaseModel) -> bytes:

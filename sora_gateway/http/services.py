@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from sora_gateway.accounts.authenticator import Authenticator
     from sora_gateway.accounts.oidc import ProviderSignIn
     from sora_gateway.accounts.password_accounts import PasswordAccounts
+    from sora_gateway.accounts.tickets import StreamTickets
     from sora_gateway.core.catalogue import Catalogue, Offer
+    from sora_gateway.http.finding import Looks
     from sora_gateway.http.signed_urls import UrlSigner
     from sora_gateway.http.tries import Tries
     from sora_gateway.media.files import MediaFiles
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from sora_gateway.realtime.hub import Hub
     from sora_gateway.runtime_settings import RuntimeSettings
     from sora_gateway.settings import Settings
+    from sora_gateway.signing_keys import Signer
     from sora_gateway.store import Store
     from sora_gateway.supervisor import Supervisor
     from sora_gateway.supervisor.characters import Characters
@@ -80,6 +83,10 @@ class Services:
     library: ReferenceLibrary
     characters: Characters
     tries: Tries
+    tickets: StreamTickets
+    looks: Looks
+    sharing: Signer
+    """Signs the tokens of share links."""
     runtime: RuntimeSettings
     clock: Clock
     entropy: Entropy

@@ -18,6 +18,7 @@ from sora_gateway.http import (
     openai_videos,
     people,
     references,
+    shares,
     sign_in,
     tasks,
 )
@@ -33,6 +34,7 @@ def table(system: System) -> list[Endpoint]:
     """The route table; *system* knows about the process."""
     return [
         *tasks.ENDPOINTS,
+        *shares.ENDPOINTS,
         *references.ENDPOINTS,
         *live.ENDPOINTS,
         *characters.ENDPOINTS,

@@ -10,8 +10,9 @@ from starlette.responses import Response
 from sora_gateway.core.job import Job, JobId, State
 from sora_gateway.core.messages import PublicState
 from sora_gateway.core.picture import Fit
-from sora_gateway.core.principal import Scope
+from sora_gateway.core.principal import Principal, Scope
 from sora_gateway.core.views import Status, Task, View, status_of, task_view
+from sora_gateway.core.visibility import Visibility
 from sora_gateway.errors import (
     AlreadyEnded,
     Gone,
@@ -25,6 +26,8 @@ from sora_gateway.errors import (
     StorageFull,
     UnknownModel,
 )
+from sora_gateway.http.auditing import actor_of
+from sora_gateway.http.finding import find, find_own
 from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES, file_response
 from sora_gateway.http.orders import Wish, order_again, order_for
 from sora_gateway.http.paid import paid
@@ -70,6 +73,7 @@ class _CreateTask(View):
     model: str = "sora-2"
     size: str = "720x1280"
     fit: Fit = Field(Fit.CROP, description="How the image is made as large as the video.")
+    visibility: Visibility = Field(Visibility.PRIVATE, description="Who may see it: only you, or the team.")
 
 
 class CreateTask(_CreateTask):
@@ -94,12 +98,21 @@ class ListTasks(View):
         None, description="Id of the last task of the page before."
     )
     status: Status | None = None
+    scope: Literal["visible", "mine", "team"] = Field(
+        "visible", description="Everything that you may see, what is yours, or what the team may see."
+    )
 
 
 class GetTask(View):
     model_config = ConfigDict(**{**View.model_config, "extra": "forbid"})
 
     wait: WaitSeconds = 0.0
+
+
+class SetVisibility(View):
+    model_config = _ASKED
+
+    visibility: Visibility
 
 
 class TaskPage(View):
@@ -144,31 +157,34 @@ class Models(View):
 async def task_of(call: Call, job: Job) -> Task:
     """The answer with *job*: addresses signed for its reader, and when to ask again."""
     steer(call, job)
-    return (await tasks_of(call.services, [job]))[0]
+    return (await tasks_of(call.services, [job], call.caller))[0]
 
 
-async def tasks_of(services: Services, jobs: list[Job]) -> list[Task]:
-    """The same for many, with one look at the store."""
+async def tasks_of(services: Services, jobs: list[Job], reader: Principal) -> list[Task]:
+    """The same for many, with one look at the store for each kind of thing."""
     variants = await services.store.assets_of_many([job.id for job in jobs]) if jobs else {}
+    emails = await services.store.emails({job.owner for job in jobs} - {reader.user_id})
+    emails[reader.user_id] = reader.email
     return [
         task_view(
             job,
             {variant: services.urls.sign(job.id, variant) for variant in variants.get(job.id, ())},
             services.supervisor.expected(job),
+            reader=reader.user_id,
+            email=emails.get(job.owner),
         )
         for job in jobs
     ]
-
-
-async def find(call: Call) -> Job:
-    return await call.services.store.find(call.path["id"], call.caller)
 
 
 async def create_task(call: Call) -> Task:
     """Accepts a video. It is durable, and its credits are held, when this answers."""
     asked: CreateTask | CreateTaskForm = call.body
     image = _given(asked.input_reference)
-    wish = Wish(asked.prompt, asked.model, asked.seconds, asked.size, image, "inputReference", asked.fit)
+    wish = Wish(
+        asked.prompt, asked.model, asked.seconds, asked.size, image, "inputReference", asked.fit,
+        visibility=asked.visibility,
+    )  # fmt: skip
     return await task_of(call, await paid(call, lambda: order_for(call.services, call.caller, wish)))
 
 
@@ -184,8 +200,15 @@ async def list_tasks(call: Call) -> TaskPage:
     """Newest first. The next page is asked for with ``after``, the id of the last task of this one."""
     query: ListTasks = call.query
     states = tuple(state for state in State if query.status is not None and status_of(state) == query.status)
-    jobs, more = await call.services.store.page(call.caller, Filter(query.limit, query.after, states=states))
-    return TaskPage(tasks=await tasks_of(call.services, jobs), has_more=more)
+    wanted = Filter(
+        query.limit,
+        query.after,
+        states=states,
+        owner=call.caller.user_id if query.scope == "mine" else None,
+        team=query.scope == "team",
+    )
+    jobs, more = await call.services.store.page(call.caller, wanted)
+    return TaskPage(tasks=await tasks_of(call.services, jobs, call.caller), has_more=more)
 
 
 async def get_task(call: Call) -> Task:
@@ -255,7 +278,7 @@ async def content(call: Call, job: Job, variant: str, *, download: bool) -> Resp
 
 async def cancel_task(call: Call) -> Task:
     """Asks for the task to be stopped; what the upstream has accepted ends when the upstream says so."""
-    job = await call.services.supervisor.cancel(await find(call))
+    job = await call.services.supervisor.cancel(await find_own(call))
     return await task_of(call, job)
 
 
@@ -273,13 +296,21 @@ async def retry_task(call: Call) -> Task:
 
 async def delete_task(call: Call) -> Response:
     """Removes the files of an ended task; it disappears from every list."""
-    await call.services.supervisor.delete(await find(call))
+    await call.services.supervisor.delete(await find_own(call))
     return Response(status_code=204)
 
 
 async def refresh_url(call: Call) -> Task:
     """The task with newly signed addresses."""
     return await task_of(call, await find(call))
+
+
+async def set_visibility(call: Call) -> Task:
+    """Shows the video to the team, or takes that back; in every stage. Who may not see it any more is told nothing
+    more of it."""
+    asked: SetVisibility = call.body
+    job = await find_own(call)
+    return await task_of(call, await call.services.supervisor.show(job.id, asked.visibility, actor_of(call)))
 
 
 async def stats(call: Call) -> Stats:
@@ -345,6 +376,10 @@ ENDPOINTS = [
     Endpoint(
         method="POST", path="/api/video/tasks/{id}/refresh-url", handler=refresh_url, summary="New addresses of its files",
         access=Access.VIEWER, tag="videos", needs=Scope.READ, response=Task, errors=(NotFound,),
+    ),
+    Endpoint(
+        method="POST", path="/api/video/tasks/{id}/visibility", handler=set_visibility, summary="Who may see it",
+        access=Access.MEMBER, tag="videos", request=SetVisibility, response=Task, errors=(NotFound,),
     ),
     Endpoint(
         method="DELETE", path="/api/video/tasks/{id}", handler=delete_task, summary="Remove it",

@@ -13,6 +13,7 @@ from starlette.types import Receive
 from sora_gateway.clock import Clock
 from sora_gateway.core.job import Job
 from sora_gateway.core.steering import kept_interval, poll_after
+from sora_gateway.http.finding import find
 from sora_gateway.http.routing import Call
 from sora_gateway.realtime.mailbox import Mailbox
 from sora_gateway.realtime.sse import client_left
@@ -39,7 +40,7 @@ def steer(call: Call, job: Job) -> None:
 async def awaited(call: Call, seconds: float) -> Job:
     """The job that the path names, as soon as it has ended, at the latest after *seconds*.
 
-    It comes as it is when the gateway stops.
+    It comes as it is when the gateway stops, or when the caller's rights may have changed.
 
     Raises:
         NotFound, NotAuthenticated: what the same request would be told if it came now; rights can be withdrawn
@@ -47,7 +48,7 @@ async def awaited(call: Call, seconds: float) -> Job:
         ClientDisconnect: nobody is left to be answered.
     """
     services = call.services
-    job = await services.store.find(call.path["id"], call.caller)
+    job = await find(call)
     if job.ended or not seconds:
         return job
     with services.hub.connect(call.caller) as mailbox:
@@ -63,13 +64,13 @@ async def awaited(call: Call, seconds: float) -> Job:
 
 
 async def _end(mailbox: Mailbox, receive: Receive, clock: Clock, seconds: float) -> None:
-    """Returns when the followed job has ended, when the hub closes *mailbox*, or after *seconds*."""
+    """Returns when the followed job has ended, when the hub closes *mailbox* or doubts who reads it, or after *seconds*."""
     until = clock.monotonic() + seconds
     leaving = asyncio.create_task(client_left(receive), name="long poll's reader")
     for end in (leaving, mailbox.closed):
         end.add_done_callback(lambda _: mailbox.arrived.set())
     try:
-        while not leaving.done() and not mailbox.closed.done():
+        while not leaving.done() and not mailbox.closed.done() and not mailbox.doubted.is_set():
             letter = mailbox.take()
             if letter is not None and letter.event.final:
                 return

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 from sora_gateway.core.job import Job
 from sora_gateway.core.messages import StoredEvent, UrlsOf, update_of
@@ -49,12 +50,16 @@ class Subscription:
     """Whether snapshot and replay were sent; until then this subscription vouches for nothing."""
 
     def covers(self, event: StoredEvent) -> bool:
-        principal = self.mailbox.principal
-        if not (principal.sees_all or event.team or event.owner == principal.user_id):
+        if not (event.team or self.may_always_see(event)):
             return False
         if self.job_id is not None:
             return self.job_id == event.job_id
         return self.external_id is None
+
+    def may_always_see(self, event: StoredEvent) -> bool:
+        """Whether its reader sees the job also when the team does not."""
+        principal = self.mailbox.principal
+        return principal.sees_all or event.owner == principal.user_id
 
     def wants(self, event: StoredEvent) -> bool:
         return event.seq > self.floor and self.covers(event)
@@ -102,6 +107,8 @@ class Hub:
                     subscription.mailbox.close(CloseCode.RESYNC)
 
     def _tell(self, event: StoredEvent) -> None:
+        if event.step == "visibility" and not event.team:
+            self._withdraw(event)
         if event.owner in self._awaiting:
             self._bind(event)
         letter: Letter | None = None
@@ -118,8 +125,20 @@ class Hub:
 
     def _following(self, event: StoredEvent) -> Iterator[Subscription]:
         yield from self._by_job.get(event.job_id, ())
-        yield from self._by_owner.get(event.owner, ())
+        if event.team:
+            for subscriptions in self._by_owner.values():
+                yield from subscriptions
+        else:
+            yield from self._by_owner.get(event.owner, ())
         yield from self._of_everybody
+
+    def _withdraw(self, event: StoredEvent) -> None:
+        """A job that the team could see is private again. Whoever followed it, or everything, and may not see it any
+        more begins anew; what they have not read yet they never will."""
+        everything = chain.from_iterable(self._by_owner.values())
+        for subscription in chain(self._by_job.get(event.job_id, ()), everything):
+            if not subscription.may_always_see(event):
+                subscription.mailbox.close(CloseCode.RESYNC)
 
     def _bind(self, event: StoredEvent) -> None:
         """Gives waiting subscriptions their job, if this event is the first that says its external id."""
@@ -209,6 +228,15 @@ class Hub:
                 found.discard(subscription)
                 if not found:
                     del index[key]
+
+    # --- rights ----------------------------------------------------------------------------------
+
+    def recheck(self, user_id: str) -> None:
+        """A credential of that person was revoked, or their role has changed: every connection of theirs looks at
+        its credential now."""
+        for mailbox in self._mailboxes:
+            if mailbox.principal.user_id == user_id:
+                mailbox.doubt()
 
     # --- the rest --------------------------------------------------------------------------------
 

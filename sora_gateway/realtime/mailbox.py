@@ -42,6 +42,8 @@ class Mailbox:
         """Subscriptions whose job came to exist, to be attached before anything else is read."""
         self.arrived = asyncio.Event()
         """Set while there is something to read or to attach."""
+        self.doubted = asyncio.Event()
+        """Set when the person's rights may have changed: their credential is to be looked at now."""
         self.closed: asyncio.Future[CloseCode] = asyncio.get_running_loop().create_future()
         """Done with the reason once the connection has to end."""
         self.merged = 0
@@ -91,6 +93,11 @@ class Mailbox:
         """A snapshot told the reader these versions of these jobs; it holds no change later than *until*."""
         self._known = {**self._known, **versions}
         self._known_until = max(self._known_until, until)
+
+    def doubt(self) -> None:
+        """Has whoever reads look at the credential now."""
+        self.doubted.set()
+        self.arrived.set()
 
     def close(self, code: CloseCode) -> None:
         """Ends the connection; what is unread stays unread. The first reason counts."""

@@ -10,14 +10,15 @@ The mailbox is registered before the log is read, so nothing falls between the t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from sora_gateway.clock import Clock
 from sora_gateway.core.job import Job
 from sora_gateway.core.messages import Cursor, Ready, Reset, StoredEvent, Subscribe, Subscribed
-from sora_gateway.core.principal import Principal
+from sora_gateway.core.principal import Principal, Scope
 from sora_gateway.core.views import Task, task_view
 from sora_gateway.errors import CloseCode, NotFound
 from sora_gateway.realtime.hub import Hub, Subscription
@@ -46,6 +47,9 @@ class RealtimeLimits:
     """How often an open connection's credential is looked at again."""
     messages_per_second: int = 30
     """Inbound, per WebSocket."""
+
+
+Looked: TypeAlias = Callable[[Job], Awaitable[None]]
 
 
 class Authenticator(Protocol):
@@ -87,41 +91,69 @@ class Attached:
     """Whether it is one job, and that has ended: after these messages nothing follows."""
 
 
+def may_follow(principal: Principal) -> bool:
+    """Whether the credential is for looking at videos at all."""
+    return Scope.READ in principal.scopes
+
+
 class Session:
     """One connection's subscriptions and rights. Whoever uses it attaches one subscription at a time, and
     takes nothing from the mailbox meanwhile."""
 
-    def __init__(self, live: Live, mailbox: Mailbox) -> None:
+    def __init__(self, live: Live, mailbox: Mailbox, looked: Looked | None = None) -> None:
+        """*looked* is told of every single job that the reader begins to follow."""
         self._live = live
         self._mailbox = mailbox
-        self._checked_at = live.clock.monotonic()
+        self._looked = looked
 
     # --- rights ----------------------------------------------------------------------------------
 
-    @property
-    def until_check(self) -> float:
-        """Seconds until :meth:`check_rights` is due."""
-        return self._checked_at + self._live.limits.recheck - self._live.clock.monotonic()
+    async def guard(self) -> None:
+        """Looks at the credential at once, when it ends, when somebody doubts it, and every now and then; returns when
+        the connection has to end.
 
-    async def check_rights(self) -> None:
-        """Looks at the credential again when it is time; ends the connection if it is no longer good."""
-        if self.until_check > 0:
-            return
-        self._checked_at = self._live.clock.monotonic()
-        self.renew(await self._live.authenticator.renewed(self._mailbox.principal), CloseCode.FORBIDDEN)
+        A task of its own, so that a reader who takes nothing cannot put it off. At once, because the credential may
+        have been revoked between the sign-in and the moment from which the hub knew of the connection.
+        """
+        mailbox, authenticator = self._mailbox, self._live.authenticator
+        while True:
+            mailbox.doubted.clear()
+            asked = mailbox.principal
+            renewed = await authenticator.renewed(asked)
+            if mailbox.principal is asked:  # or it was renewed in band meanwhile
+                self.renew(renewed, self._ended_how(asked))
+            if mailbox.closed.done():
+                return
+            await self._live.clock.sleep(self._until_look(), mailbox.doubted)
+
+    def _until_look(self) -> float:
+        ends = self._mailbox.principal.expires_at
+        rest = self._live.limits.recheck
+        return rest if ends is None else max(0.0, min(rest, ends - self._live.clock.now()))
+
+    def _ended_how(self, principal: Principal) -> CloseCode:
+        """Why a credential that is no longer good is not."""
+        ends = principal.expires_at
+        over = ends is not None and ends <= self._live.clock.now()
+        return CloseCode.EXPIRED if over else CloseCode.FORBIDDEN
 
     def renew(self, principal: Principal | None, otherwise: CloseCode) -> None:
         """Goes on as *principal*, or ends the connection with *otherwise* if that is nobody."""
         before = self._mailbox.principal
         if principal is None:
             self._mailbox.close(otherwise)
-        elif principal.user_id != before.user_id:
+        elif principal.user_id != before.user_id or not may_follow(principal):
             self._mailbox.close(CloseCode.FORBIDDEN)
-        elif principal.sees_all != before.sees_all:
+        elif (principal.role, principal.sees_all) != (before.role, before.sees_all):
             # What is followed was decided under other rights: begin anew.
             self._mailbox.close(CloseCode.RESYNC)
         else:
             self._mailbox.principal = principal
+
+    @property
+    def closed(self) -> asyncio.Future[Any]:
+        """Done when the connection has to end."""
+        return self._mailbox.closed
 
     async def ready(self) -> str:
         """The message that greets an authenticated reader."""
@@ -150,6 +182,8 @@ class Session:
             if waiting is None:
                 raise
             return waiting
+        if self._looked is not None:
+            await self._looked(job)
         if waiting is not None:
             hub.unfollow(waiting)
         return hub.follow(mailbox, topic, job_id=job.id, since=wanted.since)
@@ -169,7 +203,7 @@ class Session:
         except NotFound:
             self._live.hub.unfollow(subscription)
             raise
-        tasks = await self._tasks(jobs)
+        tasks = await self._tasks(jobs, mailbox.principal)
         after = await store.head()
         missed = await self._missed(subscription, after)
 
@@ -200,10 +234,20 @@ class Session:
         jobs, _ = await self._live.store.page(principal, Filter(limit=SNAPSHOT))
         return jobs
 
-    async def _tasks(self, jobs: list[Job]) -> list[Task]:
-        variants = await self._live.store.assets_of_many([job.id for job in jobs]) if jobs else {}
-        urls_of = self._live.hub.urls_of
-        return [task_view(job, urls_of(job.id, sorted(variants.get(job.id, ())))) for job in jobs]
+    async def _tasks(self, jobs: list[Job], reader: Principal) -> list[Task]:
+        store, urls_of = self._live.store, self._live.hub.urls_of
+        variants = await store.assets_of_many([job.id for job in jobs]) if jobs else {}
+        emails = await store.emails({job.owner for job in jobs} - {reader.user_id})
+        emails[reader.user_id] = reader.email
+        return [
+            task_view(
+                job,
+                urls_of(job.id, sorted(variants.get(job.id, ()))),
+                reader=reader.user_id,
+                email=emails.get(job.owner),
+            )
+            for job in jobs
+        ]
 
     async def _missed(self, subscription: Subscription, head: int) -> list[StoredEvent] | ResetReason | None:
         """The log's events after the reader's cursor, or why they cannot be had; None without a cursor."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -64,27 +63,24 @@ class EventStream(StreamingResponse):
                 await Response(status_code=204)(scope, receive, send)
                 return
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await self._converse(
-                _Speaker(self._live, session, mailbox, send, self._job is not None),
-                attached,
-                mailbox,
-                receive,
-            )
+            speaker = _Speaker(self._live, session, mailbox, send, self._job is not None)
+            await self._converse(speaker, attached, session, receive)
 
     async def _converse(
-        self, speaker: _Speaker, attached: Attached, mailbox: Mailbox, receive: Receive
+        self, speaker: _Speaker, attached: Attached, session: Session, receive: Receive
     ) -> None:
-        """Speaks until there is nothing more to say, nobody listens, or the hub ends it."""
+        """Speaks until there is nothing more to say, nobody listens, or the stream has to end."""
         speaking = asyncio.create_task(speaker.speak(attached), name="event stream")
         leaving = asyncio.create_task(client_left(receive), name="event stream's reader")
+        guarding = asyncio.create_task(session.guard(), name="event stream's rights")
         try:
-            ends: set[asyncio.Future[Any]] = {speaking, leaving, mailbox.closed}
+            ends = {speaking, leaving, guarding, session.closed}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
             left = leaving.done()
-            speaking.cancel()
-            leaving.cancel()
-            results = await asyncio.gather(speaking, leaving, return_exceptions=True)
+            for task in (speaking, leaving, guarding):
+                task.cancel()
+            results = await asyncio.gather(speaking, leaving, guarding, return_exceptions=True)
         if not left:
             # To a reader that takes nothing even this cannot be said: that is left to the transport.
             with suppress(TimeoutError, OSError):
@@ -111,12 +107,13 @@ class _Speaker:
         ends_at = clock.monotonic() + limits.sse_max_age
         await self._say(f"retry: {RETRY}\n\n")
         for message in attached.messages:
+            if self._mailbox.closed.done():
+                return  # what was read before may not be told any more
             await self._tell(message)
         if attached.ended:
             return
         beat_at = clock.monotonic() + limits.heartbeat
         while clock.monotonic() < ends_at:
-            await self._session.check_rights()
             letter = self._mailbox.take()
             if letter is not None:
                 await self._tell(self._session.update(letter))
@@ -124,8 +121,7 @@ class _Speaker:
                     return
                 beat_at = clock.monotonic() + limits.heartbeat
                 continue
-            pause = min(min(ends_at, beat_at) - clock.monotonic(), self._session.until_check)
-            await clock.sleep(pause, self._mailbox.arrived)
+            await clock.sleep(min(ends_at, beat_at) - clock.monotonic(), self._mailbox.arrived)
             if clock.monotonic() >= beat_at:
                 await self._say(": still here\n\n")
                 beat_at = clock.monotonic() + limits.heartbeat

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
 
 from pydantic import BaseModel
 from starlette.datastructures import Headers
@@ -14,6 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from sora_gateway.core.job import Job
 from sora_gateway.core.messages import (
     Auth,
     BadMessage,
@@ -26,10 +26,10 @@ from sora_gateway.core.messages import (
     parse_client_message,
 )
 from sora_gateway.core.principal import Principal
-from sora_gateway.errors import CloseCode, CrossOrigin, InvalidApiKey, NotFound
+from sora_gateway.errors import CloseCode, CrossOrigin, InvalidApiKey, NotFound, ScopeMissing
 from sora_gateway.realtime.hub import Subscription
 from sora_gateway.realtime.mailbox import Mailbox
-from sora_gateway.realtime.session import Live, Session
+from sora_gateway.realtime.session import Live, Session, may_follow
 
 CLOSE_TIMEOUT = 1.0
 MAX_REASON = 120
@@ -38,6 +38,7 @@ MAX_REASON = 120
 _REASONS = {
     CloseCode.RESTARTING: "the gateway restarts; come back with your cursor",
     CloseCode.TOO_SLOW: "too slow; come back with your cursor",
+    CloseCode.EXPIRED: "the credential has expired; renew it and come back with your cursor",
     CloseCode.RESYNC: "come back without a cursor",
     CloseCode.NOT_AUTHENTICATED: "not authenticated",
     CloseCode.FORBIDDEN: "the credential is no longer good",
@@ -46,10 +47,11 @@ _REASONS = {
 
 class LiveSocket:
     """The ASGI application of ``/ws``. *origin_allowed* says whether a handshake may use a browser's cookie,
-    *session_of* which session that cookie carries.
+    *session_of* which session that cookie carries, *redeem* whose a ticket in the address is; *looked* is told who
+    begins to follow a single job.
 
     Raises:
-        CrossOrigin, InvalidApiKey: before the handshake is accepted, to be answered over HTTP.
+        CrossOrigin, NotAuthenticated, ScopeMissing: before the handshake is accepted, to be answered over HTTP.
     """
 
     def __init__(
@@ -57,10 +59,14 @@ class LiveSocket:
         live: Live,
         origin_allowed: Callable[[Headers], bool],
         session_of: Callable[[HTTPConnection], str | None],
+        redeem: Callable[[str], Awaitable[Principal]],
+        looked: Callable[[HTTPConnection, Principal, Job], Awaitable[None]],
     ) -> None:
         self._live = live
         self._origin_allowed = origin_allowed
         self._session_of = session_of
+        self._redeem = redeem
+        self._looked = looked
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         websocket = WebSocket(scope, receive, send)
@@ -68,10 +74,15 @@ class LiveSocket:
             principal = await self._authenticate(websocket)
             if principal is not None:
                 with self._live.hub.connect(principal) as mailbox:
-                    await _Connection(websocket, self._live, mailbox).run()
+                    await _Connection(websocket, self._live, mailbox, self._looked).run()
 
     async def _authenticate(self, websocket: WebSocket) -> Principal | None:
         """Accepts the handshake and says who it is, or refuses or closes it."""
+        ticket = websocket.query_params.get("ticket")
+        if ticket is not None:
+            principal = await self._redeem(ticket)
+            await websocket.accept()
+            return principal
         header = websocket.headers.get("authorization")
         if header is not None:
             # A program: it reads an HTTP status, and any cookie beside the header is ignored.
@@ -84,12 +95,12 @@ class LiveSocket:
             return await self._by_first_message(websocket)
         if not self._origin_allowed(websocket.headers):
             raise CrossOrigin("This connection comes from a page of another site, so it was refused.")
-        principal = await self._live.authenticator.by_session(cookie)
+        signed_in = await self._live.authenticator.by_session(cookie)
         await websocket.accept()
-        if principal is None:
+        if signed_in is None:
             # A page sees nothing of a refused handshake but that it failed, and would come back for ever.
             await _close(websocket, CloseCode.NOT_AUTHENTICATED)
-        return principal
+        return signed_in
 
     async def _by_header(self, header: str) -> Principal:
         scheme, _, token = header.partition(" ")
@@ -99,6 +110,8 @@ class LiveSocket:
         )
         if principal is None:
             raise InvalidApiKey("The credential in the Authorization header is not good (any more).")
+        if not may_follow(principal):
+            raise ScopeMissing("This key is not for this; make one with the scope videos:read.")
         return principal
 
     async def _by_first_message(self, websocket: WebSocket) -> Principal | None:
@@ -117,17 +130,26 @@ class LiveSocket:
             principal = await self._live.authenticator.by_bearer(first.token)
         if principal is None:
             await _close(websocket, CloseCode.NOT_AUTHENTICATED)
+        elif not may_follow(principal):
+            await _close(websocket, CloseCode.FORBIDDEN, "this key lacks the scope videos:read")
+            return None
         return principal
 
 
 class _Connection:
     """An authenticated connection, until either side ends it."""
 
-    def __init__(self, websocket: WebSocket, live: Live, mailbox: Mailbox) -> None:
+    def __init__(
+        self,
+        websocket: WebSocket,
+        live: Live,
+        mailbox: Mailbox,
+        looked: Callable[[HTTPConnection, Principal, Job], Awaitable[None]],
+    ) -> None:
         self._websocket = websocket
         self._live = live
         self._mailbox = mailbox
-        self._session = Session(live, mailbox)
+        self._session = Session(live, mailbox, lambda job: looked(websocket, mailbox.principal, job))
         self._reason = ""
         self._came: deque[float] = deque(maxlen=live.limits.messages_per_second)
         self._turn = asyncio.Lock()
@@ -137,13 +159,14 @@ class _Connection:
         await self._send(await self._session.ready())
         reader = asyncio.create_task(self._read(), name="live reader")
         writer = asyncio.create_task(self._write(), name="live writer")
+        guard = asyncio.create_task(self._session.guard(), name="live rights")
         try:
-            ends: set[asyncio.Future[Any]] = {reader, writer, self._mailbox.closed}
+            ends = {reader, writer, guard, self._session.closed}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            reader.cancel()
-            writer.cancel()
-            results = await asyncio.gather(reader, writer, return_exceptions=True)
+            for task in (reader, writer, guard):
+                task.cancel()
+            results = await asyncio.gather(reader, writer, guard, return_exceptions=True)
         if self._mailbox.closed.done():
             await _close(self._websocket, self._mailbox.closed.result(), self._reason)
         for result in results:
@@ -170,7 +193,6 @@ class _Connection:
 
     async def _write(self) -> None:
         while True:
-            await self._session.check_rights()
             async with self._turn:
                 while self._mailbox.bound:
                     await self._attach(self._mailbox.bound[0])
@@ -178,7 +200,7 @@ class _Connection:
                 if letter is not None:
                     await self._send(letter.text)
             if letter is None:
-                await self._live.clock.sleep(self._session.until_check, self._mailbox.arrived)
+                await self._mailbox.arrived.wait()
 
     async def _attach(self, subscription: Subscription) -> None:
         """Sends what a subscription begins with. Only in turn."""
@@ -188,6 +210,8 @@ class _Connection:
             await self._tell(ErrorMessage(code=error.code, message=error.message, topic=subscription.topic))
             return
         for message in attached.messages:
+            if self._mailbox.closed.done():
+                return  # what was read before may not be told any more
             await self._send(message.text)
 
     # --- the reader ------------------------------------------------------------------------------

@@ -76,6 +76,8 @@ class Filter:
     states: tuple[State, ...] = ()
     owner: str | None = None
     """Only this person's; None for everything that may be seen."""
+    team: bool = False
+    """Only what the whole team may see."""
 
 
 def job_of(row: sqlite3.Row | Mapping[str, Any]) -> Job:
@@ -249,6 +251,8 @@ async def page(readers: Readers, principal: Principal, wanted: Filter) -> tuple[
     if wanted.owner is not None:
         where.append("owner = ?")
         arguments.append(wanted.owner)
+    if wanted.team:
+        where.append("visibility = 'team'")
     if wanted.states:
         where.append(f"state IN ({', '.join('?' * len(wanted.states))})")
         arguments += wanted.states
@@ -293,6 +297,13 @@ async def assets_of_many(readers: Readers, job_ids: list[JobId]) -> dict[str, li
     for row in await readers.all(f"SELECT job_id, variant FROM assets WHERE job_id IN ({marks})", job_ids):  # noqa: S608
         found.setdefault(row["job_id"], []).append(row["variant"])
     return found
+
+
+async def emails(readers: Readers, user_ids: list[str]) -> dict[str, str]:
+    """The addresses of these people, by their ids."""
+    marks = ", ".join("?" * len(user_ids))
+    rows = await readers.all(f"SELECT id, email FROM users WHERE id IN ({marks})", user_ids)  # noqa: S608
+    return {row["id"]: row["email"] for row in rows}
 
 
 async def paid_since(readers: Readers, moment: float) -> dict[str, list[tuple[str, float, int]]]:

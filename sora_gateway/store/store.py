@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ from sora_gateway.store import (
     jobs,
     ledger,
     reference_images,
+    shares,
     upstreams,
 )
 from sora_gateway.store.administration import Administration
@@ -39,6 +40,7 @@ from sora_gateway.store.events import EventScope, Replay
 from sora_gateway.store.jobs import Answered, AttemptRecord, Change, Filter, Intent
 from sora_gateway.store.people import People
 from sora_gateway.store.readers import Readers
+from sora_gateway.store.shares import ShareRecord
 from sora_gateway.store.upstreams import AddedUpstream, Failure
 from sora_gateway.store.writer import Transaction, Writer
 
@@ -140,6 +142,10 @@ class Store:
     async def assets_of_many(self, job_ids: list[JobId]) -> dict[str, list[str]]:
         return await jobs.assets_of_many(self._readers, job_ids)
 
+    async def emails(self, owners: Collection[str]) -> dict[str, str]:
+        """The addresses of these people, by their ids."""
+        return await jobs.emails(self._readers, list(owners)) if owners else {}
+
     async def paid_since(self, moment: float) -> dict[str, list[tuple[str, float, int]]]:
         return await jobs.paid_since(self._readers, moment)
 
@@ -207,6 +213,24 @@ class Store:
     async def character(self, character_id: str, principal: Principal) -> Character:
         """Raises NotFound."""
         return await characters.find(self._readers, character_id, principal)
+
+    # --- share links -----------------------------------------------------------------------------
+
+    async def create_share(self, share: ShareRecord, entry: AuditEntry) -> None:
+        """Raises Conflict if the job has too many."""
+        await self._writer.run(lambda tx: shares.create(tx, share, entry))
+
+    async def revoke_share(self, share_id: str, job_id: str, at: float, entry: AuditEntry) -> None:
+        """Raises NotFound."""
+        await self._writer.run(lambda tx: shares.revoke(tx, share_id, job_id, at, entry))
+
+    async def shares(self, job_id: str, now: float) -> list[ShareRecord]:
+        """The links to a job that work, newest first."""
+        return await shares.of_job(self._readers, job_id, now)
+
+    async def opened_share(self, share_id: str, now: float) -> tuple[ShareRecord, Job] | None:
+        """A link that works, and the job that it opens."""
+        return await shares.opened(self._readers, share_id, now)
 
     # --- saved reference images ------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sora_gateway.core.asset import InputFile
 from sora_gateway.core.job import ExternalId, Job, JobId
 from sora_gateway.core.operation import Operation
+from sora_gateway.core.visibility import Visibility
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Order:
     source_external_id: ExternalId | None = None
     extended_by: int | None = None
     characters: str = ""
+    visibility: Visibility = Visibility.PRIVATE
     inputs: tuple[InputFile, ...] = ()
 
     def job(self, job_id: JobId, now: float) -> Job:
@@ -47,5 +49,6 @@ class Order:
             source_external_id=self.source_external_id,
             extended_by=self.extended_by,
             characters=self.characters,
+            visibility=self.visibility,
             created_at=now,
         )

@@ -25,16 +25,17 @@ from sora_gateway.core.job import ExternalId, Job, JobId, State
 from sora_gateway.core.money import OnCancel
 from sora_gateway.core.polling import backoff
 from sora_gateway.core.trend import NO_TREND
+from sora_gateway.core.visibility import Visibility
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import AlreadyEnded, GatewayError, NotFinished, NotFound, StorageFull, Unavailable
 from sora_gateway.media.download import Downloader
 from sora_gateway.media.files import MediaFiles
 from sora_gateway.store import Store
-from sora_gateway.store.jobs import Stale
 from sora_gateway.supervisor.cancelling import cancelling
 from sora_gateway.supervisor.creating import queued
 from sora_gateway.supervisor.decisions import Decision, LookAgain, answer_dropped, audited
 from sora_gateway.supervisor.durations import Kind, LearnedDurations
+from sora_gateway.supervisor.ended import record_ended
 from sora_gateway.supervisor.inputs import keep_input, stored_inputs
 from sora_gateway.supervisor.observers import Observers
 from sora_gateway.supervisor.observing import Means
@@ -47,11 +48,13 @@ from sora_gateway.supervisor.storing import storing
 from sora_gateway.supervisor.watcher import (
     Cancel,
     Limits,
+    Show,
     Surroundings,
     Upstream,
     Watcher,
     check_doubtful,
     decide,
+    shown,
 )
 
 log = logging.getLogger(__name__)
@@ -246,16 +249,31 @@ class Supervisor:
         """
         if not job.ended:
             raise NotFinished("The video is not finished; cancel it first.")
-        if job.id in self._tasks:
-            # It has been told that it ended, and is about to leave.
-            await asyncio.wait({self._tasks[job.id]})
-        try:
-            await self._recorder.record(job, j.Deleted(self._clock.now()))
-        except Stale:
-            # An ended job has no watcher, and deleting is all that can still happen to it.
-            raise NotFound("There is no video by that id.") from None
+        await self._left(job.id)
+        await record_ended(self._store, self._recorder, job.id, j.Deleted(self._clock.now()))
         # After the commit: a crash in between leaves files without a row, which the sweep at start-up removes.
         await self._files.delete(job.id)
+
+    async def show(self, job_id: JobId, visibility: Visibility, by: Actor) -> Job:
+        """Decides, on behalf of *by*, who may see a job; returns it once that is stored and told.
+
+        Raises:
+            NotFound: it is not there, or was deleted.
+            Unavailable: the gateway is stopping.
+        """
+        watcher = self._watchers.get(job_id)
+        if watcher is not None:
+            try:
+                return await watcher.request(Show(visibility), by)
+            except AlreadyEnded:
+                await self._left(job_id)
+        event, decided = shown(visibility, job_id, by, self._clock.now())
+        return await record_ended(self._store, self._recorder, job_id, event, decided)
+
+    async def _left(self, job_id: JobId) -> None:
+        """Waits for the watcher of a job that has been told that it ended, and is about to leave."""
+        if job_id in self._tasks:
+            await asyncio.wait({self._tasks[job_id]})
 
     def next_look(self, job_id: JobId) -> float | None:
         """The moment at which a job's upstream is asked about it next; None when none is planned."""

@@ -21,13 +21,16 @@ from sora_gateway.core import job as j
 from sora_gateway.core.actor import COMMAND_LINE, Actor
 from sora_gateway.core.asset import InputFile, StoredFile
 from sora_gateway.core.catalogue import Route
-from sora_gateway.core.job import Event, ExternalId, Job, State
+from sora_gateway.core.job import Event, ExternalId, Job, JobId, State
 from sora_gateway.core.observation import Look
 from sora_gateway.core.polling import PollPolicy
 from sora_gateway.core.reconcile import OnAmbiguous
+from sora_gateway.core.visibility import Visibility
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import AlreadyEnded, Conflict, GatewayError, Unavailable
 from sora_gateway.media.download import Downloader
+from sora_gateway.store import audit
+from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.jobs import Answered, ExternalIdTaken, Intent
 from sora_gateway.supervisor.decisions import Decision, LookAgain, audited, consequence
 from sora_gateway.supervisor.durations import LearnedDurations
@@ -90,9 +93,16 @@ class Cancel:
     """A person wants the job stopped."""
 
 
+@dataclass(frozen=True, slots=True)
+class Show:
+    """A person decides who may see the job."""
+
+    visibility: Visibility
+
+
 @dataclass(slots=True)
 class Request:
-    wish: Cancel | Decision
+    wish: Cancel | Show | Decision
     by: Actor = COMMAND_LINE
     """Who decides, for the audit log."""
     answer: asyncio.Future[Job] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -148,7 +158,7 @@ class Watcher:
 
     # --- people's wishes -------------------------------------------------------------------------
 
-    def request(self, wish: Cancel | Decision, by: Actor = COMMAND_LINE) -> asyncio.Future[Job]:
+    def request(self, wish: Cancel | Show | Decision, by: Actor = COMMAND_LINE) -> asyncio.Future[Job]:
         """Puts a wish of *by* into the inbox; the future is the job once the wish is stored."""
         request = Request(wish, by)
         self._inbox.append(request)
@@ -187,6 +197,8 @@ class Watcher:
             try:
                 if isinstance(request.wish, Cancel):
                     await self._cancel()
+                elif isinstance(request.wish, Show):
+                    await self._show(request.wish, request.by)
                 elif isinstance(request.wish, LookAgain):
                     check_doubtful(self.job)
                     self.lookers.append(request)
@@ -219,6 +231,10 @@ class Watcher:
         if finished_upstream:
             # Nothing is left to be stopped there; what was made is owed.
             await self.insist(j.CancelUnconfirmed(self.now()))
+
+    async def _show(self, wish: Show, by: Actor) -> None:
+        event, decided = shown(wish.visibility, self.job.id, by, self.now())
+        self.job = await self.around.recorder.record(self.job, event, decided=decided)
 
     # --- for the steps ---------------------------------------------------------------------------
 
@@ -308,6 +324,11 @@ class Watcher:
             if not task.done():
                 task.cancel("watcher: not needed any more")
                 await asyncio.gather(task, return_exceptions=True)
+
+
+def shown(visibility: Visibility, job_id: JobId, by: Actor, now: float) -> tuple[Event, AuditEntry]:
+    """That *by* lets others see a job, or takes that back: what happens, and what the audit log says of it."""
+    return j.VisibilityChanged(now, visibility), audit.entry(by, now, "job.visibility", job_id, visibility)
 
 
 def check_doubtful(job: Job) -> None:
