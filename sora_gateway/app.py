@@ -169,6 +169,7 @@ async def opened(
         await runtime.load()
         hub = Hub(store.epoch, lambda job_id, variants: {name: urls.sign(job_id, name) for name in variants})
         accounts = Authenticator(store, clock, entropy, settings.credits.starting_balance)
+        accounts.revoked = hub.recheck
         stack.push_async_callback(accounts.close)
         passwords = Passwords()
         stack.callback(passwords.close)

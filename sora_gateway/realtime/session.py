@@ -129,7 +129,7 @@ class Session:
     def _until_look(self) -> float:
         ends = self._mailbox.principal.expires_at
         rest = self._live.limits.recheck
-        return rest if ends is None else max(0.0, min(rest, ends - self._live.clock.now()))
+        return rest if ends is None else max(0.01, min(rest, ends - self._live.clock.now()))
 
     def _ended_how(self, principal: Principal) -> CloseCode:
         """Why a credential that is no longer good is not."""

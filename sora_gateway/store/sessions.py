@@ -105,7 +105,9 @@ async def principal(
         return None
     found = Principal(
         row["id"], row["email"], row["role"], "session", token_hash,
-        authenticated_at=row["authenticated_at"], expires_at=row["expires_at"],
+        authenticated_at=row["authenticated_at"],
+        # By itself it ends with its time or, unless it is used, with its rest.
+        expires_at=min(row["expires_at"], row["seen_at"] + idle),
     )  # fmt: skip
     return found, row["seen_at"]
 
