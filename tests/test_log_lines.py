@@ -281,7 +281,7 @@ from sora_gateway.logs.redaction import Redactor
 
 redactor = Redactor()
 redactor.add([sys.argv[1]])
-configure("info", sys.argv[2], redactor)
+configure("debug", sys.argv[2], redactor)
 
 class Unclean:
     def __del__(self):
@@ -291,7 +291,8 @@ def fail():
     raise RuntimeError(f"in a thread {sys.argv[1]}")
 
 logging.getLogger("a.library").info("Bearer %s", sys.argv[1])
-logging.getLogger("httpx").info("a whole address")
+for library in ("httpx", "httpcore", "aiosqlite", "websockets"):
+    logging.getLogger(library).info("a whole address, statement or message")
 warnings.warn(f"a warning {sys.argv[1]}")
 thread = threading.Thread(target=fail)
 thread.start()

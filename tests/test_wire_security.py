@@ -18,6 +18,7 @@ from sora_gateway.http.application import http_application
 from sora_gateway.http.guarded_h11 import GuardedH11
 from sora_gateway.http.media import file_response
 from sora_gateway.http.routing import Access, Call, Endpoint
+from sora_gateway.logs.context import current_request
 from tests.http_calls import application, client_of
 from tests.listening import Peer, peer_of
 from tests.processes import program
@@ -287,3 +288,23 @@ async def test_a_thousand_ranges_cost_no_more_than_the_file(tmp_path: Path) -> N
                 spent.append(time.process_time() - before)
             assert (answer.status_code, len(answer.content)) in ((200, 100_000), (206, 2)), case
             assert min(spent) < 0.05, case
+
+
+# --- what is said of it --------------------------------------------------------------------------------
+
+
+async def test_what_goes_wrong_is_logged_with_the_id_that_its_sender_was_told(
+    ann: Person, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str | None] = []
+
+    async def broken(*_: object) -> None:
+        heard.append(current_request())
+        raise RuntimeError("the reason")
+
+    monkeypatch.setattr(ann.gateway.accounts, "by_bearer", broken)
+    answer = await ann.get(TASKS)
+    assert answer.status_code == 500
+    assert heard == [answer.headers["x-request-id"]] == [answer.json()["error"]["requestId"]]
+    assert "the reason" in caplog.text
+    assert "the reason" not in answer.text

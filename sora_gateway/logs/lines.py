@@ -108,8 +108,8 @@ def configure(level: str, form: Format, redactor: Redactor, stream: TextIO | Non
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # They write whole addresses, and some carry signatures.
-    for chatty in ("httpx", "httpcore"):
+    # They write every address, statement and message whole, with signatures, tickets and prompts in them.
+    for chatty in ("httpx", "httpcore", "aiosqlite", "websockets"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
