@@ -35,8 +35,8 @@ _FORM = "application/x-www-form-urlencoded"
 class Http(Protocol):
     """The gateway's own client: no redirects, no proxies, bounded answers."""
 
-    async def send(self, request: Request, *, deadline: float) -> Reply:
-        """Raises NotSent or Lost when there is no answer within *deadline* seconds."""
+    async def send(self, request: Request, *, deadline: float, fresh: bool = False) -> Reply:
+        """Raises NotSent or Lost when there is no answer within *deadline* seconds; *fresh* takes no kept connection."""
         ...
 
 
@@ -212,7 +212,8 @@ class Provider:
 
     async def _send(self, request: Request) -> Reply:
         try:
-            reply = await self._http.send(request, deadline=self._patience)
+            # A kept connection may be dead by now, and a code cannot be sent twice.
+            reply = await self._http.send(request, deadline=self._patience, fresh=True)
         except (NotSent, Lost) as error:
             raise self._unavailable(str(error)) from None
         if reply.status >= 500 or reply.status == 429:
