@@ -18,6 +18,7 @@ from sora_gateway.accounts.attempts import Attempts
 from sora_gateway.accounts.passwords import COMMON, Passwords
 from sora_gateway.app import Gateway
 from sora_gateway.errors import InvalidRequest, StartupError, TooManyRequests, Unavailable
+from sora_gateway.store.audit import AuditEntry
 from tests.canaries import MARK
 from tests.fakes import ManualClock
 from tests.people import ANN, OTHER, PASSWORD, LaterClock, actions, add, browser, code, hashed, login, told
@@ -239,7 +240,7 @@ async def test_a_locked_account_is_in_the_audit_log_and_failures_only_in_the_log
             for _ in range(6):
                 await login(page, email, f"wrong {MARK}")
         # It is written after the answer: who does not exist must not be answered faster.
-        entries = []
+        entries: list[AuditEntry] = []
         async with asyncio.timeout(10):
             while not entries:
                 await asyncio.sleep(0.01)
