@@ -93,9 +93,15 @@ def lab_settings(data_dir: Path, url: str, **sections: Any) -> Settings:
 
 @asynccontextmanager
 async def at_the_lab(
-    data_dir: Path, lab: Lab, *, url: str | None = None, balance: int = 100, **sections: Any
+    data_dir: Path,
+    lab: Lab,
+    *,
+    url: str | None = None,
+    balance: int = 100,
+    speed: float = SPEED,
+    **sections: Any,
 ) -> AsyncIterator[Person]:
-    """Ann, who has *balance* credits, at a gateway that waits without jitter and lives :data:`SPEED` times as fast.
+    """Ann, who has *balance* credits, at a gateway that waits without jitter and lives *speed* times as fast.
 
     *lab* gets an address of its own unless another *url* (without ``/v1``) is given.
     """
@@ -104,7 +110,7 @@ async def at_the_lab(
             url = (await stack.enter_async_context(serving_raw(lab.handle))).url
         settings = lab_settings(data_dir, url, **sections)
         gateway = await stack.enter_async_context(
-            running(settings, FastClock(SPEED), CountingEntropy(fraction=0.0))
+            running(settings, FastClock(speed), CountingEntropy(fraction=0.0))
         )
         yield await stack.enter_async_context(person(gateway, credits=balance))
 

@@ -184,7 +184,8 @@ async def test_one_of_the_configuration_is_paused_here_and_changed_there(tmp_pat
 async def test_its_failures_are_shown_with_what_it_answered_but_no_secret(tmp_path: Path) -> None:
     answers = [says(500, f"{UPSTREAM_KEY} is a bad key to show")]
     async with (
-        at_the_lab(tmp_path, Lab(creates=answers)) as ann,
+        # Slowly: it must be seen before the gate opens again, half a minute later.
+        at_the_lab(tmp_path, Lab(creates=answers), speed=5) as ann,
         person(ann.gateway, "eve", role="admin") as admin,
     ):
         for _ in range(FAILURES):
