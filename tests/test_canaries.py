@@ -194,6 +194,8 @@ PUBLIC = {
     "GET /health": "whether the process is alive, for whoever restarts it",
     "GET /ready": "whether it takes work, for a balancer",
     "GET /openapi.json": "what the API is: the same for every gateway of this version, and in the repository",
+    "GET /api/shared/{token}": "the link is the credential, for one video until it ends or is revoked",
+    "GET /api/shared/{token}/content": "the same, for its files",
     "POST /api/auth/login": "the password is the credential",
     "POST /api/auth/register": "makes an account where the operator lets people make their own",
     "POST /api/auth/redeem": "the one-time link is the credential",

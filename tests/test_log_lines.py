@@ -214,6 +214,7 @@ SHAPES = {
     "password: hunter2": f"password: {REDACTED}",
     '{"client_secret": "a\\"b", "n": 1}': f'{{"client_secret": {REDACTED}, "n": 1}}',
     "id_token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.abc": f"id_token {REDACTED}",
+    "GET /api/shared/v1.1.abcdefgh-_/content": f"GET /api/shared/{REDACTED}/content",
     "https://me:pw@host.test/v1": f"https://{REDACTED}host.test/v1",
     "the token was refused, and inside=3": "the token was refused, and inside=3",
 }

@@ -25,6 +25,7 @@ from sora_gateway.errors import (
     Unavailable,
 )
 from sora_gateway.http.routing import Access, Call, Endpoint
+from tests.canaries import MARK
 from tests.http_calls import application, client_of
 from tests.listening import listening, peer_of
 
@@ -208,6 +209,12 @@ async def test_a_bug_is_logged_whole_and_told_to_nobody(caplog: pytest.LogCaptur
     assert record.getMessage() == "Unexpected error in GET /bug, request req_1"
     assert "the secret detail" in caplog.text
     assert "hidden" not in caplog.text
+
+
+async def test_a_token_in_an_address_is_not_logged_with_a_bug(caplog: pytest.LogCaptureFixture) -> None:
+    async with client_of(gateway(endpoint("GET", "/shared/{token}/content", bug))) as client:
+        assert (await client.get(f"/shared/{MARK}-1/content")).status_code == 500
+    assert "Unexpected error in GET /shared/{token}/content" in caplog.text
 
 
 async def test_a_bug_in_mid_response_cuts_it_visibly_short() -> None:

@@ -128,10 +128,13 @@ class ErrorBoundary:
         await problem(error, scope[REQUEST_ID])(scope, receive, send)
 
     def _log(self, scope: Scope) -> None:
+        path = scope["path"]
+        if token := scope.get("path_params", {}).get("token"):
+            path = path.replace(token, "{token}")  # whoever has it may see what it opens
         logger.exception(
             "Unexpected error in %s %s, request %s",
             scope.get("method", "WebSocket"),
-            scope["path"],
+            path,
             scope[REQUEST_ID],
         )
 

@@ -36,7 +36,8 @@ _SHAPES = (
     # A query, a fragment, a form or a setting; and a quoted name with its value.
     rf"(?P<pair>{_NAME}\s{{0,4}}=\s{{0,4}}){_VALUE}",
     rf"""(?P<item>["'][\w-]{{0,32}}{_NAME}["']\s{{0,4}}:\s{{0,4}}){_VALUE}""",
-    # Who one is, in an address.
+    # The token of a share link; and who one is, in an address.
+    r"(?P<shared>/shared/)[^\s/?\"']{8,}",
     r"(?P<user>://)[^\s/@]+@",
 )
 
