@@ -84,7 +84,7 @@ async def test_a_webhook_has_the_job_looked_at_now_and_the_look_decides(tmp_path
     ("sent", "status"),
     [
         pytest.param(
-            message("ext-1", **{"webhook-signature": "v1,bm9uc2Vuc2U="}), 401, id="another signature"
+            lambda: message("ext-1", **{"webhook-signature": "v1,bm9uc2Vuc2U="}), 401, id="another signature"
         ),
         pytest.param(lambda: message("ext-1", timestamp="1000"), 401, id="too old"),
         pytest.param(lambda: {"content": b"{}"}, 401, id="no signature"),
