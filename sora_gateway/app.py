@@ -168,14 +168,18 @@ async def opened(
         runtime = RuntimeSettings(settings, store, clock)
         await runtime.load()
         hub = Hub(store.epoch, lambda job_id, variants: {name: urls.sign(job_id, name) for name in variants})
-        accounts = Authenticator(store, clock, entropy, settings.credits.starting_balance)
+
+        def starting_balance() -> int:
+            return runtime.current.credits.starting_balance
+
+        accounts = Authenticator(store, clock, entropy, starting_balance)
         accounts.revoked = hub.recheck
         stack.push_async_callback(accounts.close)
         passwords = Passwords()
         stack.callback(passwords.close)
         password_accounts = PasswordAccounts(
             store, accounts, passwords, Attempts(clock, settings.accounts.attempts_per_minute), clock, entropy,
-            lambda: runtime.current.accounts.registration, settings.credits.starting_balance,
+            lambda: runtime.current.accounts.registration, starting_balance,
         )  # fmt: skip
         stack.push_async_callback(password_accounts.close)
         if settings.accounts.admin_email:
@@ -231,7 +235,7 @@ async def opened(
         characters = Characters(store, upstreams.by_name, clock, entropy, settings.jobs.create_timeout)
         sign_in = ProviderSignIn(
             identity_providers(settings), web, store, accounts, ring.signer("oidc.v1"),
-            clock, entropy, settings.credits.starting_balance,
+            clock, entropy, starting_balance,
         )  # fmt: skip
         readiness = Readiness()
         services = Services(
@@ -293,7 +297,7 @@ async def opened(
             server,
         )
         operator = operations.Services(
-            store, accounts, passwords, clock, entropy, supervisor.decide, ring, settings.credits.starting_balance,
+            store, accounts, passwords, clock, entropy, supervisor.decide, ring, starting_balance,
             gateway.public_url, supervisor.finding,
         )  # fmt: skip
         stack.push_async_callback(gateway.close, hurry)

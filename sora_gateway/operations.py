@@ -28,10 +28,11 @@ from sora_gateway.core.principal import FOR_PROGRAMS, Role, Scope
 from sora_gateway.core.views import iso
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from sora_gateway.oversight import audit_list, settings_changed
 from sora_gateway.signing_keys import KeyRing
 from sora_gateway.store import Store, audit
 from sora_gateway.store.accounts import KeyRecord, UserRecord
-from sora_gateway.store.audit import AuditEntry, AuditFilter, Recorded
+from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.doubts import Doubt
 from sora_gateway.supervisor.decisions import Adopt, Decision, GiveUp, LookAgain, PayAgain
 from sora_gateway.supervisor.search import Finding
@@ -55,7 +56,7 @@ class Services:
     entropy: Entropy
     decide: Callable[[JobId, Decision], Awaitable[Job]]
     ring: KeyRing
-    starting_balance: int = 0
+    starting_balance: Callable[[], int] = lambda: 0
     address: str | None = None
     finding: Callable[[Job], Finding | None] = lambda _: None
     """What the latest look for a doubtful job came to."""
@@ -73,7 +74,7 @@ async def user_create(services: Services, email: str, role: Role, password: str 
     password_hash = None if password is None else await services.passwords.hash(password, address)
     user_id = services.entropy.new_id("user")
     await services.store.people.create_user(
-        user_id, address, role, password_hash, services.starting_balance, services.clock.now(),
+        user_id, address, role, password_hash, services.starting_balance(), services.clock.now(),
         _entry(services, "user.create", user_id, f"{role} {address}"),
     )  # fmt: skip
     return {"id": user_id, "email": address, "role": role}
@@ -168,7 +169,7 @@ async def session_local(services: Services) -> Result:
     else:
         user_id = services.entropy.new_id("user")
         await services.store.people.create_user(
-            user_id, LOCAL_USER, "member", None, services.starting_balance, now
+            user_id, LOCAL_USER, "member", None, services.starting_balance(), now
         )
     token = await services.authenticator.new_session(user_id, LOCAL_SESSION)
     return {"token": token, "address": services.address}
@@ -281,12 +282,6 @@ async def credits_check(services: Services) -> Result:
     return {"complaints": await services.store.check_books()}
 
 
-async def audit_list(services: Services, limit: int, actor: str | None, action: str | None) -> Result:
-    """What people did, newest first; *actor* is an id or an address, *action* a beginning."""
-    found, _ = await services.store.audit_page(AuditFilter(limit, actor, action))
-    return [_recorded(line) for line in found]
-
-
 async def status(services: Services) -> Result:
     """Where the gateway listens, and whether anybody can administer it."""
     return {"address": services.address, "has_admin": await services.store.people.has_admin()}
@@ -315,6 +310,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "unknown.give_up": unknown_give_up,
     "credits.check": credits_check,
     "audit.list": audit_list,
+    "settings.changed": settings_changed,
     "session.local": session_local,
     "status": status,
 }
@@ -363,19 +359,6 @@ def _key(key: KeyRecord, email: str) -> Mapping[str, Any]:
         "last_used_at": iso(key.last_used_at),
         "scopes": sorted(key.scopes),
         "expires_at": iso(key.expires_at),
-    }
-
-
-def _recorded(line: Recorded) -> Mapping[str, Any]:
-    entry = line.entry
-    return {
-        "at": iso(entry.at),
-        "actor": line.email or entry.actor,
-        "action": entry.action,
-        "target": entry.target,
-        "address": entry.address,
-        "request_id": entry.request_id,
-        "detail": entry.detail,
     }
 
 

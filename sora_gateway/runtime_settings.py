@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 CHANGEABLE = (
     "accounts.registration",
+    "credits.starting_balance",
     "jobs.max_prompt",
     "media.max_references",
     "media.url_lifetime",

@@ -70,7 +70,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         # What is logged while a request is answered says which.
         "logs.context",
     },
-    "operations": VALUES | {"store", "accounts", "supervisor", "signing_keys"},
+    "operations": VALUES | {"oversight", "store", "accounts", "supervisor", "signing_keys"},
+    "oversight": VALUES | {"store", "operations"},
     # From settings to adapters: the one place besides app that knows both configuration and parts.
     "wiring": VALUES | {"settings", "oidc_settings", "supervisor", "upstream", "accounts.oidc_provider"},
     "keybox": frozenset({"errors"}),

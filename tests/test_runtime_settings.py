@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from sora_gateway.app import Gateway
+from sora_gateway.cli import main
+from sora_gateway.cli.operate import operate
 from sora_gateway.runtime_settings import CHANGEABLE
 from sora_gateway.store import Store
 from tests.running import Json, Person, person, running, settings_for
@@ -157,6 +161,42 @@ async def test_what_an_upgrade_has_made_impossible_is_told_of_and_left_out(
         "the changed setting jobs.of_old",
         "the changed setting media.max_references",
     ]
+
+
+async def test_new_people_begin_with_what_is_said_now_however_they_come(tmp_path: Path) -> None:
+    async with a_place(tmp_path, credits={"starting_balance": 1}) as place:
+        await place.change(credits__starting_balance=5)
+        added = await place.root.http.post("/api/admin/users", json={"email": "cleo@example.org"})
+        assert added.json()["available"] == 5
+        invitation = (await place.root.http.post("/api/admin/invitations", json={})).json()["token"]
+        wish = {"email": "dan@example.org", "password": "seven paper boats", "invitation": invitation}
+        assert (await place.ann.http.post("/api/auth/register", json=wish)).status_code == 204
+        assert (await place.gateway.store.people.by_email("dan@example.org")).available == 5
+        settings = settings_for(tmp_path, credits={"starting_balance": 1})
+        person_ = {"role": "member", "password": None}
+        await asyncio.to_thread(operate, settings, "user.create", email="eve@example.org", **person_)
+    # Without a running gateway as well.
+    await asyncio.to_thread(operate, settings, "user.create", email="flo@example.org", **person_)
+    async with a_place(tmp_path) as place:
+        for name in ("eve", "flo"):
+            assert (await place.gateway.store.people.by_email(f"{name}@example.org")).available == 5
+
+
+async def test_config_show_says_what_is_in_force_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with a_place(tmp_path) as place:
+        show = ["config", "show", "--data-dir", str(tmp_path)]
+        assert await asyncio.to_thread(main, show) == 0
+        assert "In force instead" not in capsys.readouterr().out
+        await place.change(jobs__max_prompt=50, accounts__registration="closed")
+        assert await asyncio.to_thread(main, show) == 0
+        told = capsys.readouterr().out
+    assert "# jobs.max_prompt = 50  # root@example.org, 20" in told
+    assert '# accounts.registration = "closed"  # root@example.org, 20' in told
+    # It is the configuration still, with comments.
+    assert tomllib.loads(told)["jobs"]["max_prompt"] == 32000
 
 
 async def _write(store: Store, key: str, value: str) -> None:

@@ -39,8 +39,10 @@ class Authenticator:
     """Sessions, API keys and one-time links. Only hashes are looked up and stored, by an index: the time an
     answer takes says nothing about how near a guess was."""
 
-    def __init__(self, store: Store, clock: Clock, entropy: Entropy, starting_balance: int = 0) -> None:
-        """*starting_balance* are the credits of the first administrator, who is made by a link."""
+    def __init__(
+        self, store: Store, clock: Clock, entropy: Entropy, starting_balance: Callable[[], int] = lambda: 0
+    ) -> None:
+        """*starting_balance* says how many credits the first administrator has, who is made by a link."""
         self._store = store
         self._clock = clock
         self._entropy = entropy
@@ -178,7 +180,7 @@ class Authenticator:
             NotAuthenticated: the link was used, has expired, or never was one.
         """
         user_id = await self._store.people.redeem_login(
-            digest(token), self._entropy.new_id("user"), self._starting_balance, self._clock.now(), by
+            digest(token), self._entropy.new_id("user"), self._starting_balance(), self._clock.now(), by
         )
         if user_id is None:
             raise NotAuthenticated("This sign-in link was used already or has expired; ask for a new one.")

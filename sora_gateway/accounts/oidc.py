@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import json
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -106,9 +106,9 @@ class ProviderSignIn:
         seal: Seal,
         clock: Clock,
         entropy: Entropy,
-        invited_balance: int = 0,
+        invited_balance: Callable[[], int] = lambda: 0,
     ) -> None:
-        """*invited_balance* are the credits of somebody who comes with an invitation."""
+        """*invited_balance* says how many credits somebody has who comes with an invitation."""
         self._providers = {config.name: Provider(config, http, clock) for config in providers}
         self._store = store
         self._accounts = accounts
@@ -220,7 +220,7 @@ class ProviderSignIn:
         admission = Admission(
             config.role if _of_an_allowed_domain(config, found) else None,
             digest(invitation) if invitation is not None else None,
-            self._invited_balance,
+            self._invited_balance(),
         )
         detail = f"{found.email} at {config.issuer}"
         entry = self._entry(by, identity.user_id, "user.register", detail)

@@ -60,9 +60,9 @@ class PasswordAccounts:
         clock: Clock,
         entropy: Entropy,
         registration: Callable[[], Mode],
-        starting_balance: int,
+        starting_balance: Callable[[], int],
     ) -> None:
-        """*registration* says who may register at this moment, *starting_balance* what invited people begin with."""
+        """*registration* says who may register at this moment, *starting_balance* what new people begin with."""
         self._store = store
         self._people = store.people
         self._authenticator = authenticator
@@ -187,7 +187,7 @@ class PasswordAccounts:
             address,
             await self._passwords.hash(password, address),
             None if invitation is None else digest(invitation),
-            self._starting_balance,
+            self._starting_balance(),
         )
         await self._people.register(wish, visit.by, self._clock.now())
 
@@ -257,9 +257,7 @@ class PasswordAccounts:
                 "Sign in again first: a first password is set within a quarter of an hour after a sign-in."
             )
 
-    async def add(
-        self, email: str, role: Role, password: str | None, starting_balance: int, by: Actor
-    ) -> str:
+    async def add(self, email: str, role: Role, password: str | None, by: Actor) -> str:
         """The id of somebody whom an administrator adds; without a password they need a link.
 
         Raises:
@@ -269,7 +267,7 @@ class PasswordAccounts:
         address, user_id, now = checked_address(email), self._entropy.new_id("user"), self._clock.now()
         hashed = None if password is None else await self._passwords.hash(password, address)
         entry = audit.entry(by, now, "user.create", user_id, f"{role} {address}")
-        await self._people.create_user(user_id, address, role, hashed, starting_balance, now, entry)
+        await self._people.create_user(user_id, address, role, hashed, self._starting_balance(), now, entry)
         return user_id
 
     async def first_administrator(self, email: str, password: str) -> None:
@@ -287,7 +285,7 @@ class PasswordAccounts:
             key = "admin_email" if error.param == "email" else "admin_password"
             raise StartupError(f"The setting accounts.{key} cannot be used: {error.message}") from None
         made = await self._people.make_first_admin(
-            self._entropy.new_id("user"), address, hashed, self._starting_balance, self._clock.now()
+            self._entropy.new_id("user"), address, hashed, self._starting_balance(), self._clock.now()
         )
         if not made:
             log.warning(

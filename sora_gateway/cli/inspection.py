@@ -6,6 +6,7 @@ import argparse
 import json
 
 from sora_gateway.cli.options import Commands, add_command, add_group, add_settings, settings_of
+from sora_gateway.cli.terminal import printable
 
 
 def register(commands: Commands) -> None:
@@ -42,8 +43,20 @@ def _migrate(arguments: argparse.Namespace) -> int:
 
 def _config_show(arguments: argparse.Namespace) -> int:
     from sora_gateway.config_example import show
+    from sora_gateway.control import NotRunning, call
+    from sora_gateway.places import DataDirectory
 
-    print(show(settings_of(arguments)), end="")
+    settings = settings_of(arguments)
+    print(show(settings), end="")
+    try:
+        changed = call(DataDirectory(settings.data_dir).control, "settings.changed", {})
+    except NotRunning:
+        return 0
+    if changed:
+        print("\n# In force instead, because it was changed while the gateway ran:")
+    for each in changed:
+        who = printable(f"{each['changed_by']}, {each['changed_at']}")
+        print(f"# {each['key']} = {json.dumps(each['value'])}  # {who}")
     return 0
 
 

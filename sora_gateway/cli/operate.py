@@ -72,6 +72,7 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
     from sora_gateway.logs.lines import warn_on_stderr
     from sora_gateway.operations import Services
     from sora_gateway.places import DataDirectory, shipped
+    from sora_gateway.runtime_settings import RuntimeSettings
     from sora_gateway.signing_keys import KeyRing
     from sora_gateway.store import Store
     from sora_gateway.store.lock import DataLock
@@ -82,7 +83,6 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
 
     warn_on_stderr(settings.secrets())
     clock, entropy = SystemClock(), SystemEntropy()
-    balance = settings.credits.starting_balance
     directory = DataDirectory(settings.data_dir)
     directory.make()
     with DataLock(directory.root):
@@ -99,6 +99,12 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
                 if job is None:
                     raise NotFound("There is no video by that id.")
                 return await decide(recorder, job, decision, clock.now(), COMMAND_LINE)
+
+            runtime = RuntimeSettings(settings, store, clock)
+            await runtime.load()
+
+            def balance() -> int:
+                return runtime.current.credits.starting_balance
 
             passwords = Passwords()
             authenticator = Authenticator(store, clock, entropy, balance)

@@ -120,10 +120,7 @@ async def get_user(call: Call) -> UserView:
 async def create_user(call: Call) -> UserView:
     """Somebody new, with the starting balance. Without a password, give them a reset link or a sign-in link."""
     wish: CreateUser = call.body
-    balance = call.services.settings.credits.starting_balance
-    user_id = await call.services.password_accounts.add(
-        wish.email, wish.role, wish.password, balance, actor_of(call)
-    )
+    user_id = await call.services.password_accounts.add(wish.email, wish.role, wish.password, actor_of(call))
     return _view(await call.services.store.administration.resident(user_id, _moment(call)))
 
 
