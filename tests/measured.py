@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from sora_gateway.logs.redaction import Redactor
 from sora_gateway.settings import Settings
 from tests.killable import instead
 from tests.loop_lag import TICK, kept_waiting
@@ -40,10 +41,10 @@ def main() -> int:
 
     serve, lines = app._serve, Path(sys.argv[1])
 
-    async def measured(settings: Settings) -> int:
+    async def measured(settings: Settings, redactor: Redactor) -> int:
         measuring = asyncio.create_task(meter(lines))
         try:
-            return await serve(settings)
+            return await serve(settings, redactor)
         finally:
             measuring.cancel()
 
