@@ -206,6 +206,22 @@ def test_the_operators_commands_do_what_the_page_says(tmp_path: Path) -> None:
     assert (tmp_path / "references-backup").is_dir()
 
 
+@needs_curl
+def test_the_commands_for_people_and_keys_do_what_the_page_says(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(CONFIG)
+    with program(tmp_path, "serve") as address:
+        said = run(ROOT / "docs/accounts.md", tmp_path, address)
+    assert re.findall(rf"^{re.escape(address)}/#(\w+)=", said["people"], re.MULTILINE) == [
+        "reset",
+        "login",
+        "invite",
+    ]
+    assert "admin" in said["people"]
+    assert '"scopes":["videos:read"]' in said["keys"]
+    assert "render farm" in said["keys"]
+    assert "expires 20" in said["keys"]
+
+
 def test_a_restored_backup_is_a_gateway_with_a_new_epoch(tmp_path: Path) -> None:
     import sqlite3
 
