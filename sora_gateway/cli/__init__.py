@@ -76,8 +76,6 @@ class _Version(argparse.Action):
 def _parser(command: str = "") -> argparse.ArgumentParser:
     """The parser of *command*, of all commands if it is none: to make all takes longer than most commands."""
     parser = argparse.ArgumentParser(
-        # One line for each command, the longest name included.
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=18, width=100),
         prog="sora-gateway",
         description="One process between a small team and every Sora-style video API.",
         allow_abbrev=False,
