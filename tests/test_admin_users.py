@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,11 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from sora_gateway.app import Gateway
 from sora_gateway.core.actor import COMMAND_LINE
 from sora_gateway.core.principal import EVERYTHING
-from tests.running import Json, Person, person, running, settings_for
+from sora_gateway.errors import CloseCode
+from tests.running import Json, Live, Person, person, running, settings_for
 from tests.team import client
 
 PATH = "/api/admin/users"
@@ -184,6 +187,31 @@ async def test_whoever_is_disabled_is_out_at_once_and_comes_back_with_their_keys
         assert (await place.ann.get("/api/auth/me")).status_code == 200
         assert (await browser.get("/api/auth/me")).status_code == 401, "sessions stay ended"
         assert await place.actions(place.ann) == ["link.login", "user.disable", "user.enable"]
+
+
+async def closed_with(live: Live) -> int:
+    """The code with which the gateway closes it, within two seconds."""
+    async with asyncio.timeout(2):
+        while True:
+            try:
+                await live.next()
+            except ConnectionClosed as closed:
+                return closed.rcvd.code if closed.rcvd is not None else 0
+
+
+async def test_what_is_open_is_closed_within_two_seconds(tmp_path: Path) -> None:
+    """The quarter of a minute until the next look at the rights does not count."""
+    async with a_place(tmp_path) as place:
+        await place.change(place.bob, role="admin")
+        async with place.ann.live() as anns, place.bob.live() as bobs:
+            for live in (anns, bobs):
+                await live.say(type="subscribe", all=True)
+                assert (await live.next())["type"] == "subscribed"
+            await place.change(place.ann, disabled=True)
+            assert await closed_with(anns) == CloseCode.FORBIDDEN
+            # Bob comes back, and follows his own from then on.
+            await place.change(place.bob, role="member")
+            assert await closed_with(bobs) == CloseCode.RESYNC
 
 
 async def test_a_change_that_changes_nothing_is_not_written_down(tmp_path: Path) -> None:
