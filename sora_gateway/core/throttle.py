@@ -105,11 +105,11 @@ class Failures:
 
     def _forget(self) -> None:
         """Names with an attempt under way are few, and are kept."""
-        for name in list(self._names) if len(self._names) > self._most else ():
-            if len(self._names) <= self._most:
-                break
-            if not self._names[name].under_way:
-                del self._names[name]
+        while len(self._names) > self._most:
+            oldest = next((name for name, tries in self._names.items() if not tries.under_way), None)
+            if oldest is None:
+                return
+            del self._names[oldest]
 
 
 class Rate:
