@@ -65,6 +65,10 @@ class EndedAtStart(Exception):
         self.complaints = complaints
 
 
+def _check_leaks(errors: Path) -> None:
+    assert leaks(errors.read_text(encoding="utf-8")) == [], "secrets in what it wrote to stderr"
+
+
 @dataclass
 class Program:
     """A running process that has said where it listens."""
@@ -122,7 +126,7 @@ async def program(errors: Path, *arguments: str) -> AsyncIterator[Program]:
             process.kill()
         # To the end of its output: the pipe is closed and forgotten with it.
         await process.communicate()
-        assert leaks(errors.read_text(encoding="utf-8")) == [], "secrets in what it wrote to stderr"
+        _check_leaks(errors)
 
 
 @dataclass

@@ -57,7 +57,7 @@ def prepare(database: Path, migrations: Path, now: float, epoch: str) -> Path | 
     if revision is None:
         try:
             _create(database, migrations, epoch)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StartupError(f"The database {database} cannot be made ({error}); is there room?") from None
         return None
     return _migrate(database, migrations, revision, now)
