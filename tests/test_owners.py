@@ -251,6 +251,18 @@ async def test_another_persons_key_cannot_be_revoked_or_seen(tmp_path: Path) -> 
         assert (await all.ann.get("/api/auth/me")).status_code == 401
 
 
+async def test_another_persons_sign_in_cannot_be_ended_or_seen(tmp_path: Path) -> None:
+    async with team(tmp_path) as all:
+        token = await all.gateway.accounts.new_session("user_ann")
+        (session,) = (await all.ann.get("/api/auth/sessions")).json()["sessions"]
+        for who in (all.bob, all.vic, all.root):
+            assert (await ask(who.http, "DELETE /api/auth/sessions/{id}", session["id"])).status_code == 404
+            assert session["id"] not in (await who.get("/api/auth/sessions")).text
+        assert await all.gateway.accounts.by_session(token) is not None
+        assert (await ask(all.ann.http, "DELETE /api/auth/sessions/{id}", session["id"])).status_code == 204
+        assert await all.gateway.accounts.by_session(token) is None
+
+
 # --- ids that collide --------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from sora_gateway.accounts.address import normal_address
 from sora_gateway.accounts.authenticator import Authenticator
 from sora_gateway.accounts.oidc_provider import Http, Provider, ProviderConfig
 from sora_gateway.accounts.oidc_tokens import Assertion
@@ -232,7 +233,7 @@ class ProviderSignIn:
             config.issuer,
             found.subject,
             user_id,
-            found.email or "",
+            normal_address(found.email or ""),
             self._clock.now(),
         )
 
