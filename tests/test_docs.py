@@ -174,6 +174,8 @@ def test_the_examples_of_the_api_answer_as_described(tmp_path: Path) -> None:
         said = run(ROOT / "docs/api.md", tmp_path, address)
     assert '"object":"list"' in said["create"]
     assert '"videoId":"video_' in said["task"]
+    assert '"visibility":"team"' in said["share"]
+    assert '"videoUrl":' in said["share"].splitlines()[-1]
     assert '"status":"completed"' in said["wait"]
     assert '"code":"model_not_found"' in said["wrong"]
     assert '"param":"model"' in said["wrong"]

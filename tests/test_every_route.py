@@ -46,9 +46,14 @@ SMUGGLED: dict[str, Any] = {
 
 
 def _everything(tx: Transaction) -> dict[str, str]:
-    """A digest of each table's rows, without what the use of a credential moves."""
+    """A digest of each table's rows, without what the use of a credential moves, and without the trace that is meant
+    to stay: an administrator looked at somebody's private video."""
     tables = [row["name"] for row in tx.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    return {name: _digest(tx.execute(f"SELECT * FROM {name}"), NOTED.get(name, set())) for name in tables}
+    where = {"audit": " WHERE action <> 'job.look'", "sqlite_sequence": " WHERE name <> 'audit'"}
+    return {
+        name: _digest(tx.execute(f"SELECT * FROM {name}{where.get(name, '')}"), NOTED.get(name, set()))
+        for name in tables
+    }
 
 
 def _digest(rows: sqlite3.Cursor, without: set[str]) -> str:
