@@ -30,6 +30,7 @@ CHANGEABLE = (
     "jobs.max_prompt",
     "media.max_references",
     "media.url_lifetime",
+    "realtime.topics",
 )
 """``table.key``, as the configuration has them."""
 

@@ -96,6 +96,22 @@ async def test_a_signed_address_lives_as_long_as_is_said_now(tmp_path: Path) -> 
         assert await expires() - before > 8 * 3600
 
 
+async def test_a_new_connection_follows_as_many_topics_as_is_said_now(tmp_path: Path) -> None:
+    async with a_place(tmp_path) as place:
+        videos = [(await place.ann.make())["videoId"] for _ in range(2)]
+        async with place.ann.live() as before:
+            await place.change(realtime__topics=1)
+            async with place.ann.live() as after:
+                for live, expected in ((before, "subscribed"), (after, "error")):
+                    for video in videos:
+                        await live.say(type="subscribe", videoId=video)
+                    answers: list[str] = []
+                    while len(answers) < 2:
+                        kind = (await live.next())["type"]
+                        answers += [kind] if kind in ("subscribed", "error") else []
+                    assert answers == ["subscribed", expected]
+
+
 async def test_it_is_in_force_after_a_restart_too(tmp_path: Path) -> None:
     async with a_place(tmp_path) as place:
         await place.change(jobs__max_prompt=50, media__max_references=3)

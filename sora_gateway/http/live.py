@@ -8,6 +8,8 @@ from pydantic import ConfigDict, Field
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.types import Receive, Send
+from starlette.types import Scope as AsgiScope
 
 from sora_gateway.core.actor import Actor
 from sora_gateway.core.job import Job
@@ -52,20 +54,29 @@ def live_of(services: Services) -> Live:
 
 def live_routes(services: Services) -> list[BaseRoute]:
     """The WebSocket; its protocol is that of ``core/messages.py``."""
+    return [WebSocketRoute("/ws", _EachConnection(services))]
 
-    async def looked(connection: HTTPConnection, principal: Principal, job: Job) -> None:
+
+class _EachConnection:
+    """Serves every connection by the settings of the moment at which it is made."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        socket = LiveSocket(
+            live_of(self._services),
+            lambda headers: not is_cross_origin(headers),
+            session_of,
+            self._services.tickets.redeem,
+            self._looked,
+        )
+        await socket(scope, receive, send)
+
+    async def _looked(self, connection: HTTPConnection, principal: Principal, job: Job) -> None:
         address = connection.client.host if connection.client is not None else ""
         by = Actor(principal.user_id, address, connection.scope[REQUEST_ID])
-        await services.looks.note(principal, job, by)
-
-    socket = LiveSocket(
-        live_of(services),
-        lambda headers: not is_cross_origin(headers),
-        session_of,
-        services.tickets.redeem,
-        looked,
-    )
-    return [WebSocketRoute("/ws", socket)]
+        await self._services.looks.note(principal, job, by)
 
 
 async def task_stream(call: Call) -> Response:

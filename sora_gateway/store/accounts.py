@@ -90,7 +90,8 @@ def disable_user(tx: Transaction, email: str, at: float, entry: AuditEntry | Non
     if administered:
         check_admin_remains(tx)
     tx.execute("DELETE FROM sessions WHERE user_id = ?", (user_id,))
-    tx.execute("DELETE FROM one_time_links WHERE user_id = ?", (user_id,))
+    # Those for them, and those that they made for others.
+    tx.execute("DELETE FROM one_time_links WHERE ? IN (user_id, created_by)", (user_id,))
     if entry is not None:
         audit.write(tx, entry)
 
