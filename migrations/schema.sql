@@ -28,7 +28,7 @@ CREATE TABLE users (
     available INTEGER NOT NULL, 
     held INTEGER NOT NULL, 
     created_at FLOAT NOT NULL, 
-    disabled_at FLOAT, 
+    disabled_at FLOAT, "plan" TEXT, plan_until FLOAT, 
     CONSTRAINT pk_users PRIMARY KEY (id), 
     CONSTRAINT ck_users_role CHECK (role IN ('admin', 'member', 'viewer')), 
     CONSTRAINT ck_users_balance CHECK (available >= 0 AND held >= 0), 
@@ -79,7 +79,7 @@ CREATE TABLE jobs (
     error_message TEXT, 
     credits INTEGER NOT NULL, 
     retry_of TEXT, 
-    deleted_at FLOAT, operation TEXT NOT NULL DEFAULT 'create' CONSTRAINT ck_jobs_operation CHECK (operation IN ('create', 'remix', 'edit', 'extend')), source_id TEXT, source_external_id TEXT, extended_by INTEGER, characters TEXT NOT NULL DEFAULT '', took FLOAT, visibility TEXT NOT NULL DEFAULT 'private' CONSTRAINT ck_jobs_visibility CHECK (visibility IN ('private', 'team')), 
+    deleted_at FLOAT, operation TEXT NOT NULL DEFAULT 'create' CONSTRAINT ck_jobs_operation CHECK (operation IN ('create', 'remix', 'edit', 'extend')), source_id TEXT, source_external_id TEXT, extended_by INTEGER, characters TEXT NOT NULL DEFAULT '', took FLOAT, visibility TEXT NOT NULL DEFAULT 'private' CONSTRAINT ck_jobs_visibility CHECK (visibility IN ('private', 'team')), lane INTEGER NOT NULL DEFAULT 1 CONSTRAINT ck_jobs_lane CHECK (lane IN (0, 1, 2)), batch_id TEXT, cost FLOAT, 
     CONSTRAINT pk_jobs PRIMARY KEY (id), 
     CONSTRAINT ck_jobs_ended_has_a_time CHECK ((state IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)), 
     CONSTRAINT ck_jobs_progress CHECK (progress >= 0 AND progress <= 100 AND (progress < 100 OR state = 'completed')), 
@@ -126,7 +126,7 @@ CREATE TABLE ledger (
     available INTEGER NOT NULL, 
     held INTEGER NOT NULL, 
     note TEXT NOT NULL, 
-    at FLOAT NOT NULL, 
+    at FLOAT NOT NULL, actor TEXT NOT NULL DEFAULT '', price_version TEXT NOT NULL DEFAULT '', period TEXT, 
     CONSTRAINT ck_ledger_kind CHECK (kind IN ('grant', 'hold', 'settle', 'release', 'adjust', 'redeem')), 
     CONSTRAINT fk_ledger_job_id FOREIGN KEY(job_id) REFERENCES jobs (id), 
     CONSTRAINT fk_ledger_user_id FOREIGN KEY(user_id) REFERENCES users (id)
@@ -264,3 +264,59 @@ CREATE TABLE settings (
     changed_by TEXT NOT NULL, 
     CONSTRAINT pk_settings PRIMARY KEY ("key")
 );
+CREATE UNIQUE INDEX uq_ledger_user_id_period ON ledger (user_id, period) WHERE period IS NOT NULL;
+CREATE TABLE plans (
+    name TEXT NOT NULL, 
+    settings TEXT NOT NULL, 
+    changed_at FLOAT NOT NULL, 
+    CONSTRAINT pk_plans PRIMARY KEY (name)
+);
+CREATE TABLE codes (
+    id TEXT NOT NULL, 
+    code_hash TEXT NOT NULL, 
+    prefix TEXT NOT NULL, 
+    credits INTEGER NOT NULL, 
+    "plan" TEXT, 
+    plan_days INTEGER, 
+    uses_left INTEGER NOT NULL, 
+    note TEXT NOT NULL, 
+    created_by TEXT NOT NULL, 
+    created_at FLOAT NOT NULL, 
+    expires_at FLOAT, 
+    revoked_at FLOAT, 
+    CONSTRAINT pk_codes PRIMARY KEY (id), 
+    CONSTRAINT ck_codes_worth CHECK (credits >= 0 AND uses_left >= 0), 
+    CONSTRAINT uq_codes_code_hash UNIQUE (code_hash)
+);
+CREATE TABLE redemptions (
+    code_id TEXT NOT NULL, 
+    user_id TEXT NOT NULL, 
+    at FLOAT NOT NULL, 
+    CONSTRAINT pk_redemptions PRIMARY KEY (code_id, user_id), 
+    CONSTRAINT fk_redemptions_code_id FOREIGN KEY(code_id) REFERENCES codes (id), 
+    CONSTRAINT fk_redemptions_user_id FOREIGN KEY(user_id) REFERENCES users (id)
+);
+CREATE INDEX ix_jobs_batch_id ON jobs (batch_id) WHERE batch_id IS NOT NULL;
+CREATE TABLE job_tags (
+    job_id TEXT NOT NULL, 
+    tag TEXT NOT NULL, 
+    CONSTRAINT pk_job_tags PRIMARY KEY (job_id, tag), 
+    CONSTRAINT fk_job_tags_job_id FOREIGN KEY(job_id) REFERENCES jobs (id)
+);
+CREATE INDEX ix_job_tags_tag ON job_tags (tag, job_id);
+CREATE TABLE templates (
+    id TEXT NOT NULL, 
+    owner TEXT NOT NULL, 
+    visibility TEXT NOT NULL, 
+    name TEXT NOT NULL, 
+    prompt TEXT NOT NULL, 
+    model TEXT, 
+    size TEXT, 
+    seconds INTEGER, 
+    created_at FLOAT NOT NULL, 
+    changed_at FLOAT NOT NULL, 
+    CONSTRAINT pk_templates PRIMARY KEY (id), 
+    CONSTRAINT ck_templates_visibility CHECK (visibility IN ('private', 'team')), 
+    CONSTRAINT fk_templates_owner FOREIGN KEY(owner) REFERENCES users (id)
+);
+CREATE INDEX ix_templates_owner ON templates (owner);

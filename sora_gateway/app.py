@@ -23,6 +23,7 @@ from sora_gateway.accounts.authenticator import Authenticator
 from sora_gateway.accounts.oidc import ProviderSignIn
 from sora_gateway.accounts.password_accounts import PasswordAccounts
 from sora_gateway.accounts.passwords import Passwords
+from sora_gateway.accounts.plans import Plans
 from sora_gateway.accounts.tickets import StreamTickets
 from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.control import ControlServer
@@ -35,6 +36,7 @@ from sora_gateway.http.arrival import Spool
 from sora_gateway.http.credentials import Credentials
 from sora_gateway.http.finding import Looks
 from sora_gateway.http.guarded_h11 import GuardedH11
+from sora_gateway.http.limits import RequestLimits
 from sora_gateway.http.server import GatewayServer
 from sora_gateway.http.services import Phase, Readiness, Services
 from sora_gateway.http.shares import PURPOSE as SHARING
@@ -64,11 +66,12 @@ from sora_gateway.store import Store, schema
 from sora_gateway.store.lock import DataLock
 from sora_gateway.supervisor import Supervisor
 from sora_gateway.supervisor.characters import Characters
+from sora_gateway.supervisor.seats import Seats
 from sora_gateway.supervisor.supervisor import CREATES_MAY_FINISH
 from sora_gateway.supervisor.watcher import Limits
 from sora_gateway.upstream.addresses import Lookups, public_or
 from sora_gateway.upstream.client import HttpClient
-from sora_gateway.wiring import Upstreams, identity_providers, open_upstreams
+from sora_gateway.wiring import Upstreams, configured_plans, identity_providers, open_upstreams
 
 log = logging.getLogger("sora_gateway")
 
@@ -186,9 +189,13 @@ async def opened(
             await password_accounts.first_administrator(
                 settings.accounts.admin_email, settings.accounts.admin_password.get_secret_value()
             )
+        plans = Plans(store, clock, configured_plans(settings))
+        await plans.load()
+        seats = Seats(plans.seats)
+        plans.changed = seats.look_again
         upstreams = await stack.enter_async_context(
             open_upstreams(
-                settings, places.simulator, clock, entropy, await store.paid_since(clock.now() - DAY)
+                settings, places.simulator, clock, entropy, await store.paid_since(clock.now() - DAY), seats
             )
         )
         provisioning = Provisioning(
@@ -243,6 +250,7 @@ async def opened(
             supervisor=supervisor,
             hub=hub,
             accounts=accounts,
+            plans=plans,
             sign_in=sign_in,
             password_accounts=password_accounts,
             files=files,
@@ -264,6 +272,7 @@ async def opened(
             catalogue=upstreams.catalogue,
             provisioning=provisioning,
             statistics=_statistics(supervisor, hub),
+            limits=RequestLimits(clock),
             readiness=readiness,
         )
         system = System(started_at, lambda: endpoints)

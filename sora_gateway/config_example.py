@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from sora_gateway.credit_settings import Plan
 from sora_gateway.oidc_settings import Oidc
 from sora_gateway.settings import Settings, Upstream
 
@@ -29,6 +30,9 @@ _UPSTREAMS = """\
 _OIDC = """\
 # One table per identity provider that people may sign in with (docs/accounts.md); the name (here: google) is yours.
 """
+_PLANS = """\
+# One table per plan; "default" is that of everybody who has no other. Administrators can add more while it runs.
+"""
 _EXAMPLES: dict[str, Any] = {
     "preset": "google",
     "client_id": "1234.apps.googleusercontent.com",
@@ -40,7 +44,7 @@ _EXAMPLES: dict[str, Any] = {
 }
 """Values for the commented tables, where the default would not show the shape."""
 
-_BY_NAME = frozenset({"upstreams", "oidc"})
+_BY_NAME = frozenset({"upstreams", "oidc", "plans"})
 """Tables that hold tables, whose names are the operator's."""
 
 _USERINFO = re.compile(r"^(https?://)[^/@]*@")
@@ -64,6 +68,8 @@ def render(**changed: Any) -> str:
             blocks.append(_UPSTREAMS + _commented(_example("upstreams.lab", Upstream)))
         elif name == "oidc":
             blocks.append(_OIDC + _commented(_example("oidc.google", Oidc)))
+        elif name == "plans":
+            blocks.append(_PLANS + _commented(_example("plans.default", Plan)))
         elif _is_table(section):
             blocks.append(_table(name, type(section.default), getattr(defaults, name)))
     return "\n".join(blocks)
@@ -138,6 +144,8 @@ def _value(value: Any, masked: bool = True) -> str:
         case Mapping():
             pairs = ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items())
             return f"{{ {pairs} }}" if pairs else "{}"
+        case BaseModel():
+            return _value(dict(value), masked)
         case tuple() | list():
             return f"[{', '.join(_value(item) for item in value)}]"
     raise AssertionError(f"no TOML is known for a {type(value).__name__}")

@@ -6,6 +6,7 @@ told to nobody.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 
@@ -17,11 +18,20 @@ class GatewayError(Exception):
     type = "server_error"
     """The class of error in OpenAI's envelope."""
 
-    def __init__(self, message: str, *, param: str | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after: float | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """*headers* go with the answer, beside those that follow from the rest."""
         super().__init__(message)
         self.message = message
         self.param = param
         self.retry_after = retry_after
+        self.headers: Mapping[str, str] = headers or {}
 
     def envelope(self, request_id: str) -> dict[str, object]:
         """The body that every surface answers with; OpenAI's shape and one field more."""
@@ -124,6 +134,12 @@ class InvalidSignature(Forbidden):
     """The signed address of a file has expired, was changed, or was signed with a key that was dropped since."""
 
     code = "invalid_signature"
+
+
+class PlanForbids(Forbidden):
+    """The caller's plan does not let them have videos made."""
+
+    code = "plan_forbids"
 
 
 class CrossOrigin(Forbidden):
@@ -265,7 +281,7 @@ class RangeNotSatisfiable(GatewayError):
 
 
 class TooManyRequests(GatewayError):
-    """More attempts than are allowed; the answer says when to come back."""
+    """More than is allowed in so much time; the answer says when to come back."""
 
     code, http_status, type = "rate_limited", 429, "rate_limit_error"
 

@@ -279,7 +279,7 @@ async def unknown_give_up(services: Services, job_id: str) -> Result:
 
 async def credits_check(services: Services) -> Result:
     """``complaints``: every way in which the books do not balance, one sentence each."""
-    return {"complaints": await services.store.check_books()}
+    return {"complaints": await services.store.credits.check()}
 
 
 async def status(services: Services) -> Result:

@@ -18,7 +18,8 @@ from pydantic.fields import FieldInfo
 from sora_gateway.clock import Clock
 from sora_gateway.core.actor import Actor
 from sora_gateway.errors import InvalidRequest
-from sora_gateway.settings import Section, Settings
+from sora_gateway.section import Section
+from sora_gateway.settings import Settings
 from sora_gateway.store import Store, audit
 from sora_gateway.store.changed_settings import ChangedSetting, Value
 

@@ -6,7 +6,6 @@ command line > environment > ``.env`` > secrets directory > ``config.toml`` > de
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import tomllib
 from collections.abc import Iterator
@@ -15,9 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     StringConstraints,
@@ -37,34 +34,13 @@ from pydantic_settings import (
 
 from sora_gateway.account_settings import Accounts
 from sora_gateway.core.webhook_signature import MIN_KEY, is_strong
+from sora_gateway.credit_settings import Credits, Limits, Plan, Pricing
 from sora_gateway.errors import StartupError
 from sora_gateway.oidc_settings import Oidc
-
-Seconds = Annotated[float, Field(gt=0)]
-UpstreamName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
-HostAndPort = Annotated[
-    str, StringConstraints(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$")
-]
-HostName = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])$")]
-Origin = Annotated[str, StringConstraints(pattern=r"^https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$")]
-
-
-def _network(text: str) -> str:
-    ipaddress.ip_network(text)  # its ValueError says what is wrong
-    return text
-
-
-Network = Annotated[str, AfterValidator(_network)]
-Size = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")]
+from sora_gateway.section import HostAndPort, HostName, Network, Origin, Seconds, Section, Size, UpstreamName
 
 CLIENT_VARIABLES = frozenset({"sora_gateway_url", "sora_gateway_api_key"})
 """What ``generate`` and ``watch`` read from the environment, as an ``.env`` shows it."""
-
-
-class Section(BaseModel):
-    """One table of the configuration; an unknown key is an error that names it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Server(Section):
@@ -247,22 +223,6 @@ class Realtime(Section):
     )
 
 
-class Credits(Section):
-    enabled: bool = Field(
-        default=False, description="Whether credits stop anybody; without it every price is 0."
-    )
-    starting_balance: int = Field(default=0, ge=0, description="Credits that a new person gets.")
-    on_cancel: Literal["settle", "release"] = Field(
-        default="settle",
-        description="A job cancelled after the upstream took it, with no word that it stopped: settle or release.",
-    )
-
-
-class Pricing(Section):
-    per_video: int = Field(default=0, ge=0, description="Credits for every video.")
-    per_second: int = Field(default=0, ge=0, description="Credits for every second of it.")
-
-
 class Log(Section):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="What is written to stderr: debug, info, warning or error."
@@ -305,6 +265,8 @@ class Settings(BaseSettings):
     realtime: Realtime = Realtime()
     credits: Credits = Credits()
     pricing: Pricing = Pricing()
+    limits: Limits = Limits()
+    plans: dict[UpstreamName, Plan] = Field(default_factory=dict)
     log: Log = Log()
 
     def secrets(self) -> Iterator[str]:

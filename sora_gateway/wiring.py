@@ -14,6 +14,8 @@ from sora_gateway.accounts.oidc_provider import ProviderConfig
 from sora_gateway.clock import Clock
 from sora_gateway.core.budget import Budget
 from sora_gateway.core.catalogue import Catalogue, Offer
+from sora_gateway.core.fair_queue import Lane
+from sora_gateway.core.plans import Plan
 from sora_gateway.core.polling import PolicyName, PollPolicy
 from sora_gateway.core.reconcile import OnAmbiguous
 from sora_gateway.core.spend import Spend, Tariff
@@ -22,6 +24,7 @@ from sora_gateway.errors import StartupError
 from sora_gateway.oidc_settings import GOOGLE
 from sora_gateway.settings import Settings
 from sora_gateway.supervisor.gate import Gate
+from sora_gateway.supervisor.seats import Seats
 from sora_gateway.supervisor.watcher import Upstream
 from sora_gateway.upstream.account import account_of
 from sora_gateway.upstream.adapter import Adapter
@@ -57,10 +60,11 @@ class Upstreams:
     The embedded simulator stands in for as long as there is no other.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, spent: Spent) -> None:
+    def __init__(self, settings: Settings, clock: Clock, spent: Spent, seats: Seats) -> None:
         self._settings = settings
         self._clock = clock
         self._spent = spent
+        self._seats = seats
         self._offers: dict[str, Offer] = {}
         self._stand_in: Offer | None = None
         self.by_name: dict[str, Upstream] = {}
@@ -92,7 +96,7 @@ class Upstreams:
         on_ambiguous, free = _in_doubt(name, entry, adapter)
         upstream = Upstream(
             adapter,
-            _gate(entry, self._clock, self._spent.get(name, ())),
+            _gate(entry, self._clock, self._spent.get(name, ()), self._seats),
             policy,
             on_ambiguous,
             free,
@@ -143,7 +147,12 @@ class Upstreams:
 
 @asynccontextmanager
 async def open_upstreams(
-    settings: Settings, simulator_directory: Path, clock: Clock, entropy: Entropy, spent: Spent
+    settings: Settings,
+    simulator_directory: Path,
+    clock: Clock,
+    entropy: Entropy,
+    spent: Spent,
+    seats: Seats | None = None,
 ) -> AsyncIterator[Upstreams]:
     """Those of the configuration. Connects to nobody yet: one that cannot be reached keeps nothing from starting.
 
@@ -151,12 +160,12 @@ async def open_upstreams(
         StartupError: an upstream's configuration cannot work; the text names it.
     """
     async with AsyncExitStack() as stack:
-        upstreams = Upstreams(settings, clock, spent)
+        upstreams = Upstreams(settings, clock, spent, seats := seats or Seats())
         stack.push_async_callback(upstreams.aclose)
         for name, entry in settings.upstreams.items():
             upstreams.add(name, entry)
         if not settings.upstreams:
-            upstreams.stand_in(*_simulator(stack, settings, simulator_directory, clock, entropy))
+            upstreams.stand_in(*_simulator(stack, settings, simulator_directory, clock, entropy, seats))
         yield upstreams
 
 
@@ -180,13 +189,16 @@ def _account(entry: configuration.Upstream) -> str:
     return hashlib.sha256(account.encode()).hexdigest()[:16]
 
 
-def _gate(entry: configuration.Upstream, clock: Clock, spent: Sequence[tuple[str, float, int]]) -> Gate:
+def _gate(
+    entry: configuration.Upstream, clock: Clock, spent: Sequence[tuple[str, float, int]], seats: Seats
+) -> Gate:
     return Gate(
         clock,
         entry.max_concurrent,
         entry.max_creating,
         Budget(entry.requests_per_minute),
         Spend(Tariff(entry.spend_cap, entry.cost_per_video, entry.cost_per_second), spent),
+        seats,
     )
 
 
@@ -207,6 +219,17 @@ def adapter_for(name: str, entry: configuration.Upstream, max_file: int, clock: 
         return OpenAIAdapter(name, entry.base_url, key, profile, HttpClient(), max_file=max_file, clock=clock)
     except ValueError as error:
         raise StartupError(f"The configuration of the upstream {name} cannot work: {error}.") from None
+
+
+def configured_plans(settings: Settings) -> dict[str, Plan]:
+    """Those of ``[plans.NAME]``."""
+    return {
+        name: Plan(
+            name, entry.may_generate, entry.monthly_credits, entry.concurrency, entry.per_hour, entry.per_day,
+            entry.daily_credits, Lane[entry.priority.upper()],
+        )
+        for name, entry in settings.plans.items()
+    }  # fmt: skip
 
 
 def identity_providers(settings: Settings) -> list[ProviderConfig]:
@@ -234,7 +257,12 @@ def _profile(name: str, entry: configuration.Upstream, known: Mapping[str, T]) -
 
 
 def _simulator(
-    stack: AsyncExitStack, settings: Settings, directory: Path, clock: Clock, entropy: Entropy
+    stack: AsyncExitStack,
+    settings: Settings,
+    directory: Path,
+    clock: Clock,
+    entropy: Entropy,
+    seats: Seats,
 ) -> tuple[Upstream, Offer]:
     """The simulator in this process, behind the same adapter as everything else."""
 
@@ -256,7 +284,7 @@ def _simulator(
         max_file=settings.media.max_file, clock=clock,
     )  # fmt: skip
     policy = PollPolicy(PolicyName.FIXED, SIMULATED_POLL)
-    upstream = Upstream(adapter, Gate(clock, max_concurrent=0, max_creating=2), policy)
+    upstream = Upstream(adapter, Gate(clock, max_concurrent=0, max_creating=2, seats=seats), policy)
     models = {"sora-2": "sora-2", "sora-2-pro": "sora-2-pro"}
     offer = Offer(
         SIMULATOR, models, SIMULATED_SIZES, SIMULATED_SECONDS, adapter.operations, adapter.characters

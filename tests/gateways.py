@@ -124,4 +124,4 @@ async def workshop(
         if entered:
             await stack.enter_async_context(supervisor)
         yield Workshop(store, supervisor, clock, upstream, told)
-        assert await store.check_books() == []
+        assert await store.credits.check() == []

@@ -20,6 +20,7 @@ from pydantic import BaseModel, SecretStr
 from sora_gateway import cli, errors
 from sora_gateway.config_example import render
 from sora_gateway.core.job import ENDED, TRANSITIONS, State
+from sora_gateway.credit_settings import Plan
 from sora_gateway.errors import CloseCode, GatewayError
 from sora_gateway.oidc_settings import Oidc
 from sora_gateway.settings import Settings, Upstream
@@ -148,12 +149,14 @@ def command_table() -> str:
 
 def settings() -> Iterator[tuple[str, Any, str]]:
     """Every setting: its key, its default, and what it is for; an upstream's under the name ``lab``, a
-    provider's under ``google``."""
+    provider's under ``google``, a plan's under ``default``."""
     for name, field in Settings.model_fields.items():
         if name == "upstreams":
             yield from _section("upstreams.lab", Upstream)
         elif name == "oidc":
             yield from _section("oidc.google", Oidc)
+        elif name == "plans":
+            yield from _section("plans.default", Plan)
         elif isinstance(field.default, BaseModel):
             yield from _section(name, type(field.default))
         else:

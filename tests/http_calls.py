@@ -15,6 +15,7 @@ from sora_gateway.core.catalogue import Catalogue
 from sora_gateway.core.principal import Principal, Role
 from sora_gateway.errors import NotAuthenticated
 from sora_gateway.http.application import http_application
+from sora_gateway.http.limits import RequestLimits
 from sora_gateway.http.routing import Endpoint
 from sora_gateway.http.services import Phase, Readiness, Services
 from sora_gateway.runtime_settings import RuntimeSettings
@@ -76,6 +77,7 @@ def services(clock: StillClock | None = None) -> Services:
         supervisor=NOBODY,
         hub=NOBODY,
         accounts=NOBODY,
+        plans=NOBODY,
         sign_in=NOBODY,
         password_accounts=NOBODY,
         files=NOBODY,
@@ -95,6 +97,7 @@ def services(clock: StillClock | None = None) -> Services:
         catalogue=Catalogue(),
         provisioning=NOBODY,
         statistics=lambda: {"subscribers": 3},
+        limits=RequestLimits(clock),
         readiness=Readiness(Phase.SERVING),
     )
 

@@ -69,7 +69,7 @@ def instead(owner: Any, name: str, replacement: Callable[..., Any]) -> None:
 
 def at_commit(step: str, moment: str, delay: float) -> None:
     """Dies around the transaction that stores the first event of *step*; *delay* is how far into COMMIT."""
-    from sora_gateway.store import jobs
+    from sora_gateway.store import accepting, jobs
 
     wanted = COMMITS[step]
     in_transaction = threading.Event()
@@ -91,7 +91,7 @@ def at_commit(step: str, moment: str, delay: float) -> None:
     def is_save(*arguments: Any) -> bool:
         return wanted is not None and isinstance(arguments[3], wanted)
 
-    instead(jobs, "insert", around(jobs.insert, lambda *_: wanted is None))
+    instead(accepting, "accept", around(accepting.accept, lambda *_: wanted is None))
     instead(jobs, "save", around(jobs.save, is_save))
 
     class Connection(sqlite3.Connection):
@@ -273,19 +273,20 @@ def requeue_on_boot() -> None:
 def told_before_stored() -> None:
     """Answers 202 while the commit is still under way."""
     from sora_gateway.store import Store, jobs
+    from sora_gateway.store.accepting import NewJob
 
-    accept, insert = Store.accept, jobs.insert
+    accept, insert = Store.accept_together, jobs.insert
     under_way = set()
 
-    async def at_once(self: Store, job: j.Job, *rest: Any) -> j.Job:
-        under_way.add(asyncio.ensure_future(accept(self, job, *rest)))
-        return job
+    async def at_once(self: Store, new: list[NewJob], *rest: Any) -> list[j.Job]:
+        under_way.add(asyncio.ensure_future(accept(self, new, *rest)))
+        return [each.job for each in new]
 
-    def slowly(*arguments: Any) -> j.Job:
+    def slowly(*arguments: Any) -> None:
         time.sleep(0.3)
-        return insert(*arguments)
+        insert(*arguments)
 
-    instead(Store, "accept", at_once)
+    instead(Store, "accept_together", at_once)
     instead(jobs, "insert", slowly)
 
 

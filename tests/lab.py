@@ -134,7 +134,7 @@ async def opportunity() -> None:
 
 async def ledger(ann: Person, task: dict[str, Any]) -> list[str]:
     """The movements of the task, by name; each has the whole price."""
-    entries = await ann.gateway.store.ledger_entries(task["videoId"])
+    entries = await ann.gateway.store.credits.of_job(task["videoId"])
     assert all(abs(held) == PRICE for _, _, held in entries)
     return [kind for kind, _, _ in entries]
 

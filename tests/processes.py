@@ -242,6 +242,7 @@ def settle_in(root: Path, template: Path, key: str, upstream: LoggingUpstream) -
     (root / "config.toml").write_text(
         CONFIG.format(
             price=PRICE, create_timeout=CREATE_TIMEOUT, upstream=upstream.address, key=UPSTREAM_KEY
-        ), encoding="utf-8"
+        ),
+        encoding="utf-8",
     )
     return Place(root, upstream, key)

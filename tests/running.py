@@ -41,9 +41,14 @@ def settings_for(data_dir: Path, **sections: Any) -> Settings:
     server = {"port": 0} | sections.pop("server", {})
     # A test is one client, and signs in as everybody.
     accounts = {"attempts_per_minute": 0} | sections.pop("accounts", {})
-    return OnlyGiven(
-        data_dir=data_dir, server=server, accounts=accounts, simulator=simulator, media=media, **sections
+    # Tests ask more often than people would.
+    limits = {"per_person": 0, "per_key": 0, "per_address": 0, "creates_per_person": 0} | sections.pop(
+        "limits", {}
     )
+    return OnlyGiven(
+        data_dir=data_dir, server=server, accounts=accounts, limits=limits, simulator=simulator, media=media,
+        **sections,
+    )  # fmt: skip
 
 
 @dataclass
@@ -114,7 +119,7 @@ async def running(
     """The gateway, and at the end a look at its books: no test may leave them unbalanced."""
     async with opened(settings, clock, entropy or CanaryEntropy()) as gateway:
         yield gateway
-        assert await gateway.store.check_books() == []
+        assert await gateway.store.credits.check() == []
 
 
 @asynccontextmanager

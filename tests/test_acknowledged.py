@@ -66,7 +66,7 @@ async def test_no_acknowledged_update_is_lost_to_a_kill(
         assert lost(tmp_path / "gateway.db", acknowledged) == []
     assert len(acknowledged) >= total
     async with open_store(tmp_path) as store:
-        assert await store.check_books() == []
+        assert await store.credits.check() == []
 
 
 async def test_an_update_that_is_acknowledged_too_early_would_be_noticed(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ async def made(response: httpx.Response, status: int = 200) -> Json:
 
 
 async def spent(at: Shop, video_id: str) -> list[tuple[str, int]]:
-    return [(kind, abs(held)) for kind, _, held in await at.gateway.store.ledger_entries(video_id)]
+    return [(kind, abs(held)) for kind, _, held in await at.gateway.store.credits.of_job(video_id)]
 
 
 async def ways(at: Shop, source: str, who: Person | None = None) -> dict[str, httpx.Response]:

@@ -9,6 +9,7 @@ import pytest
 
 from sora_gateway.core.reconcile import OnAmbiguous
 from sora_gateway.settings import Upstream
+from sora_gateway.supervisor.seats import Seats
 from sora_gateway.wiring import Upstreams
 from tests.fakes import ManualClock
 from tests.lab import ledger
@@ -155,7 +156,7 @@ async def test_a_decision_is_taken_while_a_look_hangs(tmp_path: Path) -> None:
 async def test_the_configuration_decides_else_the_profile(
     tmp_path: Path, profile: str, chosen: str, wanted: OnAmbiguous, free: bool
 ) -> None:
-    upstreams = Upstreams(settings_for(tmp_path), ManualClock(), {})
+    upstreams = Upstreams(settings_for(tmp_path), ManualClock(), {}, Seats())
     made = upstreams.add(
         "lab",
         Upstream(base_url="http://127.0.0.1:1", profile=profile, on_ambiguous=chosen),  # type: ignore[arg-type]
@@ -171,7 +172,7 @@ async def test_the_configuration_decides_else_the_profile(
 async def test_a_choice_that_can_never_matter_is_told_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    upstreams = Upstreams(settings_for(tmp_path), ManualClock(), {})
+    upstreams = Upstreams(settings_for(tmp_path), ManualClock(), {}, Seats())
     upstreams.add("lab", Upstream(base_url="http://127.0.0.1:1", on_ambiguous="resubmit_if_absent"))
     assert "upstreams.lab.on_ambiguous changes nothing" in caplog.text
     await upstreams.aclose()

@@ -23,7 +23,7 @@ from sora_gateway.core.messages import (
     stored_state,
     update_of,
 )
-from sora_gateway.core.views import task_view, video_view
+from sora_gateway.core.views import Beside, task_view, video_view
 from tests.test_job import EXAMPLES, a_job
 
 
@@ -115,6 +115,6 @@ def test_an_update_is_the_stored_state_with_a_cursor_and_addresses_made_for_the_
 
 def test_a_cancelled_video_is_a_failed_one_for_openai_clients() -> None:
     job = advance(a_job(State.QUEUED), j.CancelRequested(2.0))
-    assert task_view(job, {}, reader=job.owner, email=None).status == "cancelled"
+    assert task_view(job, Beside({}), reader=job.owner).status == "cancelled"
     video = video_view(job)
     assert (video.status, video.error and video.error.code) == ("failed", "cancelled")

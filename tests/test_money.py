@@ -8,7 +8,7 @@ import pytest
 
 from sora_gateway.core import job as j
 from sora_gateway.core.job import ENDED, EVENTS, TRANSITIONS, Event, ExternalId, State, advance
-from sora_gateway.core.money import Movement, OnCancel, movement, price
+from sora_gateway.core.money import Movement, OnCancel, movement
 from tests.test_job import EXAMPLES, a_job
 
 
@@ -28,6 +28,8 @@ from tests.test_job import EXAMPLES, a_job
         (State.UNKNOWN, j.Adopted(1.0, ExternalId("ext-1")), Movement.KEEP),
         (State.STORING, j.FileLost(1.0, "x", "Gone."), Movement.DISPUTE),
         (State.PROCESSING, j.FinalLimit(1.0), Movement.DISPUTE),
+        (State.FAILED, j.ChargeSettled(1.0), Movement.SETTLE),
+        (State.FAILED, j.ChargeReleased(1.0), Movement.RELEASE),
     ],
 )
 def test_each_row_of_the_table(state: State, event: Event, expected: Movement) -> None:
@@ -46,10 +48,7 @@ def test_every_ending_of_the_machine_is_in_the_money_table() -> None:
         target = TRANSITIONS[state].get(kind)
         if target is not None:
             job = a_job(state)
-            ends = target in ENDED and state not in ENDED
+            decided = kind in (j.ChargeSettled, j.ChargeReleased)
+            ends = decided or (target in ENDED and state not in ENDED)
             found = movement(job, EXAMPLES[kind], advance(job, EXAMPLES[kind]))
             assert (found is not Movement.KEEP) == ends
-
-
-def test_a_price_is_made_of_whole_credits() -> None:
-    assert price(8, per_video=5, per_second=2) == 21

@@ -97,7 +97,8 @@ async def test_what_cannot_be_paid_is_not_taken(tmp_path: Path) -> None:
         refused = await ann.http.post("/api/video/tasks", json={"prompt": "one too many"})
         assert refused.status_code == 402
         assert refused.json()["error"]["message"] == (
-            f"This video costs {PRICE} credits and 1 are left; ask an administrator for more."
+            f"This video costs {PRICE} credits and 1 are left; {PRICE - 1} more are needed."
+            " Redeem a code, or ask an administrator."
         )
         assert await balance(ann) == (1, PRICE)
         assert len((await ann.get("/api/video/tasks")).json()["tasks"]) == 1

@@ -202,7 +202,7 @@ async def test_what_a_dead_gateway_was_sending_is_a_doubt_without_a_new_start(se
         assert doubt["id"] == job.id
         assert "stopped before the answer came" in doubt["reason"]
         assert (await run(services, "unknown.give_up", job_id=job.id))["state"] == "failed"
-        assert await services.store.check_books() == []
+        assert await services.store.credits.check() == []
 
 
 async def test_a_job_that_is_not_in_doubt_is_left_alone(services: Services) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sora_gateway.store.audit import AuditEntry
 from tests.lab import PRICE
 from tests.paid_routes import (
     CHARACTERS,
@@ -61,7 +62,7 @@ async def test_one_request_costs_one_hold(tmp_path: Path) -> None:
         for ask in at.everything():
             jobs, characters, left = await at.cost()
             made = await at.made(ask, idempotency_key="-".join(map(str, (jobs, characters))))
-            entries = await at.gateway.store.ledger_entries(made)
+            entries = await at.gateway.store.credits.of_job(made)
             if ask.route == CHARACTERS:
                 assert (await at.cost(), entries) == ((jobs, characters + 1, left), [])
             else:
@@ -218,7 +219,9 @@ async def test_an_empty_account_can_be_filled_and_the_same_request_sent_again(tm
         for number, ask in enumerate(priced):
             poor = await send(bob, ask, idempotency_key=f"k{number}")
             assert refused(poor) == (402, "insufficient_credits", "false"), ask
-            await at.gateway.store.grant("bob@example.org", PRICE, "more", 0.0)
+            await at.gateway.store.credits.grant(
+                "user_bob", PRICE, "more", AuditEntry(0.0, "root", "credits.grant", "user_bob")
+            )
             made = await at.made(ask, bob, idempotency_key=f"k{number}")
             assert await at.made(ask, bob, idempotency_key=f"k{number}") == made
             assert (await at.gateway.store.people.by_email("bob@example.org")).available == 0

@@ -12,6 +12,7 @@ from sora_gateway.core.budget import Budget
 from sora_gateway.core.job import JobId
 from sora_gateway.core.spend import DAY, Spend, Tariff
 from sora_gateway.supervisor.gate import Gate
+from sora_gateway.supervisor.seats import Seats
 from tests.fakes import ManualClock, settle
 
 
@@ -123,6 +124,43 @@ class TestTheGate:
         assert [turn.done() for turn in turns] == [True, True, False, False]
         gate.answered(job(1), in_order=True)
         assert [turn.done() for turn in turns] == [True, True, True, False]
+
+    async def test_gives_the_next_place_to_whoever_was_served_least(self) -> None:
+        gate = Gate(ManualClock(), max_concurrent=2, max_creating=2)
+        hers = [gate.ask(job(number), "ann") for number in range(500)]
+        his = gate.ask(job(500), "bob")
+        assert [turn.done() for turn in hers[:3]] == [True, True, False]
+        assert gate.position(job(500)) == 1
+        gate.leave(job(0))
+        assert his.done()
+        assert not hers[2].done()
+
+    async def test_knows_everybodys_position_and_who_steps_back_has_none(self) -> None:
+        gate = Gate(ManualClock(), max_concurrent=1, max_creating=1)
+        gate.ask(job(0), "ann")
+        for number, owner in enumerate(("ann", "ann", "bob"), 1):
+            gate.ask(job(number), owner)
+        assert [gate.position(job(number)) for number in range(4)] == [None, 2, 3, 1]
+        gate.leave(job(1))
+        assert [gate.position(job(number)) for number in range(4)] == [None, None, 2, 1]
+        assert gate.waiting == 2
+
+    async def test_gives_nobody_more_seats_than_their_plan_has_whichever_upstreams_make_their_videos(
+        self,
+    ) -> None:
+        limits = {"ann": 1}
+        seats = Seats(lambda owner: limits.get(owner, 0))
+        one, two = (Gate(ManualClock(), max_concurrent=0, max_creating=5, seats=seats) for _ in range(2))
+        first, second = one.ask(job(0), "ann"), two.ask(job(1), "ann")
+        third = two.ask(job(2), "bob")
+        assert (first.done(), second.done(), third.done()) == (True, False, True)
+        one.leave(job(0))
+        assert second.done()
+        waiting = one.ask(job(3), "ann")
+        assert not waiting.done()
+        limits["ann"] = 2
+        seats.look_again()
+        assert waiting.done()
 
     async def test_that_closes_tells_everybody_who_waits(self) -> None:
         gate = Gate(ManualClock(), max_concurrent=1, max_creating=1)

@@ -70,7 +70,7 @@ async def test_a_video_whose_receipt_was_lost_is_found_and_watched_on(tmp_path: 
         assert await outcomes(shop, job) == ["adopted"]
         assert len(case.upstream.took) == 1
         assert await shop.balance() == (90, 10)
-        assert await shop.store.ledger_entries(job.id) == [("hold", -10, 10)]
+        assert await shop.store.credits.of_job(job.id) == [("hold", -10, 10)]
 
 
 async def test_what_appears_late_is_found_at_a_later_look(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ async def test_where_it_is_allowed_what_is_provably_absent_is_sent_again_once(tm
         assert await outcomes(shop, job) == ["pay_again", "unknown"]
         (first, _) = await shop.store.attempts(job.id)
         assert "resubmit_if_absent" in first.detail
-        assert await shop.store.ledger_entries(job.id) == [("hold", -10, 10)]
+        assert await shop.store.credits.of_job(job.id) == [("hold", -10, 10)]
 
 
 async def test_what_was_sent_again_and_answered_goes_on_on_the_one_hold(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ async def test_what_was_sent_again_and_answered_goes_on_on_the_one_hold(tmp_path
         case.upstream.taking = True
         done = await shop.reaches(job.id, State.PROCESSING, within=200)
         assert (done.external_id, done.attempt) == ("lab-1", 2)
-        assert await shop.store.ledger_entries(job.id) == [("hold", -10, 10)]
+        assert await shop.store.credits.of_job(job.id) == [("hold", -10, 10)]
 
 
 @pytest.mark.parametrize("cut", ["more pages than are read", "a page that breaks", "pages out of order"])

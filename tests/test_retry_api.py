@@ -124,7 +124,7 @@ async def test_it_costs_what_it_costs_today(tmp_path: Path) -> None:
     async with shop(tmp_path, at, sources=0, pricing={"per_video": 100}) as at:
         second = await again(at, first)
         assert second["credits"] == 100
-        assert (await at.gateway.store.ledger_entries(second["videoId"]))[0][2] == 100
+        assert (await at.gateway.store.credits.of_job(second["videoId"]))[0][2] == 100
 
 
 # --- not any more ------------------------------------------------------------------------------------

@@ -20,7 +20,14 @@ from sora_gateway.core.job import ExternalId, Job, JobId, State, advance
 from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import Movement
 from sora_gateway.core.principal import Principal
-from sora_gateway.errors import InsufficientCredits, NotFound, StartupError, StorageFailed, StorageFull
+from sora_gateway.errors import (
+    Conflict,
+    InsufficientCredits,
+    NotFound,
+    StartupError,
+    StorageFailed,
+    StorageFull,
+)
 from sora_gateway.store import Store, migrate, schema
 from sora_gateway.store.events import EventScope
 from sora_gateway.store.jobs import Answered, ExternalIdTaken, Filter, Intent, Stale
@@ -90,7 +97,7 @@ class TestTheWriter:
             )
             assert [type(result) for result in results] == [Job, ZeroDivisionError, Job]
             assert [user.available for user in await store.people.users()] == [80, 100, 100]
-            assert await store.check_books() == []
+            assert await store.credits.check() == []
 
     async def test_what_a_batch_with_a_failure_did_is_told_once(self, tmp_path: Path) -> None:
         def broken(tx: Transaction) -> None:
@@ -117,7 +124,7 @@ class TestTheWriter:
             stored = {int(job.id[6:], 16) for job in await store.unfinished()}
             assert acknowledged <= stored
             await store.accept(a_job(1000))
-            assert await store.check_books() == []
+            assert await store.credits.check() == []
 
     async def test_what_is_told_comes_after_the_commit_and_in_order(self, tmp_path: Path) -> None:
         told: list[StoredEvent] = []
@@ -149,7 +156,7 @@ class TestTheWriter:
             assert len(await store.people.users()) == 3
             await store.run(grow)
             await store.accept(a_job(5000))
-            assert await store.check_books() == []
+            assert await store.credits.check() == []
 
     async def test_a_closed_writer_refuses_with_a_sentence(self, tmp_path: Path) -> None:
         async with a_store(tmp_path) as store:
@@ -314,7 +321,7 @@ class TestTheBooks:
                 *(store.accept(a_job(number, credits=10)) for number in range(60)), return_exceptions=True
             )
             assert sum(isinstance(result, Job) for result in results) == 10
-            assert await store.check_books() == []
+            assert await store.credits.check() == []
 
     async def test_a_hold_ends_once(self, tmp_path: Path) -> None:
         async with a_store(tmp_path) as store:
@@ -322,15 +329,29 @@ class TestTheBooks:
             await store.accept(job)
             await store.accept(a_job(2))  # so that there would be enough held for a second release
             job = await take(store, job, j.CancelRequested(2.0), Movement.RELEASE)
-            with pytest.raises(sqlite3.IntegrityError):
+            with pytest.raises(Conflict):
                 await take(store, job, j.Deleted(3.0), Movement.RELEASE)
-            assert await store.ledger_entries(job.id) == [("hold", -10, 10), ("release", 10, -10)]
+            assert await store.credits.of_job(job.id) == [("hold", -10, 10), ("release", 10, -10)]
+
+    async def test_the_schema_refuses_a_second_end_as_well(self, tmp_path: Path) -> None:
+        async with a_store(tmp_path) as store:
+            job = a_job()
+            await store.accept(job)
+            await take(store, job, j.CancelRequested(2.0), Movement.RELEASE)
+            with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+                await store.run(
+                    lambda tx: tx.execute(
+                        "INSERT INTO ledger (user_id, job_id, kind, available, held, note, at)"
+                        " VALUES ('user_1', ?, 'settle', 0, -10, '', 3.0)",
+                        (job.id,),
+                    )
+                )
 
     async def test_the_checker_sees_a_wrong_balance_and_a_missing_hold(self, tmp_path: Path) -> None:
         async with a_store(tmp_path) as store:
             await store.accept(a_job())
             await store.run(lambda tx: tx.execute("UPDATE users SET available = 7 WHERE id = 'user_1'"))
-            assert await store.check_books() == ["a balance is not the sum of its entries: user_1"]
+            assert await store.credits.check() == ["a balance is not the sum of its entries: user_1"]
 
 
 class TestEvents:

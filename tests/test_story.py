@@ -60,7 +60,7 @@ async def test_a_cancelled_video_is_stopped_and_costs_nothing(tmp_path: Path) ->
         cancelled = await ann.http.post(f"/api/video/tasks/{task['videoId']}/cancel")
         assert cancelled.status_code == 200
         await live.until("cancelled")
-        assert await gateway.store.ledger_entries(task["videoId"]) == [("hold", -9, 9), ("release", 9, -9)]
+        assert await gateway.store.credits.of_job(task["videoId"]) == [("hold", -9, 9), ("release", 9, -9)]
 
 
 async def test_a_refused_prompt_fails_with_the_upstreams_reason_and_costs_nothing(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ async def test_a_refused_prompt_fails_with_the_upstreams_reason_and_costs_nothin
         failed = (await live.until("failed"))[-1]
         assert failed["error"]["code"] == "moderation_blocked"
         assert "moderation" in failed["error"]["message"]
-        assert await gateway.store.ledger_entries(task["videoId"]) == [("hold", -5, 5), ("release", 5, -5)]
+        assert await gateway.store.credits.of_job(task["videoId"]) == [("hold", -5, 5), ("release", 5, -5)]
 
 
 async def test_when_the_answer_to_a_paid_create_is_lost_nobody_pays_twice(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ class TestAnUnknownOutcome:
             await shop.supervisor.decide(job.id, PayAgain())
             await shop.reaches(job.id, State.COMPLETED)
             assert len(upstream.orders) == 2
-            assert await shop.store.ledger_entries(job.id) == [("hold", -10, 10), ("settle", 0, -10)]
+            assert await shop.store.credits.of_job(job.id) == [("hold", -10, 10), ("settle", 0, -10)]
 
     async def test_can_be_given_up_and_the_credits_come_back(self, tmp_path: Path) -> None:
         async with workshop(tmp_path, self.lost()) as shop:

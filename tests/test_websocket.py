@@ -15,8 +15,8 @@ from sora_gateway.core import job as j
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
 from sora_gateway.realtime.session import RealtimeLimits
+from sora_gateway.store.accepting import NewJob, accept
 from sora_gateway.store.events import EventScope, Replay
-from sora_gateway.store.jobs import insert
 from sora_gateway.store.writer import Transaction
 from tests.fakes import ManualClock
 from tests.jobs import NOW, accepted, make_job, to_completed, to_processing, walk
@@ -496,8 +496,7 @@ async def test_a_reader_that_is_too_slow_is_closed_and_comes_back_with_its_curso
         # What is committed in one go is published in one go: no reader can be quick enough for this.
 
         def accept_all(tx: Transaction) -> None:
-            for job in jobs:
-                insert(tx, job)
+            accept(tx, [NewJob(job) for job in jobs])
 
         await gateway.store.run(accept_all)
         assert await watcher.close_code() == CloseCode.TOO_SLOW

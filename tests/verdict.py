@@ -35,7 +35,7 @@ async def verdict(place: Place, mark: str, acknowledged: str | None, requests: i
     """Looks at everything; no gateway may run on *place*. *requests* is how many had the mark."""
     database = place.data / "gateway.db"
     async with Store(database, lambda events: None) as store:
-        broken = await store.check_books()
+        broken = await store.credits.check()
     creates = place.upstream.creates(mark)
     with closing(sqlite3.connect(database)) as connection:
         connection.row_factory = sqlite3.Row

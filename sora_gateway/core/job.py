@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from sora_gateway.core.fair_queue import Lane
 from sora_gateway.core.ids import ExternalId as ExternalId
 from sora_gateway.core.ids import JobId as JobId
 from sora_gateway.core.job_events import Accepted as Accepted
@@ -17,6 +18,8 @@ from sora_gateway.core.job_events import BecameOverdue as BecameOverdue
 from sora_gateway.core.job_events import CancelConfirmed as CancelConfirmed
 from sora_gateway.core.job_events import CancelRequested as CancelRequested
 from sora_gateway.core.job_events import CancelUnconfirmed as CancelUnconfirmed
+from sora_gateway.core.job_events import ChargeReleased as ChargeReleased
+from sora_gateway.core.job_events import ChargeSettled as ChargeSettled
 from sora_gateway.core.job_events import Claimed as Claimed
 from sora_gateway.core.job_events import Deleted as Deleted
 from sora_gateway.core.job_events import Event as Event
@@ -86,6 +89,12 @@ class Job:
     error_message: str | None = None
     credits: int = 0
     """The price frozen in the hold."""
+    lane: Lane = Lane.NORMAL
+    """Its owner's priority when it was accepted."""
+    batch_id: str | None = None
+    """What was accepted together with it, all or nothing."""
+    cost: float | None = None
+    """What the upstream says that it took for it, in the upstream's own money."""
     retry_of: JobId | None = None
     operation: Operation = Operation.CREATE
     source_id: JobId | None = None
@@ -109,7 +118,7 @@ class Job:
 EVENTS: tuple[type[Event], ...] = (
     Claimed, Postponed, Refused, Accepted, AnswerLost, Observed, Waiting, Rerouted, BecameOverdue, UpstreamCompleted,
     UpstreamFailed, LostUpstream, Stored, FileLost, CancelRequested, CancelConfirmed, CancelUnconfirmed, Adopted, PayAgain,
-    GivenUp, FinalLimit, Deleted, VisibilityChanged,
+    GivenUp, FinalLimit, Deleted, VisibilityChanged, ChargeSettled, ChargeReleased,
 )  # fmt: skip
 
 S = State
@@ -169,7 +178,13 @@ TRANSITIONS: dict[State, dict[type[Event], State]] = {
         VisibilityChanged: S.CANCELLING,
     },
     S.COMPLETED: {Deleted: S.COMPLETED, VisibilityChanged: S.COMPLETED},
-    S.FAILED: {Deleted: S.FAILED, VisibilityChanged: S.FAILED},
+    S.FAILED: {
+        Deleted: S.FAILED,
+        VisibilityChanged: S.FAILED,
+        # Of a job whose file was lost, or that the final limit ended; the ledger knows whether its hold is open.
+        ChargeSettled: S.FAILED,
+        ChargeReleased: S.FAILED,
+    },
     S.CANCELLED: {Deleted: S.CANCELLED, VisibilityChanged: S.CANCELLED},
 }
 
@@ -253,6 +268,10 @@ def _apply(job: Job, event: Event) -> Job:
             return replace(job, error_code="final_limit", error_message=reason)
         case Deleted(at):
             return replace(job, deleted_at=at)
+        case ChargeSettled():
+            return replace(job, note="An administrator has decided that it is owed.")
+        case ChargeReleased():
+            return replace(job, note="An administrator has given the credits back.")
         case VisibilityChanged(_, visibility):
             return replace(job, visibility=visibility)
     return job

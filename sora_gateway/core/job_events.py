@@ -178,3 +178,15 @@ class VisibilityChanged(Event):
     """A person shows it to the team, or takes that back."""
 
     visibility: Visibility
+
+
+class ChargeSettled(Event):
+    """A person decides that an ended job whose hold is open is owed."""
+
+    __slots__ = ()
+
+
+class ChargeReleased(Event):
+    """A person decides that it is not, and gives the credits back."""
+
+    __slots__ = ()

@@ -57,7 +57,7 @@ class StoredEvent:
 
 Step = Literal[
     "accepted", "submitting", "submitted", "waiting", "progress", "overdue", "downloading", "done", "failed",
-    "unknown", "cancelling", "cancelled", "deleted", "visibility",
+    "unknown", "cancelling", "cancelled", "deleted", "visibility", "charge",
 ]  # fmt: skip
 
 _STEPS: dict[type[Event], Step] = {
@@ -84,6 +84,8 @@ _STEPS: dict[type[Event], Step] = {
     j.FinalLimit: "failed",
     j.Deleted: "deleted",
     j.VisibilityChanged: "visibility",
+    j.ChargeSettled: "charge",
+    j.ChargeReleased: "charge",
 }
 
 
@@ -125,6 +127,8 @@ def sentence_of(step: Step, job: Job) -> str:
             return "Cancelled."
         case "deleted":
             return "Deleted."
+        case "charge":
+            return job.note
         case "visibility":
             return "The team may see it." if job.visibility is Visibility.TEAM else "Private again."
 

@@ -29,6 +29,12 @@ class OnCancel(StrEnum):
 
 def movement(before: Job, event: Event, after: Job, on_cancel: OnCancel = OnCancel.SETTLE) -> Movement:
     """What happens to the hold when *event* takes a job from *before* to *after*."""
+    match event:
+        # The hold of an ended job that is still open; the ledger refuses a second end.
+        case j.ChargeSettled():
+            return Movement.SETTLE
+        case j.ChargeReleased():
+            return Movement.RELEASE
     if after.state not in ENDED or before.state in ENDED:
         return Movement.KEEP
     match event:
@@ -44,8 +50,3 @@ def movement(before: Job, event: Event, after: Job, on_cancel: OnCancel = OnCanc
         case j.Refused() | j.UpstreamFailed() | j.CancelConfirmed() | j.GivenUp() | j.CancelRequested():
             return Movement.RELEASE
     raise AssertionError(f"no movement is written down for {type(event).__name__} ending a job")
-
-
-def price(seconds: int, per_video: int, per_second: int) -> int:
-    """Credits for one video of *seconds*; integers, so nothing is ever rounded."""
-    return per_video + per_second * seconds

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from sora_gateway.core.fair_queue import Lane
 from sora_gateway.core.job import Job, State
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.visibility import Visibility
@@ -35,6 +37,8 @@ _VIDEO_STATUS: dict[Status, VideoStatus] = {
     "cancelled": "failed",
 }
 
+Priority = Literal["vip", "normal", "batch"]
+_PRIORITY: dict[Lane, Priority] = {Lane.VIP: "vip", Lane.NORMAL: "normal", Lane.BATCH: "batch"}
 Orientation = Literal["landscape", "portrait", "square"]
 
 
@@ -98,7 +102,38 @@ class Task(View):
     visibility: Visibility
     owner: Owner
     mine: bool
+    tags: list[str]
+    batch_id: str | None
+    priority: Priority
+    queue_position: int | None = Field(
+        description="While it waits for a place at its upstream: the next one is at 1."
+    )
+    estimated_start_at: str | None
+    upstream_cost: float | None = Field(
+        description="What the upstream says that it took, in its own money; null when it does not say."
+    )
     seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Where a queued job stands at its upstream, and when it should get its place; None when nobody can say."""
+
+    position: int
+    starts_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is shown of a job beside what is in it: *urls* maps a stored variant (video, thumbnail, spritesheet,
+    reference) to an address signed for its reader, *expected* is the learned duration in seconds from receipt to
+    completion, *email* is its owner's address."""
+
+    urls: Mapping[str, str]
+    email: str | None = None
+    expected: float | None = None
+    tags: Sequence[str] = ()
+    turn: Turn | None = None
 
 
 class VideoError(OpenAIView):
@@ -149,12 +184,9 @@ def error_of(job: Job) -> TaskError | None:
     return None
 
 
-def task_view(
-    job: Job, urls: Mapping[str, str], expected: float | None = None, *, reader: str, email: str | None
-) -> Task:
-    """*urls* maps a stored variant (video, thumbnail, spritesheet, reference) to an address signed for this reader;
-    *expected* is the learned duration in seconds from receipt to completion. *reader* is the id of whoever reads it,
-    *email* the address of its owner."""
+def task_view(job: Job, beside: Beside, *, reader: str) -> Task:
+    """*reader* is the id of whoever reads it."""
+    urls, expected, turn = beside.urls, beside.expected, beside.turn
     eta = None if job.ended or expected is None or job.accepted_at is None else job.accepted_at + expected
     return Task(
         video_id=job.id,
@@ -187,8 +219,14 @@ def task_view(
         source_video_id=job.source_id,
         reference_url=urls.get("reference"),
         visibility=job.visibility,
-        owner=Owner(id=job.owner, email=email),
+        owner=Owner(id=job.owner, email=beside.email),
         mine=job.owner == reader,
+        tags=list(beside.tags),
+        batch_id=job.batch_id,
+        priority=_PRIORITY[job.lane],
+        queue_position=turn.position if turn else None,
+        estimated_start_at=iso(turn.starts_at) if turn else None,
+        upstream_cost=job.cost,
         seq=job.version,
     )
 

@@ -23,7 +23,7 @@ from sora_gateway.errors import (
 )
 from sora_gateway.http.finding import find
 from sora_gateway.http.openai_videos import video_of
-from sora_gateway.http.orders import check_prompt, price_of
+from sora_gateway.http.orders import check_prompt, quoted
 from sora_gateway.http.paid import paid
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
@@ -116,6 +116,7 @@ def _from_job(
                 f"The video is {source.state}; only a finished one can be used.", param="video"
             )
         raise NotReady("The video is not finished yet; ask again when it is.")
+    price = quoted(services, source.model, source.size, source.seconds if added is None else added)
     return Order(
         owner=principal.user_id,
         prompt=prompt,
@@ -124,7 +125,8 @@ def _from_job(
         upstream_model=source.upstream_model,
         seconds=source.seconds + (added or 0),
         size=source.size,
-        credits=price_of(services, source.seconds if added is None else added),
+        credits=price.credits,
+        price_version=price.version,
         operation=operation,
         source_id=source.id,
         source_external_id=source.external_id,
@@ -157,7 +159,8 @@ async def _from_file(
     model = DEFAULT_MODEL if offer.name_of(DEFAULT_MODEL) else next(iter(offer.models))
     upstream_model = offer.name_of(model)
     assert upstream_model is not None
-    length = max(1, round(known.seconds))
+    length, size = max(1, round(known.seconds)), f"{known.width}x{known.height}"
+    price = quoted(services, model, size, length if added is None else added)
     return Order(
         owner=principal.user_id,
         prompt=prompt,
@@ -165,8 +168,9 @@ async def _from_file(
         upstream=offer.upstream,
         upstream_model=upstream_model,
         seconds=length + (added or 0),
-        size=f"{known.width}x{known.height}",
-        credits=price_of(services, length if added is None else added),
+        size=size,
+        credits=price.credits,
+        price_version=price.version,
         operation=operation,
         extended_by=added,
         inputs=(InputFile("source", upload.data, "video/mp4"),),

@@ -229,6 +229,8 @@ def _possible_errors(endpoint: Endpoint) -> dict[type[GatewayError], None]:
         found.append(errors.Forbidden)
     if endpoint.access not in (Access.PUBLIC, Access.OPTIONAL):
         found.append(errors.ScopeMissing)
+    if endpoint.tag != "system":
+        found.append(errors.TooManyRequests)
     if endpoint.fresh:
         found.append(errors.FreshLoginNeeded)
     if endpoint.access is Access.ADMIN or "{" in endpoint.path:

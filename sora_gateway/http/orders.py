@@ -9,9 +9,9 @@ from sora_gateway.core.asset import InputFile
 from sora_gateway.core.catalogue import Offer, complaint
 from sora_gateway.core.character import Character
 from sora_gateway.core.job import Job
-from sora_gateway.core.money import price
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.picture import Fit
+from sora_gateway.core.pricing import PriceList, Quote, Rule
 from sora_gateway.core.principal import Principal
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.errors import (
@@ -67,6 +67,7 @@ async def order_for(services: Services, principal: Principal, wish: Wish) -> Ord
             inputs = (await prepared(services, principal, wish.image, wish.size, wish.fit),)
         except InvalidImage as error:
             raise InvalidImage(error.message, param=wish.image_field) from None
+    price = quoted(services, wish.model, wish.size, wish.seconds)
     return Order(
         owner=principal.user_id,
         prompt=wish.prompt,
@@ -75,7 +76,8 @@ async def order_for(services: Services, principal: Principal, wish: Wish) -> Ord
         upstream_model=upstream_model,
         seconds=wish.seconds,
         size=wish.size,
-        credits=price_of(services, wish.seconds),
+        credits=price.credits,
+        price_version=price.version,
         inputs=inputs,
         visibility=wish.visibility,
         characters=" ".join(str(character.external_id) for character in characters),
@@ -127,11 +129,13 @@ def check_prompt(services: Services, prompt: str) -> None:
         raise InvalidRequest("The prompt has a NUL character, which cannot be sent.", param="prompt")
 
 
-def price_of(services: Services, seconds: int) -> int:
-    """Credits for *seconds* of video today."""
-    if not services.settings.credits.enabled:
-        return 0
-    return price(seconds, services.settings.pricing.per_video, services.settings.pricing.per_second)
+def quoted(services: Services, model: str, size: str, seconds: int) -> Quote:
+    """What *seconds* of video cost today."""
+    settings = services.settings
+    pricing = settings.pricing
+    rules = [Rule(rule.per_video, rule.per_second, rule.model, rule.size) for rule in pricing.rules]
+    base = Rule(pricing.per_video, pricing.per_second)
+    return PriceList(base, rules, enabled=settings.credits.enabled).quote(model, size, seconds)
 
 
 async def order_again(services: Services, principal: Principal, job: Job) -> Order:
@@ -149,6 +153,7 @@ async def order_again(services: Services, principal: Principal, job: Job) -> Ord
         inputs = await services.supervisor.inputs(job)
     except FileNotFoundError:
         raise Gone("The image or video that it was made from is not kept any more; make it anew.") from None
+    price = quoted(services, job.model, job.size, job.seconds if job.extended_by is None else job.extended_by)
     return Order(
         owner=principal.user_id,
         prompt=job.prompt,
@@ -157,7 +162,8 @@ async def order_again(services: Services, principal: Principal, job: Job) -> Ord
         upstream_model=routes[0].upstream_model,
         seconds=job.seconds,
         size=job.size,
-        credits=price_of(services, job.seconds if job.extended_by is None else job.extended_by),
+        credits=price.credits,
+        price_version=price.version,
         retry_of=job.id,
         operation=job.operation,
         source_id=job.source_id,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from sora_gateway.core.claim import Claim, KeyClaim, ResendClaim
 from sora_gateway.core.job import Job, JobId
-from sora_gateway.errors import InvalidRequest
+from sora_gateway.errors import InvalidRequest, PlanForbids
 from sora_gateway.http.fingerprint import fingerprint
 from sora_gateway.http.routing import Call
 from sora_gateway.http.services import Services
@@ -37,7 +38,20 @@ async def paid(call: Call, order: Callable[[], Awaitable[Order]]) -> Job:
         earlier = await _earlier(services, claim)
         if earlier is not None:
             return earlier
-        return await services.supervisor.accept(await order(), claim)
+        wanted = await planned(services, call.caller.user_id, order)
+        return await services.supervisor.accept(wanted, claim, services.plans.allowance(wanted.owner))
+
+
+async def planned(services: Services, user_id: str, order: Callable[[], Awaitable[Order]]) -> Order:
+    """The order with the priority that its owner's plan gives it.
+
+    Raises:
+        PlanForbids: the plan lets nobody have videos made; *order* is not even asked for.
+    """
+    plan = services.plans.of(user_id)
+    if not plan.may_generate:
+        raise PlanForbids("Your plan does not include making videos; redeem a code, or ask an administrator.")
+    return replace(await order(), lane=plan.lane)
 
 
 async def _earlier(services: Services, claim: Claim | None) -> Job | None:

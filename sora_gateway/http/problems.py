@@ -31,7 +31,7 @@ _SENTENCES = {404: "There is nothing at this address.", 405: "This address does 
 
 def problem(error: GatewayError, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
     """The response that tells *error*, with the headers that clients act on."""
-    extra = dict(headers or {})
+    extra = {**error.headers, **(headers or {})}
     if error.retry_after is not None:
         extra["retry-after"] = str(max(0, math.ceil(error.retry_after)))
     if error.http_status == 401:

@@ -158,7 +158,7 @@ def _dispatcher(
 async def _answer(
     endpoint: Endpoint, request: Request, services: Services, bodies: RequestBodies
 ) -> Response:
-    principal = await _admit(endpoint, request, services)
+    principal, told = await _counted(endpoint, request, services)
     if endpoint.method not in SAFE_METHODS:
         services.readiness.check()
     query = parse_query(endpoint.query, request.query_params) if endpoint.query else None
@@ -172,13 +172,34 @@ async def _answer(
         )  # fmt: skip
         answer = await endpoint.handler(call)
     if isinstance(answer, Response):
+        answer.headers.update(told)
         return answer
     return Response(
         to_json(answer),
         status_code=endpoint.status,
         media_type="application/json",
-        headers=call.answer_headers,
+        headers={**told, **call.answer_headers},
     )
+
+
+async def _counted(
+    endpoint: Endpoint, request: Request, services: Services
+) -> tuple[Principal | None, Mapping[str, str]]:
+    """Who asks, and what is left of what they may ask for.
+
+    Raises:
+        TooManyRequests: nothing is left. Whoever is refused for other reasons is counted as a stranger.
+    """
+    address = request.client.host if request.client else ""
+    limits = services.settings.limits
+    if endpoint.tag == "system":
+        return await _admit(endpoint, request, services), {}  # balancers ask often
+    try:
+        principal = await _admit(endpoint, request, services)
+    except NotAuthenticated:
+        services.limits.count(limits, None, address, paid=False)
+        raise
+    return principal, services.limits.count(limits, principal, address, paid=endpoint.paid)
 
 
 @asynccontextmanager

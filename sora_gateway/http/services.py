@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from sora_gateway.accounts.authenticator import Authenticator
     from sora_gateway.accounts.oidc import ProviderSignIn
     from sora_gateway.accounts.password_accounts import PasswordAccounts
+    from sora_gateway.accounts.plans import Plans
     from sora_gateway.accounts.tickets import StreamTickets
     from sora_gateway.core.catalogue import Catalogue, Offer
     from sora_gateway.http.finding import Looks
+    from sora_gateway.http.limits import RequestLimits
     from sora_gateway.http.signed_urls import UrlSigner
     from sora_gateway.http.tries import Tries
     from sora_gateway.media.files import MediaFiles
@@ -75,6 +77,7 @@ class Services:
     supervisor: Supervisor
     hub: Hub
     accounts: Authenticator
+    plans: Plans
     sign_in: ProviderSignIn
     password_accounts: PasswordAccounts
     files: MediaFiles
@@ -96,6 +99,7 @@ class Services:
     provisioning: Provisioning
     statistics: Callable[[], Mapping[str, int]]
     """Counts for ``/health``: nothing about people, nothing about versions."""
+    limits: RequestLimits
     readiness: Readiness = field(default_factory=Readiness)
     unanswered: Unanswered = field(default_factory=Unanswered)
 

@@ -11,7 +11,7 @@ from sora_gateway.core.job import Job, JobId, State
 from sora_gateway.core.messages import PublicState
 from sora_gateway.core.picture import Fit
 from sora_gateway.core.principal import Principal, Scope
-from sora_gateway.core.views import Status, Task, View, status_of, task_view
+from sora_gateway.core.views import Beside, Status, Task, View, status_of, task_view
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.errors import (
     AlreadyEnded,
@@ -165,13 +165,18 @@ async def tasks_of(services: Services, jobs: list[Job], reader: Principal) -> li
     variants = await services.store.assets_of_many([job.id for job in jobs]) if jobs else {}
     emails = await services.store.emails({job.owner for job in jobs} - {reader.user_id})
     emails[reader.user_id] = reader.email
+    tags = await services.store.tags_of_many([job.id for job in jobs]) if jobs else {}
     return [
         task_view(
             job,
-            {variant: services.urls.sign(job.id, variant) for variant in variants.get(job.id, ())},
-            services.supervisor.expected(job),
+            Beside(
+                {variant: services.urls.sign(job.id, variant) for variant in variants.get(job.id, ())},
+                emails.get(job.owner),
+                services.supervisor.expected(job),
+                tags.get(job.id, ()),
+                services.supervisor.turn(job),
+            ),
             reader=reader.user_id,
-            email=emails.get(job.owner),
         )
         for job in jobs
     ]

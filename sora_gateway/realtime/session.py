@@ -19,7 +19,7 @@ from sora_gateway.clock import Clock
 from sora_gateway.core.job import Job
 from sora_gateway.core.messages import Cursor, Ready, Reset, StoredEvent, Subscribe, Subscribed
 from sora_gateway.core.principal import Principal, Scope
-from sora_gateway.core.views import Task, task_view
+from sora_gateway.core.views import Beside, Task, task_view
 from sora_gateway.errors import CloseCode, NotFound
 from sora_gateway.realtime.hub import Hub, Subscription
 from sora_gateway.realtime.mailbox import Letter, Mailbox
@@ -239,12 +239,16 @@ class Session:
         variants = await store.assets_of_many([job.id for job in jobs]) if jobs else {}
         emails = await store.emails({job.owner for job in jobs} - {reader.user_id})
         emails[reader.user_id] = reader.email
+        tags = await store.tags_of_many([job.id for job in jobs]) if jobs else {}
         return [
             task_view(
                 job,
-                urls_of(job.id, sorted(variants.get(job.id, ()))),
+                Beside(
+                    urls_of(job.id, sorted(variants.get(job.id, ()))),
+                    emails.get(job.owner),
+                    tags=tags.get(job.id, ()),
+                ),
                 reader=reader.user_id,
-                email=emails.get(job.owner),
             )
             for job in jobs
         ]

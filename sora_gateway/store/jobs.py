@@ -9,14 +9,14 @@ from operator import attrgetter
 from typing import Any
 
 from sora_gateway.core.asset import StoredFile
-from sora_gateway.core.claim import Claim
+from sora_gateway.core.fair_queue import Lane
 from sora_gateway.core.job import Event, ExternalId, Job, JobId, State
 from sora_gateway.core.money import Movement
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.principal import Principal
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.errors import NotFound
-from sora_gateway.store import audit, claims, events, ledger
+from sora_gateway.store import audit, events, ledger
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.writer import Transaction
@@ -78,6 +78,11 @@ class Filter:
     """Only this person's; None for everything that may be seen."""
     team: bool = False
     """Only what the whole team may see."""
+    tags: tuple[str, ...] = ()
+    """Only those that have all of them."""
+    batch_id: str | None = None
+    text: str = ""
+    """Only those whose prompt has it, in either case."""
 
 
 def job_of(row: sqlite3.Row | Mapping[str, Any]) -> Job:
@@ -87,31 +92,24 @@ def job_of(row: sqlite3.Row | Mapping[str, Any]) -> Job:
     values["state"] = State(values["state"])
     values["operation"] = Operation(values["operation"])
     values["visibility"] = Visibility(values["visibility"])
+    values["lane"] = Lane(values["lane"])
     return Job(**values)
 
 
 # --- writing (on the writer's transaction) -----------------------------------------------------------
 
 
-def insert(tx: Transaction, job: Job, inputs: tuple[StoredFile, ...] = (), claim: Claim | None = None) -> Job:
-    """Accepts *job*: row, inputs, hold, first event and claim together; or returns the job that *claim* made before.
-
-    Raises:
-        InsufficientCredits: the owner's balance does not cover the price.
-        IdempotencyMismatch: the claim's key was used for another request.
-    """
-    earlier = claims.taken(tx, claim, job.created_at) if claim is not None else None
-    if earlier is not None:
-        row = tx.one(f"{_SELECT} WHERE id = ?", (earlier,))
-        assert row is not None, "a job outlives its claims"
-        return job_of(row)
+def insert(tx: Transaction, job: Job, inputs: tuple[StoredFile, ...] = ()) -> None:
+    """Writes a new job and what it is made from; :mod:`.accepting` does what belongs to it."""
     tx.execute(_INSERT, _values(job))
     _insert_assets(tx, job.id, inputs)
-    ledger.hold(tx, job)
-    events.append(tx, job, None, job.created_at)
-    if claim is not None:
-        claims.record(tx, claim, job.id, job.created_at)
-    return job
+
+
+def made(tx: Transaction, made_id: str) -> list[Job]:
+    """What an earlier sending of a request made: the job of that id, or all of that batch."""
+    rows = tx.execute(f"{_SELECT} WHERE id = ? OR batch_id = ? ORDER BY id", (made_id, made_id)).fetchall()
+    assert rows, "a job outlives its claims"
+    return [job_of(row) for row in rows]
 
 
 def _insert_assets(tx: Transaction, job_id: JobId, assets: tuple[StoredFile, ...]) -> None:
@@ -171,7 +169,7 @@ def save(
     _insert_assets(tx, after.id, assets)
     if after.deleted_at is not None and before.deleted_at is None:
         tx.execute("DELETE FROM assets WHERE job_id = ?", (after.id,))
-    ledger.apply(tx, after, movement, event.at)
+    ledger.apply(tx, after, movement, event.at, decided.actor if decided is not None else "")
     events.append(tx, after, event, event.at)
     if decided is not None:
         audit.write(tx, decided)
@@ -256,6 +254,15 @@ async def page(readers: Readers, principal: Principal, wanted: Filter) -> tuple[
     if wanted.states:
         where.append(f"state IN ({', '.join('?' * len(wanted.states))})")
         arguments += wanted.states
+    for tag in wanted.tags:
+        where.append("EXISTS (SELECT 1 FROM job_tags WHERE job_id = jobs.id AND tag = ?)")
+        arguments.append(tag)
+    if wanted.batch_id is not None:
+        where.append("batch_id = ?")
+        arguments.append(wanted.batch_id)
+    if wanted.text:
+        where.append("instr(lower(prompt), lower(?)) > 0")
+        arguments.append(wanted.text)
     if wanted.after is not None:
         last = await _last_of_page(readers, wanted.after, principal)
         where.append(f"(created_at, id) {'>' if wanted.ascending else '<'} (?, ?)")

@@ -7,15 +7,41 @@ Every movement is a guarded UPDATE: what is not there cannot be spent, under any
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
+from typing import Literal
+
 from sora_gateway.core.job import Job
 from sora_gateway.core.money import Movement
-from sora_gateway.errors import InsufficientCredits
+from sora_gateway.errors import Conflict, InsufficientCredits
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.writer import Transaction
 
+Kind = Literal["grant", "hold", "settle", "release", "adjust", "redeem"]
 
-def hold(tx: Transaction, job: Job) -> None:
-    """Sets the price of *job* aside.
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One movement: *available* and *held* are the changes of the two balances of *user_id*. *actor* is whoever
+    decided on it, *period* the month that a monthly grant is for, *price_version* the price list of a hold."""
+
+    user_id: str
+    kind: Kind
+    available: int
+    held: int
+    at: float
+    job_id: str | None = None
+    note: str = ""
+    actor: str = ""
+    period: str | None = None
+    price_version: str = ""
+
+
+_NAMES = tuple(field.name for field in fields(Entry))
+_COLUMNS = ", ".join(_NAMES)
+
+
+def hold(tx: Transaction, job: Job, price_version: str = "") -> None:
+    """Sets the price of *job* aside; *price_version* names the list that it is from.
 
     Raises:
         InsufficientCredits: the balance does not cover it.
@@ -25,49 +51,94 @@ def hold(tx: Transaction, job: Job) -> None:
         (job.credits, job.credits, job.owner, job.credits),
     )
     if cursor.rowcount != 1:
-        row = tx.one("SELECT available FROM users WHERE id = ?", (job.owner,))
-        has = row["available"] if row else 0
+        has = balance(tx, job.owner)
         raise InsufficientCredits(
-            f"This video costs {job.credits} credits and {has} are left; ask an administrator for more."
+            f"This video costs {job.credits} credits and {has} are left; {job.credits - has} more are needed."
+            " Redeem a code, or ask an administrator."
         )
-    _entry(tx, job.owner, job.id, "hold", -job.credits, job.credits, job.created_at)
+    _write(
+        tx,
+        Entry(
+            job.owner, "hold", -job.credits, job.credits, job.created_at, job.id, price_version=price_version
+        ),
+    )
 
 
-def apply(tx: Transaction, job: Job, movement: Movement, at: float) -> None:
-    """Ends the hold of *job* as *movement* says; the frozen price is in the job."""
+def balance(tx: Transaction, user_id: str) -> int:
+    """What a person can spend."""
+    row = tx.one("SELECT available FROM users WHERE id = ?", (user_id,))
+    return int(row["available"]) if row else 0
+
+
+def apply(tx: Transaction, job: Job, movement: Movement, at: float, actor: str = "") -> None:
+    """Ends the hold of *job* as *movement* says; the frozen price is in the job. *actor* is who decided, if anybody.
+
+    Raises:
+        Conflict: it has ended already.
+    """
     if movement is Movement.SETTLE:
         available = 0
     elif movement is Movement.RELEASE:
         available = job.credits
     else:
         return
+    if (
+        tx.one("SELECT 1 FROM ledger WHERE job_id = ? AND kind IN ('settle', 'release')", (job.id,))
+        is not None
+    ):
+        raise Conflict("The credits of this video are settled or given back already.")
     cursor = tx.execute(
         "UPDATE users SET available = available + ?, held = held - ? WHERE id = ? AND held >= ?",
         (available, job.credits, job.owner, job.credits),
     )
     assert cursor.rowcount == 1, f"the hold of {job.id} is not in its owner's balance"
-    _entry(tx, job.owner, job.id, movement.value, available, -job.credits, at)
+    _write(tx, Entry(job.owner, _KIND[movement], available, -job.credits, at, job.id, actor=actor))
 
 
-def grant(tx: Transaction, user_id: str, amount: int, note: str, at: float) -> None:
+_KIND: dict[Movement, Kind] = {Movement.SETTLE: "settle", Movement.RELEASE: "release"}
+
+
+def grant(tx: Transaction, user_id: str, amount: int, note: str, at: float, actor: str = "") -> None:
     """Gives *amount* credits, more than zero, to a person."""
-    tx.execute("UPDATE users SET available = available + ? WHERE id = ?", (amount, user_id))
-    _entry(tx, user_id, None, "grant", amount, 0, at, note)
+    _credit(tx, Entry(user_id, "grant", amount, 0, at, note=note, actor=actor))
 
 
-def _entry(
-    tx: Transaction,
-    user_id: str,
-    job_id: str | None,
-    kind: str,
-    available: int,
-    held: int,
-    at: float,
-    note: str = "",
-) -> None:
+def grant_monthly(tx: Transaction, user_id: str, amount: int, period: str, at: float) -> None:
+    """Gives a month's credits, once for each *period*."""
+    had = tx.one("SELECT 1 FROM ledger WHERE user_id = ? AND period = ?", (user_id, period))
+    if amount and had is None:
+        _credit(tx, Entry(user_id, "grant", amount, 0, at, note=f"credits of {period}", period=period))
+
+
+def redeem(tx: Transaction, user_id: str, amount: int, note: str, at: float) -> None:
+    """Gives what a code is worth."""
+    _credit(tx, Entry(user_id, "redeem", amount, 0, at, note=note, actor=user_id))
+
+
+def adjust(tx: Transaction, user_id: str, amount: int, note: str, at: float, actor: str) -> None:
+    """Corrects a balance by *amount*, which may be negative; what is held is not touched.
+
+    Raises:
+        Conflict: there are fewer credits than are to be taken.
+    """
+    cursor = tx.execute(
+        "UPDATE users SET available = available + ? WHERE id = ? AND available + ? >= 0",
+        (amount, user_id, amount),
+    )
+    if cursor.rowcount != 1:
+        raise Conflict(f"Only {balance(tx, user_id)} credits are there; a balance cannot fall below zero.")
+    _write(tx, Entry(user_id, "adjust", amount, 0, at, note=note, actor=actor))
+
+
+def _credit(tx: Transaction, entry: Entry) -> None:
+    tx.execute("UPDATE users SET available = available + ? WHERE id = ?", (entry.available, entry.user_id))
+    _write(tx, entry)
+
+
+def _write(tx: Transaction, entry: Entry) -> None:
     tx.execute(
-        "INSERT INTO ledger (user_id, job_id, kind, available, held, note, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (user_id, job_id, kind, available, held, note, at),
+        f"INSERT INTO ledger ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})",  # noqa: S608 - our own names
+        tuple(getattr(entry, name) for name in _NAMES),
     )
 
 

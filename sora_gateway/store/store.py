@@ -14,10 +14,12 @@ from sora_gateway.core.claim import Claim
 from sora_gateway.core.job import Event, ExternalId, Job, JobId, State
 from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import Movement
+from sora_gateway.core.plans import Allowance
 from sora_gateway.core.principal import Principal
 from sora_gateway.core.reconcile import Unanswered
 from sora_gateway.core.reference import SavedImage
 from sora_gateway.store import (
+    accepting,
     audit,
     changed_settings,
     characters,
@@ -26,14 +28,17 @@ from sora_gateway.store import (
     durations,
     events,
     jobs,
-    ledger,
     reference_images,
     shares,
+    tags,
+    templates,
     upstreams,
 )
+from sora_gateway.store.accepting import NewJob
 from sora_gateway.store.administration import Administration
 from sora_gateway.store.audit import AuditEntry, AuditFilter, Recorded
 from sora_gateway.store.changed_settings import ChangedSetting, Value
+from sora_gateway.store.credits import Credits
 from sora_gateway.store.doubts import Doubt
 from sora_gateway.store.durations import Sample
 from sora_gateway.store.events import EventScope, Replay
@@ -41,6 +46,7 @@ from sora_gateway.store.jobs import Answered, AttemptRecord, Change, Filter, Int
 from sora_gateway.store.people import People
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.shares import ShareRecord
+from sora_gateway.store.templates import TemplateRecord
 from sora_gateway.store.upstreams import AddedUpstream, Failure
 from sora_gateway.store.writer import Transaction, Writer
 
@@ -56,6 +62,7 @@ class Store:
         self._readers = Readers(database)
         self.people = People(self._writer, self._readers)
         self.administration = Administration(self._writer, self._readers)
+        self.credits = Credits(self._writer, self._readers)
         self._stack = AsyncExitStack()
         self.epoch = ""
 
@@ -86,7 +93,31 @@ class Store:
 
         Raises InsufficientCredits, IdempotencyMismatch.
         """
-        return await self._writer.run(lambda tx: jobs.insert(tx, job, inputs, claim))
+        return (await self.accept_together([NewJob(job, inputs)], claim))[0]
+
+    async def accept_together(
+        self, new: Sequence[NewJob], claim: Claim | None = None, allowance: Allowance | None = None
+    ) -> list[Job]:
+        """The same for all of one person's *new* jobs, or none of them, within what their plan allows.
+
+        Raises InsufficientCredits, TooManyRequests, IdempotencyMismatch.
+        """
+        return await self._writer.run(lambda tx: accepting.accept(tx, new, claim, allowance))
+
+    async def made(self, made_id: str) -> list[Job]:
+        """The job of that id, or all of that batch."""
+        return await self._writer.run(lambda tx: jobs.made(tx, made_id))
+
+    async def tags_of_many(self, job_ids: Sequence[JobId]) -> dict[str, list[str]]:
+        return await tags.of_many(self._readers, job_ids)
+
+    async def tag(self, job_id: str, words: Sequence[str]) -> None:
+        """Replaces the tags of a job."""
+        await self._writer.run(lambda tx: tags.put(tx, job_id, words))
+
+    async def tags(self, principal: Principal) -> dict[str, int]:
+        """The caller's own tags, and how many of their jobs have each."""
+        return await tags.counts(self._readers, principal)
 
     async def made_by(self, claim: Claim, at: float) -> str | None:
         """The id of what *claim* made before, None if it is the first. Raises IdempotencyMismatch."""
@@ -254,6 +285,22 @@ class Store:
     async def reference_paths(self) -> set[str]:
         return await reference_images.paths(self._readers)
 
+    # --- templates -------------------------------------------------------------------------------
+
+    async def put_template(self, template: TemplateRecord, limit: int) -> None:
+        """Raises Conflict when its owner has so many."""
+        await self._writer.run(lambda tx: templates.put(tx, template, limit))
+
+    async def remove_template(self, template_id: str) -> None:
+        await self._writer.run(lambda tx: templates.remove(tx, template_id))
+
+    async def template(self, template_id: str, principal: Principal) -> TemplateRecord:
+        """Raises NotFound."""
+        return await templates.find(self._readers, template_id, principal)
+
+    async def templates(self, principal: Principal) -> list[TemplateRecord]:
+        return await templates.visible(self._readers, principal)
+
     # --- upstreams -------------------------------------------------------------------------------
 
     async def put_upstream(self, upstream: AddedUpstream, entry: AuditEntry) -> None:
@@ -284,20 +331,6 @@ class Store:
 
     async def events_after(self, scope: EventScope, seq: int, limit: int) -> Replay:
         return await events.after(self._readers, scope, seq, limit)
-
-    # --- credits ---------------------------------------------------------------------------------
-
-    async def grant(self, email: str, amount: int, note: str, at: float) -> None:
-        """Gives *amount* credits. Raises NotFound for an unknown address."""
-        user = await self.people.by_email(email)
-        await self._writer.run(lambda tx: ledger.grant(tx, user.id, amount, note, at))
-
-    async def check_books(self) -> list[str]:
-        """Every way in which the books do not balance; empty when they do."""
-        return await ledger.check(self._readers)
-
-    async def ledger_entries(self, job_id: str) -> list[tuple[str, int, int]]:
-        return await ledger.entries(self._readers, job_id)
 
     async def run(self, work: Callable[[Transaction], T]) -> T:
         """A unit of work of the caller's own; for this package's tests and the benchmarks."""

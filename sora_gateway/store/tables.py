@@ -10,6 +10,7 @@ from __future__ import annotations
 from sqlalchemy import CheckConstraint, Column, Index, Integer, MetaData, Text, text
 from sqlmodel import Field, SQLModel
 
+from sora_gateway.core.fair_queue import Lane
 from sora_gateway.core.job import State
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.visibility import Visibility
@@ -25,6 +26,7 @@ metadata.naming_convention = {
 }
 
 STATES = ", ".join(f"'{state}'" for state in State)
+LANES = ", ".join(str(int(lane)) for lane in Lane)
 VISIBILITIES = ", ".join(f"'{visibility}'" for visibility in Visibility)
 OPERATIONS = ", ".join(f"'{operation}'" for operation in Operation)
 _INTENT_STATES = "'submitting', 'processing', 'storing', 'unknown', 'cancelling', 'completed'"
@@ -54,6 +56,8 @@ class User(SQLModel, table=True):
     held: int = 0
     created_at: float
     disabled_at: float | None = None
+    plan: str | None = Field(default=None, sa_type=Text)
+    plan_until: float | None = None
 
 
 class JobRow(SQLModel, table=True):
@@ -82,6 +86,8 @@ class JobRow(SQLModel, table=True):
             "ix_jobs_unfinished", "created_at",
             sqlite_where=text("state NOT IN ('completed', 'failed', 'cancelled')"),
         ),
+        CheckConstraint(f"lane IN ({LANES})", name="lane"),
+        Index("ix_jobs_batch_id", "batch_id", sqlite_where=text("batch_id IS NOT NULL")),
         Index("ix_jobs_team", "created_at", "id", sqlite_where=text("visibility = 'team'")),
         Index("ix_jobs_took", "upstream", "finished_at", sqlite_where=text("took IS NOT NULL")),
     )  # fmt: skip
@@ -124,6 +130,9 @@ class JobRow(SQLModel, table=True):
     characters: str = Field(sa_type=Text, sa_column_kwargs={"server_default": text("''")})
     took: float | None = None
     visibility: str = Field(sa_type=Text, sa_column_kwargs={"server_default": "private"})
+    lane: int = Field(sa_column_kwargs={"server_default": text("1")})
+    batch_id: str | None = Field(default=None, sa_type=Text)
+    cost: float | None = None
 
 
 class Attempt(SQLModel, table=True):
@@ -188,38 +197,6 @@ class Asset(SQLModel, table=True):
     media_type: str = Field(sa_type=Text)
     size: int
     sha256: str = Field(sa_type=Text)
-
-
-class LedgerEntry(SQLModel, table=True):
-    """Credits that moved; immutable (triggers refuse UPDATE and DELETE).
-
-    ``available`` and ``held`` are the changes of a person's two balances, whose sums they are.
-    """
-
-    __tablename__ = "ledger"
-    __table_args__ = (
-        CheckConstraint("kind IN ('grant', 'hold', 'settle', 'release', 'adjust', 'redeem')", name="kind"),
-        # Each job has one hold, and at most one of settle and release.
-        Index(
-            "uq_ledger_job_id_hold", "job_id", unique=True,
-            sqlite_where=text("kind = 'hold'"),
-        ),
-        Index(
-            "uq_ledger_job_id_end", "job_id", unique=True,
-            sqlite_where=text("kind IN ('settle', 'release')"),
-        ),
-        Index("ix_ledger_user_id_id", "user_id", "id"),
-        {"sqlite_autoincrement": True},
-    )  # fmt: skip
-
-    id: int | None = Field(default=None, sa_column=Column(Integer, primary_key=True))
-    user_id: str = Field(foreign_key="users.id", sa_type=Text)
-    job_id: str | None = Field(default=None, foreign_key="jobs.id", sa_type=Text)
-    kind: str = Field(sa_type=Text)
-    available: int
-    held: int
-    note: str = Field(default="", sa_type=Text)
-    at: float
 
 
 class IdempotencyKey(SQLModel, table=True):

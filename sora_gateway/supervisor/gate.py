@@ -1,6 +1,6 @@
 """One upstream's gate: how many of its jobs may be in flight, how many creates at once, and whether it is open.
 
-Places are given first come, first served. What closes it: an administrator, an account that is out of order (a
+People take turns (:mod:`~sora_gateway.core.fair_queue`), within what their plans give them at once. What closes it: an administrator, an account that is out of order (a
 growing pause), and a circuit breaker (an upstream that does not answer). After the last two it lets one create
 through to see whether the upstream is well again. The request budget delays, it does not close.
 """
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
 
 from sora_gateway.clock import Clock
 from sora_gateway.core.breaker import Breaker, BreakerState
 from sora_gateway.core.budget import Budget
+from sora_gateway.core.fair_queue import FairQueue, Lane
 from sora_gateway.core.job import JobId
 from sora_gateway.core.spend import Spend, Tariff
+from sora_gateway.supervisor.seats import Seats
 
 FIRST_PAUSE = 30.0
 LONGEST_PAUSE = 900.0
@@ -31,7 +32,9 @@ class Gate:
         max_creating: int,
         budget: Budget | None = None,
         spend: Spend | None = None,
+        seats: Seats | None = None,
     ) -> None:
+        """*seats* are shared by all gates."""
         self._clock = clock
         self._max_concurrent = max_concurrent
         self._max_creating = max_creating
@@ -39,8 +42,15 @@ class Gate:
         """Shared with whoever else sends requests to this upstream."""
         self.spend = spend or Spend(Tariff())
         self._breaker = Breaker()
-        self._waiting: deque[tuple[JobId, asyncio.Future[bool]]] = deque()
-        self._inside: set[JobId] = set()
+        self._queue = FairQueue()
+        self._turns: dict[JobId, tuple[str, asyncio.Future[bool]]] = {}
+        """Of those who wait: whose they are, and what they wait for."""
+        self._positions: dict[JobId, int] = {}
+        """As they were at ``_positions_at``; empty once the queue has changed."""
+        self._positions_at = 0.0
+        self._inside: dict[JobId, str] = {}
+        self._seats = seats or Seats()
+        self._seats.freed.append(self._admit)
         self._creating: set[JobId] = set()
         self._pause = 0.0
         self._paused_until = 0.0
@@ -86,27 +96,58 @@ class Gate:
 
     @property
     def waiting(self) -> int:
-        return sum(not turn.done() for _, turn in self._waiting)
+        return len(self._turns)
+
+    @property
+    def max_concurrent(self) -> int:
+        """Places in all; 0 is unlimited."""
+        return self._max_concurrent
+
+    def position(self, job_id: JobId) -> int | None:
+        """Where *job_id* stands among those who wait, the next one at 1; None when it does not wait here."""
+        if job_id not in self._turns:
+            return None
+        now = self._clock.monotonic()
+        # Who looks at a list asks for many of them at nearly the same moment.
+        if not self._positions or now - self._positions_at > 1.0:
+            order = self._queue.order(now)
+            self._positions = {JobId(key): place for place, key in enumerate(order, 1)}
+            self._positions_at = now
+        return self._positions[job_id]
 
     # --- places ----------------------------------------------------------------------------------
 
-    def ask(self, job_id: JobId) -> asyncio.Future[bool]:
+    def ask(self, job_id: JobId, owner: str = "", lane: Lane = Lane.NORMAL) -> asyncio.Future[bool]:
         """Done when *job_id* may send its create (True), or when the gate has just closed (False): another upstream
-        may be open. Cancel it to step back."""
+        may be open. :meth:`leave` ends the wait."""
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((job_id, turn))
+        self._positions = {}
+        self._turns[job_id] = (owner, turn)
+        self._queue.add(job_id, owner, lane, self._clock.monotonic())
         self._admit()
         return turn
 
-    def occupy(self, job_id: JobId) -> None:
+    def step_back(self, job_id: JobId) -> None:
+        """It does not wait any more."""
+        if self._turns.pop(job_id, None) is not None:
+            self._positions = {}
+            self._queue.discard(job_id)
+
+    def occupy(self, job_id: JobId, owner: str = "") -> None:
         """Counts a job that the upstream had accepted before a restart."""
-        self._inside.add(job_id)
+        if job_id not in self._inside:
+            self._inside[job_id] = owner
+            self._seats.take(owner)
 
     def leave(self, job_id: JobId) -> None:
-        """The job is not the upstream's any more, or not yet."""
-        self._inside.discard(job_id)
+        """The job is not the upstream's any more, or not yet, and does not wait for it."""
+        self.step_back(job_id)
+        owner = self._inside.pop(job_id, None)
         self._created(job_id)
-        self._admit()
+        if owner is not None:
+            self._seats.leave(owner)  # which looks at every gate, this one too
+        else:
+            self._admit()
 
     # --- what was learned ------------------------------------------------------------------------
 
@@ -160,6 +201,8 @@ class Gate:
             await self._drained.wait()
 
     async def aclose(self) -> None:
+        if self._admit in self._seats.freed:
+            self._seats.freed.remove(self._admit)
         if self._opening is not None:
             self._opening.cancel("gate: closing")
             await asyncio.gather(self._opening, return_exceptions=True)
@@ -173,11 +216,11 @@ class Gate:
 
     def _close(self) -> None:
         """Tells everybody who waits; they may know another upstream, or come back and wait here."""
-        waiting, self._waiting = self._waiting, deque()
-        for _, turn in waiting:
+        self._positions = {}
+        turns, self._turns, self._queue = self._turns, {}, FairQueue()
+        for _, turn in turns.values():
             if not turn.done():
                 turn.set_result(False)
-        self._admit()
 
     def _ready_at(self, now: float) -> float:
         """When the next create may leave, in monotonic seconds; never while a person holds the gate."""
@@ -186,10 +229,10 @@ class Gate:
         return max(self.budget.ready_at(now), self.opens_at or 0.0)
 
     def _admit(self) -> None:
-        """Lets in whoever is first while there is room; after trouble, one at a time until one succeeds."""
+        """Lets in whoever is next while there is room; after trouble, one at a time until one succeeds."""
         creating = 1 if self._out_of_order or self._breaker.openings else self._max_creating
         while (
-            self._waiting
+            self._turns
             and len(self._creating) < creating
             and (not self._max_concurrent or len(self._inside) < self._max_concurrent)
         ):
@@ -197,9 +240,14 @@ class Gate:
             if self._ready_at(now) > now:
                 self._open_later()
                 return
-            job_id, turn = self._waiting.popleft()
+            key = self._queue.take(now, self._seats.free)
+            if key is None:
+                return
+            job_id = JobId(key)
+            self._positions = {}
+            owner, turn = self._turns.pop(job_id)
             if not turn.done():
-                self._inside.add(job_id)
+                self.occupy(job_id, owner)
                 self._creating.add(job_id)
                 self.budget.take(now)
                 turn.set_result(True)

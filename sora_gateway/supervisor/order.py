@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sora_gateway.core.asset import InputFile
+from sora_gateway.core.fair_queue import Lane
 from sora_gateway.core.job import ExternalId, Job, JobId
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.visibility import Visibility
@@ -22,6 +23,10 @@ class Order:
     seconds: int
     size: str
     credits: int = 0
+    price_version: str = ""
+    """Of the price list that *credits* are from."""
+    lane: Lane = Lane.NORMAL
+    tags: tuple[str, ...] = ()
     retry_of: JobId | None = None
     operation: Operation = Operation.CREATE
     source_id: JobId | None = None
@@ -31,7 +36,7 @@ class Order:
     visibility: Visibility = Visibility.PRIVATE
     inputs: tuple[InputFile, ...] = ()
 
-    def job(self, job_id: JobId, now: float) -> Job:
+    def job(self, job_id: JobId, now: float, batch_id: str | None = None) -> Job:
         """The queued job that it becomes."""
         return Job(
             id=job_id,
@@ -51,4 +56,6 @@ class Order:
             characters=self.characters,
             visibility=self.visibility,
             created_at=now,
+            lane=self.lane,
+            batch_id=batch_id,
         )

@@ -20,23 +20,25 @@ from sora_gateway.core.asset import InputFile
 from sora_gateway.core.catalogue import Route
 from sora_gateway.core.claim import Claim
 from sora_gateway.core.durations import Percentiles
-from sora_gateway.core.ids import time_ordered
 from sora_gateway.core.job import ExternalId, Job, JobId, State
 from sora_gateway.core.money import OnCancel
+from sora_gateway.core.plans import Allowance
 from sora_gateway.core.polling import backoff
 from sora_gateway.core.trend import NO_TREND
+from sora_gateway.core.views import Turn
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import AlreadyEnded, GatewayError, NotFinished, NotFound, StorageFull, Unavailable
 from sora_gateway.media.download import Downloader
 from sora_gateway.media.files import MediaFiles
 from sora_gateway.store import Store
+from sora_gateway.supervisor.accepting import accept, numbered
 from sora_gateway.supervisor.cancelling import cancelling
 from sora_gateway.supervisor.creating import queued
 from sora_gateway.supervisor.decisions import Decision, LookAgain, answer_dropped, audited
 from sora_gateway.supervisor.durations import Kind, LearnedDurations
 from sora_gateway.supervisor.ended import record_ended
-from sora_gateway.supervisor.inputs import keep_input, stored_inputs
+from sora_gateway.supervisor.inputs import stored_inputs
 from sora_gateway.supervisor.observers import Observers
 from sora_gateway.supervisor.observing import Means
 from sora_gateway.supervisor.order import Order
@@ -133,7 +135,7 @@ class Supervisor:
         for job in await self._store.unfinished():
             upstream = self._upstreams.get(job.upstream)
             if upstream is not None and job.state in _ACCEPTED:
-                upstream.gate.occupy(job.id)
+                upstream.gate.occupy(job.id, job.owner)
             self._watch(job)
         return self
 
@@ -166,36 +168,31 @@ class Supervisor:
 
     # --- what people ask for -----------------------------------------------------------------------
 
-    async def accept(self, order: Order, claim: Claim | None = None) -> Job:
+    async def accept(
+        self, order: Order, claim: Claim | None = None, allowance: Allowance | None = None
+    ) -> Job:
         """A new job, durable when this returns; or the job that an earlier sending of the same request made.
 
+        Raises what :meth:`accept_together` does.
+        """
+        return (await self.accept_together([order], claim, allowance))[0]
+
+    async def accept_together(
+        self, orders: Sequence[Order], claim: Claim | None = None, allowance: Allowance | None = None
+    ) -> list[Job]:
+        """New jobs of one person, all of *orders* or none: see :func:`~sora_gateway.supervisor.accepting.accept`.
+
         Raises:
-            InsufficientCredits: the owner cannot pay for it.
-            IdempotencyMismatch: the key of *claim* was used for another request.
-            StorageFull, StorageFailed: it was not kept.
             Unavailable: the gateway is stopping.
         """
         if self._stopping.is_set():
             raise Unavailable("The gateway is restarting; try again in a moment.", retry_after=10)
         if self._files.free_bytes() < self._limits.min_free_disk:
             raise StorageFull("The gateway's disk is nearly full; free some space and try again.")
-        now = self._clock.now()
-        job = order.job(JobId(time_ordered("video", now, self._entropy.new_id("video"))), now)
+        new = numbered(orders, self._clock, self._entropy)
+        accepting = accept(self._store, self._files, new, claim, allowance, self._watch)
         # A caller that goes away must not leave a stored job without a watcher.
-        return await asyncio.shield(asyncio.ensure_future(self._accept(job, order.inputs, claim)))
-
-    async def _accept(self, job: Job, inputs: Sequence[InputFile], claim: Claim | None) -> Job:
-        accepted = None
-        try:
-            # Files first: a row without its files could not be sent; files without a row are swept at start-up.
-            stored = [await keep_input(self._files, job.id, each) for each in inputs]
-            accepted = await self._store.accept(job, tuple(stored), claim)
-        finally:
-            if inputs and (accepted is None or accepted.id != job.id):
-                await self._files.delete(job.id)
-        if accepted.id == job.id:
-            self._watch(job)
-        return accepted
+        return await asyncio.shield(asyncio.ensure_future(accepting))
 
     async def inputs(self, job: Job) -> tuple[InputFile, ...]:
         """What *job* is made from, as it goes, or went, upstream.
@@ -299,6 +296,23 @@ class Supervisor:
         age = max(0.0, self._clock.now() - job.accepted_at)
         return age + self._around.durations.of(job).remaining(age, NO_TREND)
 
+    def turn(self, job: Job) -> Turn | None:
+        """Where a queued *job* stands at its upstream; None when it does not wait for a place there.
+
+        Whoever has a place keeps it for as long as a video takes, so with k places one is free every k-th part of
+        that, the first of them half of it from now.
+        """
+        upstream = self._upstreams.get(job.upstream)
+        position = upstream.gate.position(job.id) if upstream is not None else None
+        if upstream is None or position is None:
+            return None
+        gate = upstream.gate
+        if gate.paused:
+            return Turn(position, None)
+        typical = self._around.durations.of(job).remaining(0.0, NO_TREND)
+        wait = typical * ((position - 1) / gate.max_concurrent + 0.5) if gate.max_concurrent else 0.0
+        return Turn(position, self._clock.now() + wait)
+
     async def percentiles(self, upstream: str) -> Mapping[Kind, Percentiles]:
         """How long videos take at *upstream*, by kind."""
         await self._around.durations.load(upstream)
@@ -313,7 +327,7 @@ class Supervisor:
         upstream = self._upstreams.get(name)
         for watcher in self._watchers.values():
             if upstream is not None and watcher.job.upstream == name and watcher.job.state in _ACCEPTED:
-                upstream.gate.occupy(watcher.job.id)
+                upstream.gate.occupy(watcher.job.id, watcher.job.owner)
             if watcher.job.upstream == name or watcher.job.state is State.QUEUED:
                 watcher.nudge()
 
@@ -364,7 +378,7 @@ class Supervisor:
         await _STEPS[watcher.job.state](watcher)
         if watcher.upstream is not None:
             if watcher.job.state in _ACCEPTED:
-                watcher.upstream.gate.occupy(watcher.job.id)
+                watcher.upstream.gate.occupy(watcher.job.id, watcher.job.owner)
             else:
                 watcher.upstream.gate.leave(watcher.job.id)
         if watcher.job.ended and watcher.job.state is not State.COMPLETED:

@@ -40,6 +40,12 @@ min_free_disk = 0
 [realtime]
 # An event stream is an answer like the others: it ends, and soon.
 sse_max_age = 0.5
+[limits]
+# A program that tries everything asks more often than people do.
+per_person = 0
+per_key = 0
+per_address = 0
+creates_per_person = 0
 """
 
 LEFT_OUT = {

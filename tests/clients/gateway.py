@@ -36,6 +36,12 @@ enabled = true
 starting_balance = {BALANCE}
 [pricing]
 per_video = {PRICE}
+[limits]
+# A program that tries everything asks more often than people do.
+per_person = 0
+per_key = 0
+per_address = 0
+creates_per_person = 0
 """
 
 

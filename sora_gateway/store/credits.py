@@ -1,0 +1,127 @@
+"""Credits as everybody else sees the store's part of them: ``store.credits``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sora_gateway.core.plans import Allowance
+from sora_gateway.store import audit, codes, ledger, plans, statements
+from sora_gateway.store.audit import AuditEntry
+from sora_gateway.store.codes import CodeRecord
+from sora_gateway.store.plans import Held, StoredPlan
+from sora_gateway.store.readers import Readers
+from sora_gateway.store.statements import Dispute, LedgerPage, Line, Usage
+from sora_gateway.store.writer import Transaction, Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """*available* can be spent, *held* is set aside for what is being made."""
+
+    available: int
+    held: int
+
+
+class Credits:
+    """Balances, the ledger, plans and codes."""
+
+    def __init__(self, writer: Writer, readers: Readers) -> None:
+        self._writer = writer
+        self._readers = readers
+
+    # --- moving ----------------------------------------------------------------------------------
+
+    async def grant(self, user_id: str, amount: int, note: str, entry: AuditEntry) -> None:
+        """Gives *amount* credits, more than zero."""
+
+        def work(tx: Transaction) -> None:
+            ledger.grant(tx, user_id, amount, note, entry.at, entry.actor)
+            audit.write(tx, entry)
+
+        await self._writer.run(work)
+
+    async def adjust(self, user_id: str, amount: int, note: str, entry: AuditEntry) -> None:
+        """Corrects a balance by *amount*. Raises Conflict if it would fall below zero."""
+
+        def work(tx: Transaction) -> None:
+            ledger.adjust(tx, user_id, amount, note, entry.at, entry.actor)
+            audit.write(tx, entry)
+
+        await self._writer.run(work)
+
+    async def grant_monthly(self, user_id: str, allowance: Allowance, at: float) -> None:
+        """Gives this month's credits of a plan, if they were not given yet."""
+        await self._writer.run(
+            lambda tx: ledger.grant_monthly(tx, user_id, allowance.monthly_credits, allowance.period, at)
+        )
+
+    # --- looking ---------------------------------------------------------------------------------
+
+    async def balance(self, user_id: str) -> Balance:
+        row = await self._readers.one("SELECT available, held FROM users WHERE id = ?", (user_id,))
+        assert row is not None, "people are never deleted"
+        return Balance(row["available"], row["held"])
+
+    async def statement(self, user_id: str | None, limit: int, before: int | None) -> LedgerPage:
+        """The entries of one person, or of everybody, newest first; *before* is the id of the last one seen."""
+        return await statements.page(self._readers, user_id, limit, before)
+
+    async def lines(self, user_id: str | None, after: int, limit: int) -> Sequence[Line]:
+        """The same, oldest first, from behind the entry *after*: for exports."""
+        return await statements.lines(self._readers, user_id, after, limit)
+
+    async def usage(self, user_id: str | None, since: float, until: float) -> Sequence[Usage]:
+        """Videos and credits by person, model and day (UTC) of their making."""
+        return await statements.usage(self._readers, user_id, since, until)
+
+    async def disputes(self) -> Sequence[Dispute]:
+        """Ended jobs whose hold is still open, oldest first."""
+        return await statements.disputes(self._readers)
+
+    async def of_job(self, job_id: str) -> list[tuple[str, int, int]]:
+        """The movements of one job in order: kind, change of available, change of held."""
+        return await ledger.entries(self._readers, job_id)
+
+    async def check(self) -> list[str]:
+        """Every way in which the books do not balance; empty when they do."""
+        return await ledger.check(self._readers)
+
+    # --- plans and codes -------------------------------------------------------------------------
+
+    async def plan_of(self, user_id: str) -> Held:
+        """The plan that a person has, and until when."""
+        return await plans.of(self._readers, user_id)
+
+    async def held(self) -> dict[str, Held]:
+        """Everybody who was given a plan, by their id."""
+        return await plans.held(self._readers)
+
+    async def give_plan(self, user_id: str, plan: str | None, until: float | None, entry: AuditEntry) -> None:
+        """Puts a person on *plan*, for ever or *until* a moment; None is the default plan."""
+        await self._writer.run(lambda tx: plans.give(tx, user_id, plan, until, entry))
+
+    async def plans(self) -> Sequence[StoredPlan]:
+        return await plans.stored(self._readers)
+
+    async def put_plan(self, plan: StoredPlan, entry: AuditEntry) -> None:
+        await self._writer.run(lambda tx: plans.put(tx, plan, entry))
+
+    async def remove_plan(self, name: str, entry: AuditEntry) -> None:
+        """Raises NotFound; Conflict while somebody has it."""
+        await self._writer.run(lambda tx: plans.remove(tx, name, entry))
+
+    async def create_code(self, code: CodeRecord, code_hash: str, entry: AuditEntry) -> None:
+        await self._writer.run(lambda tx: codes.create(tx, code, code_hash, entry))
+
+    async def codes(self) -> Sequence[CodeRecord]:
+        """All of them, newest first."""
+        return await codes.all_of_them(self._readers)
+
+    async def revoke_code(self, code_id: str, entry: AuditEntry) -> None:
+        """Raises NotFound."""
+        await self._writer.run(lambda tx: codes.revoke(tx, code_id, entry))
+
+    async def redeem(self, code_hash: str, user_id: str, entry: AuditEntry) -> CodeRecord:
+        """Gives a person what the code is worth. Raises NotFound, Conflict if they have redeemed it before."""
+        return await self._writer.run(lambda tx: codes.redeem(tx, code_hash, user_id, entry))

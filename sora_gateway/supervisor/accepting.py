@@ -1,0 +1,67 @@
+"""From orders to stored jobs that somebody watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sora_gateway.clock import Clock
+from sora_gateway.core.claim import Claim
+from sora_gateway.core.ids import time_ordered
+from sora_gateway.core.job import Job, JobId
+from sora_gateway.core.plans import Allowance
+from sora_gateway.entropy import Entropy
+from sora_gateway.media.files import MediaFiles
+from sora_gateway.store import Store
+from sora_gateway.store.accepting import NewJob
+from sora_gateway.supervisor.inputs import keep_input
+from sora_gateway.supervisor.order import Order
+
+Numbered = Sequence[tuple[Order, Job]]
+"""Orders, and the jobs that they become."""
+
+
+def numbered(orders: Sequence[Order], clock: Clock, entropy: Entropy) -> Numbered:
+    """The jobs that *orders* become now; several are a batch."""
+    now = clock.now()
+    batch_id = entropy.new_id("batch") if len(orders) > 1 else None
+    return [
+        (order, order.job(JobId(time_ordered("video", now, entropy.new_id("video"))), now, batch_id))
+        for order in orders
+    ]
+
+
+async def accept(
+    store: Store,
+    files: MediaFiles,
+    new: Numbered,
+    claim: Claim | None,
+    allowance: Allowance | None,
+    watch: Callable[[Job], None],
+) -> list[Job]:
+    """Stores all jobs of *new*, or none, and has each watched; or returns what an earlier sending of the same
+    request made.
+
+    Raises:
+        InsufficientCredits: the owner cannot pay for all of them.
+        TooManyRequests: *allowance*, which their plan gives them, does not cover them now.
+        IdempotencyMismatch: the key of *claim* was used for another request.
+        StorageFull, StorageFailed: nothing was kept.
+    """
+    accepted: list[Job] = []
+    try:
+        # Files first: a row without its files could not be sent; files without a row are swept at start-up.
+        ready = []
+        for order, job in new:
+            inputs = tuple([await keep_input(files, job.id, each) for each in order.inputs])
+            ready.append(NewJob(job, inputs, order.price_version, order.tags))
+        accepted = await store.accept_together(ready, claim, allowance)
+    finally:
+        kept = {job.id for job in accepted}
+        for order, job in new:
+            if order.inputs and job.id not in kept:
+                await files.delete(job.id)
+    made = {job.id for _, job in new}
+    for job in accepted:
+        if job.id in made:
+            watch(job)
+    return accepted
