@@ -22,15 +22,17 @@ ANN = "ann@example.org"
 
 
 class LaterClock(SystemClock):
-    """The system's clock, as many seconds ahead as a test wants."""
+    """Stands still, as many seconds after its making as a test wants; who waits for something waits real seconds."""
 
-    ahead = 0.0
+    def __init__(self) -> None:
+        self.ahead = 0.0
+        self._now, self._monotonic = super().now(), super().monotonic()
 
     def now(self) -> float:
-        return super().now() + self.ahead
+        return self._now + self.ahead
 
     def monotonic(self) -> float:
-        return super().monotonic() + self.ahead
+        return self._monotonic + self.ahead
 
 
 @cache

@@ -179,7 +179,7 @@ async def test_a_new_password_needs_the_old_one_and_has_to_be_a_good_one(
 
 
 async def test_guessing_the_old_password_in_an_open_browser_is_throttled_too(tmp_path: Path) -> None:
-    async with running(settings_for(tmp_path)) as gateway:
+    async with running(settings_for(tmp_path), LaterClock()) as gateway:
         await add(gateway)
         async with browser(gateway, ANN) as page:
             for _ in range(5):
@@ -234,7 +234,7 @@ async def test_two_new_passwords_at_once_are_one(tmp_path: Path, monkeypatch: py
 
 
 async def test_a_reset_link_sets_a_password_once_and_ends_everything(tmp_path: Path) -> None:
-    async with running(settings_for(tmp_path)) as gateway:
+    async with running(settings_for(tmp_path), LaterClock()) as gateway:
         await add(gateway)
         token = await gateway.accounts.new_reset_link(ANN, COMMAND_LINE)
         second = await gateway.accounts.new_reset_link(ANN, COMMAND_LINE)
