@@ -10,22 +10,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
 from sora_gateway.core import job as j
 from sora_gateway.core.actor import COMMAND_LINE, Actor
+from sora_gateway.core.messages import StoredEvent, stored_state
 from sora_gateway.core.principal import FOR_PROGRAMS, Principal
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.errors import CloseCode, NotFound
 from sora_gateway.http.finding import Looks
+from sora_gateway.realtime.hub import Hub
+from sora_gateway.realtime.mailbox import Mailbox
 from sora_gateway.store.jobs import Filter
 from tests.fakes import ScriptedUpstream
 from tests.gateways import workshop
 from tests.http_calls import StillClock
-from tests.jobs import NOW, accepted, to_completed, to_processing, walk
+from tests.jobs import NOW, accepted, make_job, to_completed, to_processing, walk
 from tests.live import live_gateway, until
 from tests.running import Json, Person
-from tests.stores import ADA, BEN, ROOT, VERA, open_store
+from tests.stores import ADA, BEN, EPOCH, ROOT, VERA, open_store
 from tests.team import ONE_JOB, SECRET, ask, client, team
 
 CLONING = {
@@ -137,15 +142,22 @@ async def test_an_administrator_may_decide_too_and_who_did_is_written_down(tmp_p
         await show(all.root, video)
         await show(all.root, video)  # nothing changes, nothing is written
         await show(all.ann, video, "private")
+        told = (await all.ann.get(f"/api/video/tasks/{video['videoId']}/events")).json()["events"]
+        steps = [(event["message"], event["visibility"]) for event in told if event["step"] == "visibility"]
+        assert steps == [("The team may see it.", "team"), ("Private again.", "private")]
+        await ask(all.root.http, "POST /api/video/tasks/{id}/cancel", video["videoId"])
+        await all.ann.comes_to(video["videoId"], "cancelled")
+        await ask(all.root.http, "DELETE /api/video/tasks/{id}", video["videoId"])
         noted = await all.gateway.store.audited(video["videoId"])
         assert [(line.actor, line.detail) for line in noted if line.action == "job.visibility"] == [
             ("user_root", "team"),
             ("user_ann", "private"),
         ]
         assert all_have_an_address(noted)
-        told = (await all.ann.get(f"/api/video/tasks/{video['videoId']}/events")).json()["events"]
-        steps = [(event["message"], event["visibility"]) for event in told if event["step"] == "visibility"]
-        assert steps == [("The team may see it.", "team"), ("Private again.", "private")]
+        assert [line.action for line in noted if line.action in ("job.cancel", "job.delete")] == [
+            "job.cancel",
+            "job.delete",
+        ]
 
 
 def all_have_an_address(noted: list[Any]) -> bool:
@@ -415,3 +427,59 @@ async def test_streams_of_the_team_end_as_well(tmp_path: Path) -> None:
                         await show(all.ann, video, "private")
                 assert "Private again" not in heard
             assert SECRET not in (await all.vic.get("/api/video/tasks")).text
+
+
+STEPS = st.lists(st.tuples(st.integers(0, 1), st.sampled_from(["show", "hide", "progress"]), st.booleans()))
+
+
+@given(STEPS)
+def test_whatever_is_shown_and_hidden_nobody_has_a_letter_that_they_may_not_read(
+    steps: list[tuple[int, str, bool]],
+) -> None:
+    """Two of Ada's jobs change as they like, and readers take their letters when they like. A reader who could see a
+    job when it became private begins anew; every other one has its newest state, or has read it."""
+    asyncio.run(_show_and_hide(steps))
+
+
+async def _show_and_hide(steps: list[tuple[int, str, bool]]) -> None:
+    hub = Hub(EPOCH, lambda job_id, variants: {})
+    jobs = [make_job(), make_job()]
+    for number, job in enumerate(jobs):
+        for was in to_processing(f"ext-{number}"):
+            job = j.advance(job, was)
+        jobs[number] = job
+    with contextlib.ExitStack() as stack:
+        readers: list[tuple[Mailbox, str | None, dict[str, int]]] = []
+        for who in (ADA, BEN, VERA, ROOT):
+            topics: tuple[str | None, ...] = (None, jobs[0].id)
+            for topic in topics:
+                mailbox = stack.enter_context(hub.connect(who))
+                hub.follow(mailbox, "test", job_id=topic)
+                readers.append((mailbox, topic, {}))
+        for seq, (number, action, reads) in enumerate(steps, start=1):
+            before = jobs[number]
+            event: j.Event = j.Observed(NOW, before.progress + 0.5)
+            if action != "progress":
+                event = SHOWN if action == "show" else HIDDEN
+            after = jobs[number] = j.advance(before, event)
+            if after is before:
+                continue
+            step, payload = stored_state(after, event, NOW)
+            team = after.visibility is Visibility.TEAM
+            hub.publish(
+                [StoredEvent(seq, after.id, after.owner, after.version, step, payload, NOW, False, team)]
+            )
+            for mailbox, topic, known in readers:
+                mine = mailbox.principal in (ADA, ROOT)
+                follows = topic in (None, after.id)
+                if mailbox.closed.done():
+                    assert len(mailbox) == 0
+                    continue
+                assert mine or not (follows and action == "hide"), "it could see it, and cannot any more"
+                while reads and (letter := mailbox.take()):
+                    job = next(each for each in jobs if each.id == letter.event.job_id)
+                    assert mine or job.visibility is Visibility.TEAM
+                    assert letter.event.job_seq > known.get(job.id, 0)
+                    known[job.id] = letter.event.job_seq
+                if reads and follows and (mine or team):
+                    assert known[after.id] == after.version

@@ -11,7 +11,7 @@ from sora_gateway.core.job import Job
 from sora_gateway.core.principal import Principal
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.errors import Forbidden, GatewayError
-from sora_gateway.http.auditing import actor_of
+from sora_gateway.http.auditing import actor_of, entry
 from sora_gateway.http.routing import Call
 from sora_gateway.store import Store, audit
 
@@ -74,3 +74,9 @@ async def find_own(call: Call) -> Job:
     if job.owner != call.caller.user_id and not call.caller.sees_all:
         raise Forbidden("This video is somebody else's: you may look at it and make your own from it.")
     return job
+
+
+async def note_act(call: Call, job: Job, action: str) -> None:
+    """Writes down, before it is done, what an administrator does to somebody else's video."""
+    if job.owner != call.caller.user_id:
+        await call.services.store.audit(entry(call, action, job.id))

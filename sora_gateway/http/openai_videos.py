@@ -23,7 +23,7 @@ from sora_gateway.errors import (
     UnknownModel,
     UnsupportedByUpstream,
 )
-from sora_gateway.http.finding import find, find_own
+from sora_gateway.http.finding import find, find_own, note_act
 from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES
 from sora_gateway.http.orders import Wish, order_for
 from sora_gateway.http.paid import paid
@@ -181,6 +181,7 @@ async def retrieve_video(call: Call) -> Video:
 async def delete_video(call: Call) -> VideoDeleted:
     """Removes an ended video."""
     job = await find_own(call)
+    await note_act(call, job, "job.delete")
     await call.services.supervisor.delete(job)
     return VideoDeleted(id=job.id)
 

@@ -27,7 +27,7 @@ from sora_gateway.errors import (
     UnknownModel,
 )
 from sora_gateway.http.auditing import actor_of
-from sora_gateway.http.finding import find, find_own
+from sora_gateway.http.finding import find, find_own, note_act
 from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES, file_response
 from sora_gateway.http.orders import Wish, order_again, order_for
 from sora_gateway.http.paid import paid
@@ -283,8 +283,9 @@ async def content(call: Call, job: Job, variant: str, *, download: bool) -> Resp
 
 async def cancel_task(call: Call) -> Task:
     """Asks for the task to be stopped; what the upstream has accepted ends when the upstream says so."""
-    job = await call.services.supervisor.cancel(await find_own(call))
-    return await task_of(call, job)
+    job = await find_own(call)
+    await note_act(call, job, "job.cancel")
+    return await task_of(call, await call.services.supervisor.cancel(job))
 
 
 async def retry_task(call: Call) -> Task:
@@ -301,7 +302,9 @@ async def retry_task(call: Call) -> Task:
 
 async def delete_task(call: Call) -> Response:
     """Removes the files of an ended task; it disappears from every list."""
-    await call.services.supervisor.delete(await find_own(call))
+    job = await find_own(call)
+    await note_act(call, job, "job.delete")
+    await call.services.supervisor.delete(job)
     return Response(status_code=204)
 
 
