@@ -12,7 +12,7 @@ from sora_gateway.core.reconcile import Kind
 from sora_gateway.core.views import Task, View, iso
 from sora_gateway.errors import Conflict, InvalidRequest, NotFound
 from sora_gateway.http.auditing import actor_of
-from sora_gateway.http.finding import find
+from sora_gateway.http.finding import LOOKED, find
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
 from sora_gateway.http.tasks import task_of
@@ -132,7 +132,9 @@ async def _doubt(services: Services, doubt: Doubt) -> DoubtView:
         finding=finding.verdict.kind if finding else None,
         candidates=[_candidate(row) for row in finding.verdict.candidates] if finding else [],
         next_look_at=iso(services.supervisor.next_look(job.id)),
-        decisions=[_decision(entry) for entry in await services.store.audited(job.id)],
+        decisions=[
+            _decision(entry) for entry in await services.store.audited(job.id) if entry.action != LOOKED
+        ],
     )
 
 

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 LOOK_INTERVAL = 3600.0
 """Seconds for which one administrator's looks at one video are one line of the audit log."""
 REMEMBERED = 10_000
+LOOKED = "job.look"
+"""What the audit log calls it."""
 
 
 class Looks:
@@ -45,7 +47,7 @@ class Looks:
         if len(self._noted) > REMEMBERED:
             self._noted.popitem(last=False)
         try:
-            await self._store.audit(audit.entry(by, self._clock.now(), "job.look", job.id))
+            await self._store.audit(audit.entry(by, self._clock.now(), LOOKED, job.id))
         except GatewayError as error:
             # A full disk: what is stored stays readable, to administrators above all.
             self._noted.pop(key, None)
