@@ -12,7 +12,7 @@ from sora_gateway.core.reconcile import Kind
 from sora_gateway.core.views import Task, View, iso
 from sora_gateway.errors import Conflict, InvalidRequest, NotFound
 from sora_gateway.http.auditing import actor_of
-from sora_gateway.http.finding import LOOKED, find
+from sora_gateway.http.finding import find
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
 from sora_gateway.http.tasks import task_of
@@ -21,6 +21,8 @@ from sora_gateway.store.doubts import Doubt
 from sora_gateway.supervisor.decisions import Adopt, Decision, GiveUp, LookAgain, PayAgain
 
 MAX_ID = 512
+DECISIONS = frozenset({"job.look_again", "job.adopt", "job.pay_again", "job.give_up"})
+"""What of the audit log is about a doubt."""
 _ASKED = ConfigDict(**{**View.model_config, "extra": "forbid", "populate_by_name": False})
 
 
@@ -133,7 +135,7 @@ async def _doubt(services: Services, doubt: Doubt) -> DoubtView:
         candidates=[_candidate(row) for row in finding.verdict.candidates] if finding else [],
         next_look_at=iso(services.supervisor.next_look(job.id)),
         decisions=[
-            _decision(entry) for entry in await services.store.audited(job.id) if entry.action != LOOKED
+            _decision(line) for line in await services.store.audited(job.id) if line.action in DECISIONS
         ],
     )
 
