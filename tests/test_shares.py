@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sora_gateway.store.shares import MAX_SHARES, ShareRecord
-from tests.running import Json, Person
+from tests.running import Json, Person, person
 from tests.sample_videos import sample_mp4
 from tests.team import SECRET, Team, client, team
 
@@ -84,6 +84,22 @@ async def test_a_link_ends_with_its_time_the_video_or_the_account(tmp_path: Path
         await is_gone(all, his_link)
         assert (await all.ann.http.delete(f"/api/video/tasks/{task['videoId']}")).status_code == 204
         await is_gone(all, link)
+
+
+@pytest.mark.parametrize("change", [{"disabled": True}, {"role": "member"}])
+async def test_an_administrators_link_to_somebody_elses_video_ends_with_their_rights(
+    change: Json, tmp_path: Path
+) -> None:
+    async with team(tmp_path) as all, person(all.gateway, "eve", "admin") as eve:
+        task = await all.video("done")
+        link, anns = await share(eve, task), await share(all.ann, task)
+        await works(all, link, anns)
+        assert (await all.root.http.patch("/api/admin/users/user_eve", json=change)).status_code == 200
+        await is_gone(all, link)
+        await works(all, anns)
+        # What is listed is what works.
+        listed = (await all.ann.get(f"/api/video/tasks/{task['videoId']}/shares")).json()["shares"]
+        assert [each["id"] for each in listed] == [anns["id"]]
 
 
 async def test_a_link_goes_on_while_the_video_is_made_and_whoever_may_see_it_else(tmp_path: Path) -> None:

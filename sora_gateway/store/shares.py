@@ -30,7 +30,11 @@ class ShareRecord:
 
 _NAMES = tuple(field.name for field in fields(ShareRecord))
 _SELECT = f"SELECT {', '.join(f's.{name}' for name in _NAMES)} FROM share_links s"  # noqa: S608 - names of our own
-_LIVE = "s.revoked_at IS NULL AND s.expires_at > ?"
+_LIVE = (
+    "s.revoked_at IS NULL AND s.expires_at > ? AND EXISTS (SELECT 1 FROM users m JOIN jobs j ON j.id = s.job_id"
+    " WHERE m.id = s.created_by AND (m.id = j.owner OR m.role = 'admin' AND m.disabled_at IS NULL))"
+)
+"""Those of the owner, and of whoever administers still."""
 
 
 def create(tx: Transaction, share: ShareRecord, entry: AuditEntry) -> None:
@@ -69,8 +73,8 @@ async def of_job(readers: Readers, job_id: str, now: float) -> list[ShareRecord]
 
 
 async def opened(readers: Readers, share_id: str, now: float) -> tuple[ShareRecord, Job] | None:
-    """A link and the job that it opens; None if it does not work (any more): revoked, expired, the job deleted, or
-    its owner disabled."""
+    """A link and the job that it opens; None if it does not work (any more): revoked, expired, the job deleted, its
+    owner disabled, or an administrator's who made it and administers no more."""
     row = await readers.one(
         f"{_SELECT} JOIN jobs ON jobs.id = s.job_id JOIN users ON users.id = jobs.owner"
         f" WHERE s.id = ? AND {_LIVE} AND jobs.deleted_at IS NULL AND users.disabled_at IS NULL",
