@@ -102,6 +102,8 @@ async def test_a_stranger_does_not_learn_whose_addresses_are_known(tmp_path: Pat
         ({"email": "no address"}, "email"),
         ({"email": "two@at@example.org"}, "email"),
         ({"email": "es\x1b[31mc@example.org"}, "email"),
+        ({"email": "admin@localhost"}, "email"),
+        ({"email": " Local@LocalHost"}, "email"),
         ({"password": "seven77"}, "password"),
         ({"password": "x" * 129}, "password"),
         ({"password": "password1"}, "password"),

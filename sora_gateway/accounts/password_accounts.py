@@ -168,7 +168,7 @@ class PasswordAccounts:
             NotFound: nobody registers here.
             NotAdmitted: an invitation is needed, or this one is no good.
             AccountExists: whoever was invited has an account already.
-            InvalidRequest: no address, or a bad password.
+            InvalidRequest: no address or one of this machine, or a bad password.
             TooManyRequests, Unavailable: as for :meth:`sign_in`.
         """
         mode = self.registration
@@ -176,6 +176,9 @@ class PasswordAccounts:
             raise NotFound("There is nothing at this address.")
         self.count(visit)
         address = checked_address(email)
+        if address.endswith("@localhost"):
+            # The first administrator's and the command line's own: whoever had them first would be them.
+            raise InvalidRequest("Addresses of this machine are its operator's; take another.", param="email")
         if invitation is not None:
             # Looked for before the work of a hash; used up only with the account.
             if not await self._people.is_invitation(digest(invitation), self._clock.now()):
