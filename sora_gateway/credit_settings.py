@@ -13,7 +13,10 @@ class Credits(Section):
     enabled: bool = Field(
         default=False, description="Whether credits stop anybody; without it every price is 0."
     )
-    starting_balance: int = Field(default=0, ge=0, description="Credits that a new person gets.")
+    # The database counts to nine million times as many.
+    starting_balance: int = Field(
+        default=0, ge=0, le=1_000_000_000_000, description="Credits that a new person gets."
+    )
     on_cancel: Literal["settle", "release"] = Field(
         default="settle",
         description="A job cancelled after the upstream took it, with no word that it stopped: settle or release.",

@@ -197,7 +197,7 @@ class Media(Section):
         description="Below this many free bytes nothing new is taken or sent; 0 turns it off.",
     )
     url_lifetime: Seconds = Field(
-        default=3600.0, description="Seconds for which a signed file address works."
+        default=3600.0, le=31_536_000, description="Seconds for which a signed file address works."
     )
     max_references: int = Field(
         default=200, ge=0, description="Saved reference images of one person; 0 is unlimited."

@@ -66,6 +66,7 @@ async def test_every_key_says_its_value_its_bounds_and_where_it_comes_from(tmp_p
         assert (prompt["source"], prompt["type"], prompt["minimum"]) == ("configuration", "integer", 0)
         lifetime = told["media.url_lifetime"]
         assert (lifetime["source"], lifetime["type"], lifetime["above"]) == ("default", "number", 0)
+        assert (lifetime["maximum"], prompt["maximum"]) == (365 * 86400, None)
         assert all(each["description"] for each in told.values())
 
 
@@ -130,6 +131,8 @@ async def test_it_is_in_force_after_a_restart_too(tmp_path: Path) -> None:
         ({"jobs.max_prompt": 1.5}, "jobs.max_prompt"),
         ({"media.url_lifetime": 0}, "media.url_lifetime"),
         ({"media.url_lifetime": [1]}, "media.url_lifetime"),
+        ({"media.url_lifetime": 1e300}, "media.url_lifetime"),
+        ({"credits.starting_balance": 1 << 63}, "credits.starting_balance"),
         ({"jobs.final_limit": 1}, "jobs.final_limit"),
         ({"server.allow_insecure": True}, "server.allow_insecure"),
         ({"jobs_max_prompt": 1}, "jobs_max_prompt"),

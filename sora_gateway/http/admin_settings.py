@@ -50,6 +50,7 @@ class SettingView(View):
     type: Literal["integer", "number", "boolean", "string"]
     minimum: float | None = Field(description="The smallest value, if there is one.")
     above: float | None = Field(description="It has to be more than this, if there is such a bound.")
+    maximum: float | None = Field(description="The largest value, if there is one.")
     choices: list[str] = Field(description="The values that there are; empty where there are no such.")
     changed_at: str | None
     changed_by: str | None = Field(description="The id of who changed it.")
@@ -72,6 +73,7 @@ def _view(one: Changeable) -> SettingView:
         type=one.schema["type"],
         minimum=one.schema.get("minimum"),
         above=one.schema.get("exclusiveMinimum"),
+        maximum=one.schema.get("maximum"),
         choices=one.schema.get("enum", []),
         changed_at=iso(one.changed.changed_at) if one.changed else None,
         changed_by=one.changed.changed_by if one.changed else None,
