@@ -312,7 +312,9 @@ async def test_what_the_operator_takes_away_is_taken_at_once(tmp_path: Path) -> 
 # --- what is open ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("end", ["logout", "everywhere", "one", "password", "key", "disabled", "reset"])
+@pytest.mark.parametrize(
+    "end", ["logout", "everywhere", "one", "password", "key", "disabled", "reset", "another"]
+)
 async def test_whatever_is_open_ends_within_two_seconds(end: str, tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     async with running(settings) as gateway, browser(gateway) as page:
@@ -337,6 +339,12 @@ async def test_whatever_is_open_ends_within_two_seconds(end: str, tmp_path: Path
                 await other.post("/api/auth/password", json={"current": PASSWORD, "new": OTHER})
             elif end == "key":
                 await other.delete(f"/api/keys/{record.id}")
+            elif end == "another":
+                # The same browser signs in as somebody else.
+                page.cookies.set("sid", token, domain="127.0.0.1")
+                await add(gateway, "eve@example.org")
+                assert (await login(page, "eve@example.org")).status_code == 200
+                page.cookies.clear()
             elif end == "disabled":
                 control = DataDirectory(settings.data_dir).control
                 await asyncio.to_thread(call, control, "user.disable", {"email": ANN})

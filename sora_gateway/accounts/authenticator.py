@@ -236,7 +236,9 @@ class Authenticator:
 
     async def end_session(self, token: str) -> None:
         """Ends the session of that token, if there is one: a browser that signs in anew leaves none behind."""
-        await self._store.people.end_session(digest(token))
+        user_id = await self._store.people.end_session(digest(token))
+        if user_id is not None:
+            self.revoked(user_id)
 
     async def end_own_session(self, principal: Principal, session_id: str, by: Actor) -> None:
         """Raises NotFound unless the session is there and the person's."""

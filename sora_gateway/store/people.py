@@ -113,8 +113,9 @@ class People:
         """False for somebody who is disabled, or whose password has another hash than *proven*."""
         return await self._writer.run(lambda tx: sessions.create(tx, token_hash, session, entry, proven))
 
-    async def end_session(self, token_hash: str, entry: AuditEntry | None = None) -> None:
-        await self._writer.run(lambda tx: sessions.end(tx, token_hash, entry))
+    async def end_session(self, token_hash: str, entry: AuditEntry | None = None) -> str | None:
+        """The id of whose it was, None if it had ended."""
+        return await self._writer.run(lambda tx: sessions.end(tx, token_hash, entry))
 
     async def end_own_session(self, session_id: str, user_id: str, entry: AuditEntry) -> None:
         """Raises NotFound."""

@@ -56,11 +56,14 @@ def create(
     return True
 
 
-def end(tx: Transaction, token_hash: str, entry: AuditEntry | None = None) -> None:
-    """Ends it, if it is there."""
-    cursor = tx.execute("DELETE FROM sessions WHERE token_hash = ?", (token_hash,))
-    if cursor.rowcount and entry is not None:
+def end(tx: Transaction, token_hash: str, entry: AuditEntry | None = None) -> str | None:
+    """Ends it, if it is there; the id of whose it was."""
+    row = tx.one("DELETE FROM sessions WHERE token_hash = ? RETURNING user_id", (token_hash,))
+    if row is None:
+        return None
+    if entry is not None:
         audit.write(tx, entry)
+    return str(row["user_id"])
 
 
 def end_one(tx: Transaction, session_id: str, user_id: str, entry: AuditEntry) -> None:
