@@ -15,6 +15,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from sora_gateway.accounts import passwords as module
+from sora_gateway.accounts.address import normal_address
 from sora_gateway.accounts.attempts import Attempts
 from sora_gateway.accounts.passwords import COMMON, Passwords
 from sora_gateway.app import Gateway
@@ -81,6 +82,19 @@ async def test_an_address_means_the_same_in_every_case(tmp_path: Path) -> None:
         await add(gateway, "Ann@Example.org")
         for email in ("ann@example.org", " ANN@EXAMPLE.ORG ", "Ann@Example.org"):
             assert (await login(page, email)).json()["user"]["id"] == "user_Ann", email
+
+
+@pytest.mark.parametrize(
+    "email", ["J\u030cane@example.org", "\u01f0ane@example.org", "j\u030cANE@example.org"]
+)
+async def test_an_address_is_found_again_however_its_letters_are_composed(email: str, tmp_path: Path) -> None:
+    """A small letter that has a composed form where its capital has none."""
+    settings = settings_for(tmp_path, accounts={"registration": "open"})
+    async with running(settings) as gateway, browser(gateway) as page:
+        wish = {"email": "J\u030cane@example.org", "password": PASSWORD}
+        assert (await page.post("/api/auth/register", json=wish)).status_code == 204
+        assert (await login(page, email)).status_code == 200
+        assert normal_address(normal_address(email)) == normal_address(email)
 
 
 async def test_a_password_that_was_hashed_otherwise_is_hashed_anew_at_the_next_sign_in(

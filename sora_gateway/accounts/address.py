@@ -10,7 +10,8 @@ MAX_ADDRESS = 254
 
 def normal_address(text: str) -> str:
     """The one way in which an address is compared and stored: no blanks around it, small letters, composed."""
-    return unicodedata.normalize("NFC", text.strip()).lower()
+    # Composed once more: a small letter may have a composed form where its capital has none.
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text.strip()).lower())
 
 
 def is_address(text: str) -> bool:
