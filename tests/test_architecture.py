@@ -307,7 +307,7 @@ WAITING = (ast.AsyncFunctionDef, ast.Await, ast.AsyncWith, ast.AsyncFor)
 CORE_MAY_IMPORT = frozenset(
     {
         "__future__", "array", "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "math",
-        "base64", "binascii", "hashlib", "hmac", "operator", "re", "typing", "pydantic", "pydantic_core", "sora_gateway",
+        "base64", "binascii", "hashlib", "hmac", "operator", "re", "typing", "unicodedata", "pydantic", "pydantic_core", "sora_gateway",
     }
 )  # fmt: skip
 
