@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from http.cookies import SimpleCookie
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -12,11 +13,13 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from sora_gateway.accounts.authenticator import RESET_LIFETIME
+from sora_gateway.accounts.passwords import Passwords
 from sora_gateway.app import Gateway
 from sora_gateway.control import call
 from sora_gateway.core.actor import COMMAND_LINE
 from sora_gateway.core.principal import EVERYTHING, FRESH
 from sora_gateway.places import DataDirectory
+from sora_gateway.store import audit
 from tests.canaries import MARK
 from tests.people import ANN, OTHER, PASSWORD, LaterClock, actions, add, browser, code, hashed, login, told
 from tests.running import person, running, settings_for
@@ -230,6 +233,27 @@ async def test_two_new_passwords_at_once_are_one(tmp_path: Path, monkeypatch: py
             assert code(answer) == (409, "conflict")
 
 
+async def test_who_is_signed_out_while_a_new_password_is_hashed_sets_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(settings_for(tmp_path)) as gateway, browser(gateway) as page:
+        await gateway.store.people.create_user("user_ann", ANN, "member", None, 0, 0.0)
+        link = await gateway.accounts.new_login_link(ANN)
+        assert (await page.post("/api/auth/redeem", json={"token": link})).status_code == 200
+        done = audit.entry(COMMAND_LINE, 0.0, "session.end_all", "user_ann")
+        hashing = Passwords.hash
+
+        async def meanwhile(self: Passwords, password: str, address: str = "") -> str:
+            await gateway.store.people.end_sessions("user_ann", done)
+            return await hashing(self, password, address)
+
+        monkeypatch.setattr(Passwords, "hash", meanwhile)
+        answer = await page.post("/api/auth/password", json={"new": PASSWORD})
+        assert code(answer) == (409, "conflict")
+        assert not await signed_in(page)
+        assert (await login(page)).status_code == 401
+
+
 # --- a forgotten password ----------------------------------------------------------------------------
 
 
@@ -263,6 +287,25 @@ async def test_a_reset_link_sets_a_password_once_and_ends_everything(tmp_path: P
             login_link = await gateway.accounts.new_login_link(ANN)
             wrong = await anywhere.post("/api/auth/reset", json={"token": login_link, "password": PASSWORD})
             assert wrong.status_code == 401
+
+
+async def test_a_sign_in_link_that_is_used_beside_a_new_password_leaves_no_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever holds a stolen link uses it up in the moment in which its person sets a new password."""
+    async with running(settings_for(tmp_path)) as gateway, browser(gateway) as page:
+        await add(gateway)
+        link = await gateway.accounts.new_login_link(ANN)
+        redeem = gateway.store.people.redeem_login
+
+        async def beside(*arguments: Any) -> Any:
+            redeemed = await redeem(*arguments)
+            await gateway.store.people.set_password(ANN, hashed(OTHER))
+            return redeemed
+
+        monkeypatch.setattr(gateway.store.people, "redeem_login", beside)
+        assert code(await page.post("/api/auth/redeem", json={"token": link})) == (401, "not_authenticated")
+        assert await gateway.store.people.sessions("user_ann", 0.0, 1e12) == []
 
 
 async def test_a_reset_link_is_dead_after_a_day_and_once_its_person_is_disabled(tmp_path: Path) -> None:

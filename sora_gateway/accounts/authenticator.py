@@ -179,16 +179,16 @@ class Authenticator:
         Raises:
             NotAuthenticated: the link was used, has expired, or never was one.
         """
-        user_id = await self._store.people.redeem_login(
-            digest(token), self._entropy.new_id("user"), self._starting_balance(), self._clock.now(), by
-        )
-        if user_id is None:
+        # The first administrator's link makes somebody; with any other the id is nobody's.
+        session, session_token = self._session(self._entropy.new_id("user"), SESSION_LIFETIME, by, user_agent)
+        if not await self._store.people.redeem_login(
+            digest(token), self._starting_balance(), session, digest(session_token), by
+        ):
             raise NotAuthenticated("This sign-in link was used already or has expired; ask for a new one.")
-        session = await self.new_session(user_id, by=by, user_agent=user_agent, how="a one-time link")
-        principal = await self.by_session(session)
-        if principal is None:  # disabled between the two
-            raise NotAuthenticated("This account is disabled.")
-        return principal, session
+        principal = await self.by_session(session_token)
+        if principal is None:  # disabled, or another password, between the two
+            raise NotAuthenticated("The session has ended already; ask for a new link.")
+        return principal, session_token
 
     # --- sessions --------------------------------------------------------------------------------
 
@@ -210,17 +210,23 @@ class Authenticator:
         Raises:
             AccountDisabled: they are disabled, or their password was replaced meanwhile.
         """
-        token, now = self._entropy.token(), self._clock.now()
+        session, token = self._session(user_id, lifetime, by, user_agent)
+        actor = replace(by, name=user_id)
+        entry = audit.entry(actor, session.created_at, "session.create", session.id, how) if how else None
+        if not await self._store.people.create_session(digest(token), session, entry, proven):
+            raise AccountDisabled("This account is disabled, or its password was changed at this moment.")
+        return token
+
+    def _session(
+        self, user_id: str, lifetime: float, by: Actor, user_agent: str
+    ) -> tuple[SessionRecord, str]:
+        """A session that begins now, and its token; nothing is stored."""
+        now = self._clock.now()
         session = SessionRecord(
             self._entropy.new_id("session"), user_id, now, now, now, now + lifetime,
             by.address, user_agent[:MAX_USER_AGENT],
         )  # fmt: skip
-        entry = (
-            audit.entry(replace(by, name=user_id), now, "session.create", session.id, how) if how else None
-        )
-        if not await self._store.people.create_session(digest(token), session, entry, proven):
-            raise AccountDisabled("This account is disabled, or its password was changed at this moment.")
-        return token
+        return session, self._entropy.token()
 
     async def sessions(self, principal: Principal) -> list[tuple[SessionRecord, bool]]:
         """The person's, newest first, and whether *principal* came by it."""

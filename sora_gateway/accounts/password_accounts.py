@@ -226,7 +226,7 @@ class PasswordAccounts:
             WrongPassword: *current* is not the password.
             FreshLoginNeeded: there is none yet, and the sign-in is too long ago to set the first one.
             InvalidRequest: *current* is missing, or *new* is a bad password.
-            Conflict: it was changed at the same moment.
+            Conflict: it was changed at the same moment, or the session was ended.
             TooManyRequests, Unavailable: as for :meth:`sign_in`.
         """
         self.count(visit)
@@ -250,7 +250,9 @@ class PasswordAccounts:
             renewal = Renewal(principal.credential, digest(token), self._entropy.new_id("session"))
         entry = audit.entry(visit.by, now, "user.set_password", principal.user_id)
         if not await self._people.replace_password(record, hashed, now, entry, renewal):
-            raise Conflict("The password was changed at the same moment; look whether that was you.")
+            raise Conflict(
+                "The password was changed, or this session ended, at the same moment; look whether that was you."
+            )
         self._authenticator.revoked(principal.user_id)
         return token
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sora_gateway.core.actor import Actor
 from sora_gateway.core.principal import Role
-from sora_gateway.store import accounts, audit
+from sora_gateway.store import accounts, audit, sessions
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.readers import Readers
+from sora_gateway.store.sessions import SessionRecord
 from sora_gateway.store.writer import Transaction
 
 Kind = Literal["admin", "login", "invite", "reset"]
@@ -48,12 +49,29 @@ def create(tx: Transaction, token_hash: str, link: LinkRecord, entry: AuditEntry
 
 
 def redeem_login(
+    tx: Transaction,
+    token_hash: str,
+    starting_balance: int,
+    session: SessionRecord,
+    session_hash: str,
+    by: Actor,
+) -> bool:
+    """Uses the link up and makes *session*, all but whose it is, theirs whom it signs in; False if it is no good (any
+    more). At once: whatever ends a person's links and sessions finds the one or the other.
+
+    The first administrator's link makes the person that *session* names. It is dead once there is an administrator.
+    """
+    user_id = _whose(tx, token_hash, session.user_id, starting_balance, session.created_at, by)
+    if user_id is None:
+        return False
+    actor = Actor(user_id, by.address, by.request_id)
+    entry = audit.entry(actor, session.created_at, "session.create", session.id, "a one-time link")
+    return sessions.create(tx, session_hash, replace(session, user_id=user_id), entry)
+
+
+def _whose(
     tx: Transaction, token_hash: str, new_user_id: str, starting_balance: int, at: float, by: Actor
 ) -> str | None:
-    """The id of the person that the link signs in, or None if it is no good (any more).
-
-    The first administrator's link is dead once there is an administrator.
-    """
     row = tx.one(
         "DELETE FROM one_time_links WHERE token_hash = ? AND kind IN ('admin', 'login') RETURNING user_id, expires_at",
         (token_hash,),

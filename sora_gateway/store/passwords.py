@@ -40,7 +40,10 @@ def replace(
     renewal: Renewal | None = None,
 ) -> bool:
     """Sets a password in the place of the one whose hash is *before*, ends the person's one-time links and sessions,
-    and renews the one that *renewal* names. False, and nothing done, when it was replaced meanwhile."""
+    and renews the one that *renewal* names. False, and nothing done, when the password was replaced meanwhile or that
+    session has ended: whoever was signed out while it was hashed sets none."""
+    if renewal is not None and not sessions.is_there(tx, renewal.old_hash):
+        return False
     cursor = tx.execute(
         "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash IS ?", (after, user_id, before)
     )

@@ -89,7 +89,8 @@ class People:
     async def replace_password(
         self, record: PasswordRecord, after: str, at: float, entry: AuditEntry, renewal: Renewal | None
     ) -> bool:
-        """Ends the person's links and other sessions; False if the password is not the one of *record* any more."""
+        """Ends the person's links and other sessions; False if the password is not the one of *record* any more, or
+        the session to renew has ended."""
         return await self._writer.run(
             lambda tx: passwords.replace(tx, record.user_id, record.stored, after, at, entry, renewal)
         )
@@ -147,11 +148,11 @@ class People:
         return await links.reset_address(self._readers, token_hash, now)
 
     async def redeem_login(
-        self, token_hash: str, new_user_id: str, starting_balance: int, at: float, by: Actor
-    ) -> str | None:
-        """The id of the person that the link signs in, or None."""
+        self, token_hash: str, starting_balance: int, session: SessionRecord, session_hash: str, by: Actor
+    ) -> bool:
+        """Whether the link was good, and there is a session now."""
         return await self._writer.run(
-            lambda tx: links.redeem_login(tx, token_hash, new_user_id, starting_balance, at, by)
+            lambda tx: links.redeem_login(tx, token_hash, starting_balance, session, session_hash, by)
         )
 
     # --- API keys --------------------------------------------------------------------------------

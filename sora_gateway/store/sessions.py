@@ -81,6 +81,11 @@ def end_all(tx: Transaction, user_id: str, *, but: str = "", entry: AuditEntry |
         audit.write(tx, entry)
 
 
+def is_there(tx: Transaction, token_hash: str) -> bool:
+    """Whether nobody has ended it."""
+    return tx.one("SELECT 1 FROM sessions WHERE token_hash = ?", (token_hash,)) is not None
+
+
 def renew(tx: Transaction, old_hash: str, new_hash: str, new_id: str, at: float) -> None:
     """The same session under another token and id, proven anew."""
     tx.execute(
