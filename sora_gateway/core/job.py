@@ -245,10 +245,10 @@ def _apply(job: Job, event: Event) -> Job:
             return replace(job, upstream=upstream, upstream_model=upstream_model, not_before=0.0, note="")
         case BecameOverdue():
             return replace(job, overdue=True)
-        case UpstreamCompleted(_, expires_at, took):
+        case UpstreamCompleted(_, expires_at, took, cost):
             return replace(
                 job, progress=max(job.progress, 99.0), progress_estimated=False, expires_at=expires_at,
-                took=took, cancel_requested=False, note="",
+                took=took, cost=cost, cancel_requested=False, note="",
             )  # fmt: skip
         case Stored():
             return replace(job, progress=100.0, progress_estimated=False, overdue=False)

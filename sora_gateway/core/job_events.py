@@ -88,10 +88,11 @@ class BecameOverdue(Event):
 
 @dataclass(frozen=True, slots=True)
 class UpstreamCompleted(Event):
-    """The upstream says that the video is ready; it *took* so many seconds."""
+    """The upstream says that the video is ready; it *took* so many seconds, and says that it *cost* so much."""
 
     expires_at: float | None = None
     took: float | None = None
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

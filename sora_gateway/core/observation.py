@@ -41,6 +41,8 @@ class Look:
     retry_after: float | None = None
     took: float | None = None
     """Seconds from the beginning to the end, if the object says when it was completed."""
+    cost: float | None = None
+    """What it took for a finished video, in its own money, if the object says so."""
 
 
 @dataclass(frozen=True, slots=True)

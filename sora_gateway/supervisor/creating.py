@@ -65,7 +65,8 @@ async def queued(watcher: Watcher) -> None:
         return
     if gate.paused:
         await watcher.wait(f"{watcher.job.upstream} is paused: {gate.reason}.")
-    turn = gate.ask(watcher.job.id, watcher.job.owner, watcher.job.lane)
+    waited = max(0.0, watcher.now() - since)
+    turn = gate.ask(watcher.job.id, watcher.job.owner, watcher.job.lane, waited)
     try:
         granted = await watcher.meanwhile(_granted(turn, watcher.around.clock, left - wait))
         if granted and not watcher.around.stopping.is_set():

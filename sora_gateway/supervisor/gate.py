@@ -1,8 +1,9 @@
 """One upstream's gate: how many of its jobs may be in flight, how many creates at once, and whether it is open.
 
-People take turns (:mod:`~sora_gateway.core.fair_queue`), within what their plans give them at once. What closes it: an administrator, an account that is out of order (a
-growing pause), and a circuit breaker (an upstream that does not answer). After the last two it lets one create
-through to see whether the upstream is well again. The request budget delays, it does not close.
+People take turns (:mod:`~sora_gateway.core.fair_queue`), within what their plans give them at once. What closes
+it: an administrator, an account that is out of order (a growing pause), and a circuit breaker (an upstream that
+does not answer). After the last two it lets one create through to see whether the upstream is well again. The
+request budget delays, it does not close.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ class Gate:
         self._changed = asyncio.Event()
         self._drained = asyncio.Event()
         self._opening: asyncio.Task[None] | None = None
+        self._closed = False
 
     # --- how it is -------------------------------------------------------------------------------
 
@@ -110,20 +112,23 @@ class Gate:
         now = self._clock.monotonic()
         # Who looks at a list asks for many of them at nearly the same moment.
         if not self._positions or now - self._positions_at > 1.0:
-            order = self._queue.order(now)
+            order = self._queue.order(now, self._seats.room)
             self._positions = {JobId(key): place for place, key in enumerate(order, 1)}
             self._positions_at = now
         return self._positions[job_id]
 
     # --- places ----------------------------------------------------------------------------------
 
-    def ask(self, job_id: JobId, owner: str = "", lane: Lane = Lane.NORMAL) -> asyncio.Future[bool]:
+    def ask(
+        self, job_id: JobId, owner: str = "", lane: Lane = Lane.NORMAL, waited: float = 0.0
+    ) -> asyncio.Future[bool]:
         """Done when *job_id* may send its create (True), or when the gate has just closed (False): another upstream
-        may be open. :meth:`leave` ends the wait."""
+        may be open. :meth:`leave` ends the wait; *waited* are the seconds of it before now."""
+        self.step_back(job_id)
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._positions = {}
         self._turns[job_id] = (owner, turn)
-        self._queue.add(job_id, owner, lane, self._clock.monotonic())
+        self._queue.add(job_id, owner, lane, self._clock.monotonic(), waited)
         self._admit()
         return turn
 
@@ -201,8 +206,12 @@ class Gate:
             await self._drained.wait()
 
     async def aclose(self) -> None:
+        """Nobody gets in any more, and nobody's seat is taken here."""
+        self._closed = True
         if self._admit in self._seats.freed:
             self._seats.freed.remove(self._admit)
+        owners, self._inside = list(self._inside.values()), {}
+        self._seats.leave(*owners)
         if self._opening is not None:
             self._opening.cancel("gate: closing")
             await asyncio.gather(self._opening, return_exceptions=True)
@@ -217,7 +226,8 @@ class Gate:
     def _close(self) -> None:
         """Tells everybody who waits; they may know another upstream, or come back and wait here."""
         self._positions = {}
-        turns, self._turns, self._queue = self._turns, {}, FairQueue()
+        turns, self._turns = self._turns, {}
+        self._queue.clear()
         for _, turn in turns.values():
             if not turn.done():
                 turn.set_result(False)
@@ -232,7 +242,8 @@ class Gate:
         """Lets in whoever is next while there is room; after trouble, one at a time until one succeeds."""
         creating = 1 if self._out_of_order or self._breaker.openings else self._max_creating
         while (
-            self._turns
+            not self._closed
+            and self._turns
             and len(self._creating) < creating
             and (not self._max_concurrent or len(self._inside) < self._max_concurrent)
         ):

@@ -191,7 +191,7 @@ async def record_end(watcher: Watcher, look: Look, took: float | None = None) ->
             watcher.result_url, watcher.result_known = look.result_url, True
             # What is past on arrival tells of the upstream's clock, not of the file.
             expires_at = look.expires_at if look.expires_at is not None and look.expires_at > now else None
-            await watcher.insist(j.UpstreamCompleted(now, expires_at, took))
+            await watcher.insist(j.UpstreamCompleted(now, expires_at, took, look.cost))
         case LookKind.FAILED:
             await watcher.insist(
                 j.UpstreamFailed(now, look.code or "failed", look.message or "The upstream failed.", took)

@@ -19,16 +19,30 @@ class Seats:
         limit = self._limit_of(owner)
         return not limit or self._taken[owner] < limit
 
+    def room(self, owner: str) -> int | None:
+        """How many more may come in now; None is unlimited."""
+        limit = self._limit_of(owner)
+        return max(0, limit - self._taken[owner]) if limit else None
+
     def take(self, owner: str) -> None:
         self._taken[owner] += 1
 
-    def leave(self, owner: str) -> None:
-        self._taken[owner] -= 1
-        if self._taken[owner] <= 0:
-            del self._taken[owner]
+    def leave(self, *owners: str) -> None:
+        """Gives back a seat of each of *owners*."""
+        for owner in owners:
+            self._taken[owner] -= 1
+            if self._taken[owner] <= 0:
+                del self._taken[owner]
         self.look_again()
 
     def look_again(self) -> None:
         """Somebody's limit may have changed."""
-        for call in self.freed:
+        # Another upstream is asked first each time, or one person's seats would always go to the same.
+        self.freed[:] = self.freed[1:] + self.freed[:1]
+        for call in list(self.freed):
             call()
+
+    @property
+    def taken(self) -> int:
+        """By everybody."""
+        return self._taken.total()

@@ -387,6 +387,9 @@ class Supervisor:
     def _forget(self, watcher: Watcher) -> None:
         self._watchers.pop(watcher.job.id, None)
         self._tasks.pop(watcher.job.id, None)
+        if watcher.job.ended and watcher.upstream is not None:
+            # Its last step may have broken after it was stored.
+            watcher.upstream.gate.leave(watcher.job.id)
         watcher.refuse_requests(_nobody_watches(watcher.job))
 
 

@@ -46,7 +46,9 @@ _NO_SUCH_JOB = frozenset({"task_not_exist", "task_not_found", "video_not_found"}
 _ENVELOPE_OK = frozenset({"", "0", "200", "success", "ok", "none"})
 _STATUS_FIELDS = ("status", "task_status", "state")
 _PERCENT = re.compile(r"\s*(-?[0-9]{1,9}(?:\.[0-9]{1,9})?)\s*%?\s*")
+_MONEY = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,12})?")
 _MAX_URL = 4096
+_MAX_COST = 1e9
 
 _URL_PATHS = (
     "video_url", "url", "result_url", "urls.0", "unsigned_urls.0", "output.videos.0.url", "video.url",
@@ -167,6 +169,7 @@ def look_of_object(body: Object, code: str, message: str, scale: float, wait: fl
         expires_at=moment(first(body, ("expires_at", "data.expires_at"))) if done else None,
         retry_after=wait,
         took=took(body.get("created_at"), body.get("completed_at")) if done else None,
+        cost=_cost(body) if done else None,
     )
 
 
@@ -342,6 +345,18 @@ def _progress(value: object, scale: float) -> float | None:
         value = float(match[1]) if match else None
     percent = number(value)
     return None if percent is None or scale == 0 else min(100.0, max(0.0, percent * scale))
+
+
+def _cost(body: Object) -> float | None:
+    """What it took, in the upstream's own money: Merge Gateway and Eden AI say ``cost``, OpenRouter ``usage.cost``."""
+    for path in ("cost", "usage.cost"):
+        value = _at(body, path)
+        if isinstance(value, str):
+            value = float(value) if _MONEY.fullmatch(value) else None
+        cost = number(value)
+        if cost is not None and 0 <= cost < _MAX_COST:
+            return cost
+    return None
 
 
 def excerpt(reply: Reply, secrets: Iterable[str] = ()) -> str:
