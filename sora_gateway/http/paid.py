@@ -7,11 +7,12 @@ and send no key: a lost answer would otherwise become a second paid video.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from sora_gateway.core.claim import Claim, KeyClaim, ResendClaim
-from sora_gateway.core.job import Job, JobId
+from sora_gateway.core.fair_queue import Lane
+from sora_gateway.core.job import Job
 from sora_gateway.errors import InvalidRequest, PlanForbids
 from sora_gateway.http.fingerprint import fingerprint
 from sora_gateway.http.routing import Call
@@ -32,34 +33,54 @@ async def paid(call: Call, order: Callable[[], Awaitable[Order]]) -> Job:
         InvalidRequest: the key is no key, or *order* refuses the wish.
         IdempotencyMismatch: the key was used for another request.
     """
-    services = call.services
+
+    async def orders() -> Sequence[Order]:
+        return [await order()]
+
+    return (await _paid(call, orders, batch=False))[0]
+
+
+async def paid_together(call: Call, orders: Callable[[], Awaitable[Sequence[Order]]]) -> list[Job]:
+    """The same for a batch: all of *orders*, or none. Raises what :func:`paid` does."""
+    return await _paid(call, orders, batch=True)
+
+
+async def _paid(call: Call, orders: Callable[[], Awaitable[Sequence[Order]]], *, batch: bool) -> list[Job]:
+    services, user_id = call.services, call.caller.user_id
     claim = await claim_of(call)
     async with services.tries.turn(claim):
         earlier = await _earlier(services, claim)
-        if earlier is not None:
+        if earlier:
             return earlier
-        wanted = await planned(services, call.caller.user_id, order)
-        return await services.supervisor.accept(wanted, claim, services.plans.allowance(wanted.owner))
+        wanted = await _planned(services, user_id, orders, batch=batch)
+        allowance = services.plans.allowance(user_id)
+        if batch:
+            return await services.supervisor.accept_together(wanted, claim, allowance, batch=True)
+        return [await services.supervisor.accept(wanted[0], claim, allowance)]
 
 
-async def planned(services: Services, user_id: str, order: Callable[[], Awaitable[Order]]) -> Order:
-    """The order with the priority that its owner's plan gives it.
+async def _planned(
+    services: Services, user_id: str, orders: Callable[[], Awaitable[Sequence[Order]]], *, batch: bool
+) -> Sequence[Order]:
+    """The orders with the priority that their owner's plan gives them; a batch comes last, unless the plan is for
+    those who never wait.
 
     Raises:
-        PlanForbids: the plan lets nobody have videos made; *order* is not even asked for.
+        PlanForbids: the plan lets nobody have videos made; *orders* are not even asked for.
     """
     plan = services.plans.of(user_id)
     if not plan.may_generate:
         raise PlanForbids("Your plan does not include making videos; redeem a code, or ask an administrator.")
-    return replace(await order(), lane=plan.lane)
+    lane = Lane.BATCH if batch and plan.lane is not Lane.VIP else plan.lane
+    return [replace(order, lane=lane) for order in await orders()]
 
 
-async def _earlier(services: Services, claim: Claim | None) -> Job | None:
+async def _earlier(services: Services, claim: Claim | None) -> list[Job] | None:
     """What an earlier sending made, looked up before anything of the wish is checked or fetched again."""
     if claim is None or (isinstance(claim, ResendClaim) and claim.count == 0):
         return None
     made = await services.store.made_by(claim, services.clock.now())
-    return None if made is None else await services.store.get(JobId(made))
+    return None if made is None else await services.store.made(made)
 
 
 async def claim_of(call: Call) -> Claim | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias, TypeVar
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeAlias, TypeVar, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -43,7 +44,7 @@ _SHAPES = {
 
 
 def parse(model: type[Model], values: Any) -> Model:
-    """Raises InvalidRequest, with ``param`` naming the first wrong field (``items.0.size``)."""
+    """Raises InvalidRequest, with ``param`` naming the first wrong field (``items[0].size``)."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -51,19 +52,20 @@ def parse(model: type[Model], values: Any) -> Model:
 
 
 def parse_query(model: type[Model], query: QueryParams) -> Model:
-    """Like :func:`parse`, for a query string in which each name comes once."""
-    items = query.multi_items()
-    values = dict(items)
-    if len(values) != len(items):
-        names = [name for name, _ in items]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidRequest(f"The parameter {shortened(twice)!r} is given twice.", param=shortened(twice))
-    return parse(model, values)
+    """Like :func:`parse`, for a query string in which each name comes once, except those of lists."""
+    lists = {name for name, field in model.model_fields.items() if get_origin(field.annotation) is list}
+    names = [name for name, _ in query.multi_items()]
+    twice = [name for name in names if name not in lists and names.count(name) > 1]
+    if twice:
+        raise InvalidRequest(
+            f"The parameter {shortened(twice[0])!r} is given twice.", param=shortened(twice[0])
+        )
+    return parse(model, {name: query.getlist(name) if name in lists else query[name] for name in names})
 
 
 def _invalid(error: ValidationError) -> InvalidRequest:
     problem = error.errors(include_url=False)[0]
-    param = shortened(".".join(str(part) for part in problem["loc"]))
+    param = shortened(_written(problem["loc"]))
     kind = problem["type"]
     if not param:
         return InvalidRequest("The body must be a JSON object.")
@@ -84,6 +86,12 @@ def _invalid(error: ValidationError) -> InvalidRequest:
     # A validator of ours raises ValueError with a sentence; pydantic puts words before it.
     reason = str(problem["ctx"]["error"]) if kind == "value_error" else problem["msg"]
     return InvalidRequest(f"The field {param!r} is not valid: {_clause(reason)}.", param=param)
+
+
+def _written(path: Sequence[str | int]) -> str:
+    """A field's path as people write it: ``items[0].size``."""
+    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]
+    return "".join(steps).removeprefix(".")
 
 
 def _shape_of(value: object) -> str:

@@ -82,7 +82,11 @@ class Filter:
     """Only those that have all of them."""
     batch_id: str | None = None
     text: str = ""
-    """Only those whose prompt has it, in either case."""
+    """Only those whose prompt has it; Latin letters in either case."""
+    since: float | None = None
+    """Only those that were asked for then or later, in epoch seconds."""
+    until: float | None = None
+    """Only those that were asked for before."""
 
 
 def job_of(row: sqlite3.Row | Mapping[str, Any]) -> Job:
@@ -263,6 +267,12 @@ async def page(readers: Readers, principal: Principal, wanted: Filter) -> tuple[
     if wanted.text:
         where.append("instr(lower(prompt), lower(?)) > 0")
         arguments.append(wanted.text)
+    if wanted.since is not None:
+        where.append("created_at >= ?")
+        arguments.append(wanted.since)
+    if wanted.until is not None:
+        where.append("created_at < ?")
+        arguments.append(wanted.until)
     if wanted.after is not None:
         last = await _last_of_page(readers, wanted.after, principal)
         where.append(f"(created_at, id) {'>' if wanted.ascending else '<'} (?, ?)")
@@ -278,6 +288,31 @@ async def _last_of_page(readers: Readers, text: str, principal: Principal) -> Jo
     """Where a page ended; a job that was deleted since still marks the place."""
     row = await readers.one(f"{_SELECT} WHERE id = ? AND {_VISIBLE}", (text, *_scope(principal)))
     return job_of(row) if row else await find(readers, text, principal)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSummary:
+    """What became of a batch, as far as somebody may see it; *credits* are the prices of all of them."""
+
+    created_at: float
+    states: Mapping[State, int]
+    credits: int
+
+
+async def batch(readers: Readers, batch_id: str, principal: Principal) -> BatchSummary:
+    """Raises NotFound when the caller sees none of its jobs."""
+    rows = await readers.all(
+        "SELECT state, count(*) AS jobs, sum(credits) AS credits, min(created_at) AS created_at FROM jobs"  # noqa: S608
+        f" WHERE batch_id = ? AND deleted_at IS NULL AND {_VISIBLE} GROUP BY state",
+        (batch_id, *_scope(principal)),
+    )
+    if not rows:
+        raise NotFound("There is no batch by that id.")
+    return BatchSummary(
+        min(row["created_at"] for row in rows),
+        {State(row["state"]): row["jobs"] for row in rows},
+        sum(row["credits"] for row in rows),
+    )
 
 
 async def counts(readers: Readers, principal: Principal) -> dict[State, int]:

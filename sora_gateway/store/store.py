@@ -42,7 +42,7 @@ from sora_gateway.store.credits import Credits
 from sora_gateway.store.doubts import Doubt
 from sora_gateway.store.durations import Sample
 from sora_gateway.store.events import EventScope, Replay
-from sora_gateway.store.jobs import Answered, AttemptRecord, Change, Filter, Intent
+from sora_gateway.store.jobs import Answered, AttemptRecord, BatchSummary, Change, Filter, Intent
 from sora_gateway.store.people import People
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.shares import ShareRecord
@@ -163,6 +163,10 @@ class Store:
 
     async def page(self, principal: Principal, wanted: Filter) -> tuple[list[Job], bool]:
         return await jobs.page(self._readers, principal, wanted)
+
+    async def batch(self, batch_id: str, principal: Principal) -> BatchSummary:
+        """Raises NotFound."""
+        return await jobs.batch(self._readers, batch_id, principal)
 
     async def counts(self, principal: Principal) -> dict[State, int]:
         return await jobs.counts(self._readers, principal)

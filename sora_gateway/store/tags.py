@@ -18,11 +18,11 @@ def put(tx: Transaction, job_id: str, tags: Sequence[str]) -> None:
 
 
 async def of_many(readers: Readers, job_ids: Sequence[JobId]) -> dict[str, list[str]]:
-    """The tags of each of these jobs that has any, in their alphabet."""
+    """The tags of each of these jobs that has any, in the order in which they were given."""
     found: dict[str, list[str]] = {}
     marks = ", ".join("?" * len(job_ids))
     for row in await readers.all(
-        f"SELECT job_id, tag FROM job_tags WHERE job_id IN ({marks}) ORDER BY tag",  # noqa: S608
+        f"SELECT job_id, tag FROM job_tags WHERE job_id IN ({marks}) ORDER BY rowid",  # noqa: S608 - question marks
         tuple(job_ids),
     ):
         found.setdefault(row["job_id"], []).append(row["tag"])

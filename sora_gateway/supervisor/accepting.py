@@ -20,10 +20,10 @@ Numbered = Sequence[tuple[Order, Job]]
 """Orders, and the jobs that they become."""
 
 
-def numbered(orders: Sequence[Order], clock: Clock, entropy: Entropy) -> Numbered:
-    """The jobs that *orders* become now; several are a batch."""
+def numbered(orders: Sequence[Order], clock: Clock, entropy: Entropy, *, batch: bool) -> Numbered:
+    """The jobs that *orders* become now; those of a *batch* share its id."""
     now = clock.now()
-    batch_id = entropy.new_id("batch") if len(orders) > 1 else None
+    batch_id = time_ordered("batch", now, entropy.new_id("batch")) if batch else None
     return [
         (order, order.job(JobId(time_ordered("video", now, entropy.new_id("video"))), now, batch_id))
         for order in orders

@@ -175,12 +175,12 @@ class Supervisor:
 
         Raises what :meth:`accept_together` does.
         """
-        return (await self.accept_together([order], claim, allowance))[0]
+        return (await self.accept_together([order], claim, allowance, batch=False))[0]
 
     async def accept_together(
-        self, orders: Sequence[Order], claim: Claim | None = None, allowance: Allowance | None = None
+        self, orders: Sequence[Order], claim: Claim | None, allowance: Allowance | None, *, batch: bool
     ) -> list[Job]:
-        """New jobs of one person, all of *orders* or none: see :func:`~sora_gateway.supervisor.accepting.accept`.
+        """New jobs of one person, all of *orders* or none, a *batch* or not: see :func:`~.accepting.accept`.
 
         Raises:
             Unavailable: the gateway is stopping.
@@ -189,7 +189,7 @@ class Supervisor:
             raise Unavailable("The gateway is restarting; try again in a moment.", retry_after=10)
         if self._files.free_bytes() < self._limits.min_free_disk:
             raise StorageFull("The gateway's disk is nearly full; free some space and try again.")
-        new = numbered(orders, self._clock, self._entropy)
+        new = numbered(orders, self._clock, self._entropy, batch=batch)
         accepting = accept(self._store, self._files, new, claim, allowance, self._watch)
         # A caller that goes away must not leave a stored job without a watcher.
         return await asyncio.shield(asyncio.ensure_future(accepting))
