@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from sora_gateway import operations
 from sora_gateway.accounts.attempts import Attempts
 from sora_gateway.accounts.authenticator import Authenticator
+from sora_gateway.accounts.codes import Codes
 from sora_gateway.accounts.oidc import ProviderSignIn
 from sora_gateway.accounts.password_accounts import PasswordAccounts
 from sora_gateway.accounts.passwords import Passwords
@@ -29,6 +30,7 @@ from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.control import ControlServer
 from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import OnCancel
+from sora_gateway.core.plans import plan_of
 from sora_gateway.core.spend import DAY
 from sora_gateway.entropy import Entropy, SystemEntropy
 from sora_gateway.http.application import http_application
@@ -66,12 +68,13 @@ from sora_gateway.store import Store, schema
 from sora_gateway.store.lock import DataLock
 from sora_gateway.supervisor import Supervisor
 from sora_gateway.supervisor.characters import Characters
+from sora_gateway.supervisor.charges import Charges
 from sora_gateway.supervisor.seats import Seats
 from sora_gateway.supervisor.supervisor import CREATES_MAY_FINISH
 from sora_gateway.supervisor.watcher import Limits
 from sora_gateway.upstream.addresses import Lookups, public_or
 from sora_gateway.upstream.client import HttpClient
-from sora_gateway.wiring import Upstreams, configured_plans, identity_providers, open_upstreams
+from sora_gateway.wiring import Upstreams, identity_providers, open_upstreams
 
 log = logging.getLogger("sora_gateway")
 
@@ -189,8 +192,10 @@ async def opened(
             await password_accounts.first_administrator(
                 settings.accounts.admin_email, settings.accounts.admin_password.get_secret_value()
             )
-        plans = Plans(store, clock, configured_plans(settings))
+        configured = {name: plan_of(name, entry.model_dump()) for name, entry in settings.plans.items()}
+        plans = Plans(store, clock, configured)
         await plans.load()
+        codes = Codes(store, plans, clock, entropy, settings.accounts.attempts_per_minute)
         seats = Seats(plans.seats)
         plans.changed = seats.look_again
         upstreams = await stack.enter_async_context(
@@ -251,6 +256,8 @@ async def opened(
             hub=hub,
             accounts=accounts,
             plans=plans,
+            codes=codes,
+            charges=Charges(store, clock),
             sign_in=sign_in,
             password_accounts=password_accounts,
             files=files,
@@ -306,7 +313,7 @@ async def opened(
             server,
         )
         operator = operations.Services(
-            store, accounts, passwords, clock, entropy, supervisor.decide, ring, starting_balance,
+            store, accounts, passwords, clock, entropy, supervisor.decide, ring, plans, codes, services.charges, starting_balance,
             gateway.public_url, supervisor.finding,
         )  # fmt: skip
         stack.push_async_callback(gateway.close, hurry)

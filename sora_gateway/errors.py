@@ -286,6 +286,18 @@ class TooManyRequests(GatewayError):
     code, http_status, type = "rate_limited", 429, "rate_limit_error"
 
 
+class PlanLimit(TooManyRequests):
+    """The caller's plan allows no more videos in an hour or a day; the answer says when it does."""
+
+    code, type = "plan_limit", "insufficient_quota"
+
+
+class DailyCreditsUsed(PlanLimit):
+    """The caller's plan allows no more credits in a day; the answer says when it does."""
+
+    code = "daily_credits_used"
+
+
 class OutcomeUnknown(GatewayError):
     """The upstream was asked for something and its answer was lost: it is not asked again by itself."""
 

@@ -20,7 +20,9 @@ from sora_gateway.accounts.authenticator import (
     Authenticator,
     checked_address,
 )
+from sora_gateway.accounts.codes import Codes
 from sora_gateway.accounts.passwords import Passwords
+from sora_gateway.accounts.plans import Plans
 from sora_gateway.clock import Clock
 from sora_gateway.core.actor import COMMAND_LINE
 from sora_gateway.core.job import ExternalId, Job, JobId
@@ -28,12 +30,14 @@ from sora_gateway.core.principal import FOR_PROGRAMS, Role, Scope
 from sora_gateway.core.views import iso
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import Conflict, InvalidRequest, NotFound, Unavailable
+from sora_gateway.operations_credits import CREDITS
 from sora_gateway.oversight import audit_list, settings_changed
 from sora_gateway.signing_keys import KeyRing
 from sora_gateway.store import Store, audit
 from sora_gateway.store.accounts import KeyRecord, UserRecord
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.doubts import Doubt
+from sora_gateway.supervisor.charges import Charges
 from sora_gateway.supervisor.decisions import Adopt, Decision, GiveUp, LookAgain, PayAgain
 from sora_gateway.supervisor.search import Finding
 
@@ -56,6 +60,9 @@ class Services:
     entropy: Entropy
     decide: Callable[[JobId, Decision], Awaitable[Job]]
     ring: KeyRing
+    plans: Plans
+    codes: Codes
+    charges: Charges
     starting_balance: Callable[[], int] = lambda: 0
     address: str | None = None
     finding: Callable[[Job], Finding | None] = lambda _: None
@@ -239,7 +246,7 @@ async def _note_key(services: Services, action: str, key_id: str) -> None:
     await services.store.audit(entry)
 
 
-# --- jobs whose outcome is unknown, and the books ------------------------------------------------------
+# --- jobs whose outcome is unknown ----------------------------------------------------------------------
 
 
 async def unknown_list(services: Services) -> Result:
@@ -277,11 +284,6 @@ async def unknown_give_up(services: Services, job_id: str) -> Result:
     return await _decide(services, job_id, GiveUp())
 
 
-async def credits_check(services: Services) -> Result:
-    """``complaints``: every way in which the books do not balance, one sentence each."""
-    return {"complaints": await services.store.credits.check()}
-
-
 async def status(services: Services) -> Result:
     """Where the gateway listens, and whether anybody can administer it."""
     return {"address": services.address, "has_admin": await services.store.people.has_admin()}
@@ -308,11 +310,11 @@ OPERATIONS: Mapping[str, Operation] = {
     "unknown.adopt": unknown_adopt,
     "unknown.pay_again": unknown_pay_again,
     "unknown.give_up": unknown_give_up,
-    "credits.check": credits_check,
     "audit.list": audit_list,
     "settings.changed": settings_changed,
     "session.local": session_local,
     "status": status,
+    **CREDITS,
 }
 
 

@@ -55,6 +55,8 @@ class Condition:
     waiting: int
     budget_free: int | None
     spent: float
+    cap_reached: bool
+    """Whether the spend cap stops creates."""
     in_doubt: int
     failures: list[Failure]
     durations: Mapping[Kind, Percentiles]
@@ -194,6 +196,7 @@ class Provisioning:
             waiting=gate.waiting,
             budget_free=gate.budget.free(ticks),
             spent=gate.spend.total(now),
+            cap_reached=gate.spend.reached(now),
             in_doubt=in_doubt,
             failures=await self._store.failures(name, LAST_FAILURES),
             durations=await self._supervisor.percentiles(name) if self._supervisor is not None else {},

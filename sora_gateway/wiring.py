@@ -14,8 +14,6 @@ from sora_gateway.accounts.oidc_provider import ProviderConfig
 from sora_gateway.clock import Clock
 from sora_gateway.core.budget import Budget
 from sora_gateway.core.catalogue import Catalogue, Offer
-from sora_gateway.core.fair_queue import Lane
-from sora_gateway.core.plans import Plan
 from sora_gateway.core.polling import PolicyName, PollPolicy
 from sora_gateway.core.reconcile import OnAmbiguous
 from sora_gateway.core.spend import Spend, Tariff
@@ -219,17 +217,6 @@ def adapter_for(name: str, entry: configuration.Upstream, max_file: int, clock: 
         return OpenAIAdapter(name, entry.base_url, key, profile, HttpClient(), max_file=max_file, clock=clock)
     except ValueError as error:
         raise StartupError(f"The configuration of the upstream {name} cannot work: {error}.") from None
-
-
-def configured_plans(settings: Settings) -> dict[str, Plan]:
-    """Those of ``[plans.NAME]``."""
-    return {
-        name: Plan(
-            name, entry.may_generate, entry.monthly_credits, entry.concurrency, entry.per_hour, entry.per_day,
-            entry.daily_credits, Lane[entry.priority.upper()],
-        )
-        for name, entry in settings.plans.items()
-    }  # fmt: skip
 
 
 def identity_providers(settings: Settings) -> list[ProviderConfig]:

@@ -206,7 +206,7 @@ async def test_money_and_budget_are_told(tmp_path: Path) -> None:
         await ann.comes_to((await ann.make())["videoId"], "processing")
         await ann.comes_to((await ann.make())["videoId"], "queued", note="spend cap")
         told = (await admin.get(f"{PATH}/lab")).json()
-        assert told["spend"] == {"lastDay": 0.9, "cap": 1.0}
+        assert told["spend"] == {"lastDay": 0.9, "cap": 1.0, "reached": True}
         assert told["budget"]["perMinute"] == 60
 
 

@@ -11,7 +11,7 @@ from sora_gateway.clock import Clock
 from sora_gateway.core.throttle import FREE_FAILURES, Failures, Rate
 from sora_gateway.errors import TooManyRequests
 
-_LOCKED = "There were too many wrong passwords; wait a moment before you try again."
+_LOCKED = "There were too many wrong {what}; wait a moment before you try again."
 _TOO_OFTEN = "Too many attempts came from your address; wait a moment before you try again."
 
 
@@ -30,10 +30,11 @@ class Attempt:
 
 
 class Attempts:
-    """*per_minute* attempts of one client; 0 is unlimited."""
+    """*per_minute* attempts of one client; 0 is unlimited. *what* is tried, in a word for many of them."""
 
-    def __init__(self, clock: Clock, per_minute: int) -> None:
+    def __init__(self, clock: Clock, per_minute: int, what: str = "passwords") -> None:
         self._clock = clock
+        self._locked = _LOCKED.format(what=what)
         self._accounts = Failures()
         self._clients = Rate(per_minute)
 
@@ -56,7 +57,7 @@ class Attempts:
         """
         wait = self._accounts.begin(account, self._clock.monotonic())
         if wait:
-            raise TooManyRequests(_LOCKED, retry_after=wait)
+            raise TooManyRequests(self._locked, retry_after=wait)
         attempt = Attempt(self._accounts.failures(account))
         lock = 0.0
         try:
@@ -69,7 +70,7 @@ class Attempts:
             else:
                 lock = self._accounts.wrong(account, self._clock.monotonic())
         if lock:
-            raise TooManyRequests(_LOCKED, retry_after=lock)
+            raise TooManyRequests(self._locked, retry_after=lock)
 
     def forgive(self, account: str) -> None:
         """The account is not locked any more: its person has proved in another way who they are."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from sora_gateway.accounts.tokens import digest
 from sora_gateway.clock import Clock
-from sora_gateway.core.fair_queue import Lane
-from sora_gateway.core.plans import DEFAULT, Allowance, Plan, allowance
-from sora_gateway.errors import NotFound
+from sora_gateway.core.plans import DEFAULT, Allowance, Plan, allowance, plan_of, settings_of
+from sora_gateway.errors import NotFound, StorageFailed, StorageFull
 from sora_gateway.store import Store
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.codes import CodeRecord
+from sora_gateway.store.credits import Standing
 from sora_gateway.store.plans import Held, StoredPlan
 
 
@@ -32,7 +32,10 @@ class Plans:
 
     async def load(self) -> None:
         """Reads what is stored; once, before anything is asked."""
-        self._made = {stored.name: _plan(stored) for stored in await self._store.credits.plans()}
+        self._made = {
+            stored.name: plan_of(stored.name, json.loads(stored.settings))
+            for stored in await self._store.credits.plans()
+        }
         self._held = dict(await self._store.credits.held())
 
     # --- asking ----------------------------------------------------------------------------------
@@ -44,6 +47,10 @@ class Plans:
     def made_here(self, name: str) -> bool:
         """Whether an administrator made, or changed, the plan while the gateway ran."""
         return name in self._made
+
+    def count(self, name: str) -> int:
+        """How many people were given the plan; nobody is given the default one."""
+        return sum(held.plan == name for held in self._held.values())
 
     def held(self, user_id: str) -> Held:
         """What the person was given; :meth:`of` says what that means today."""
@@ -66,6 +73,17 @@ class Plans:
     def allowance(self, user_id: str) -> Allowance:
         return allowance(self.of(user_id), self._clock.now())
 
+    async def standing(self, user_id: str, wanted: int = 0, price: int = 0) -> Standing:
+        """How the person stands for whom *wanted* more videos would cost *price*; gives them this month's credits,
+        if they have not had them and the disk allows it."""
+        now, allowed = self._clock.now(), self.allowance(user_id)
+        try:
+            return await self._store.credits.standing(user_id, allowed, now, wanted, price)
+        except (StorageFull, StorageFailed):
+            # What is stored stays readable.
+            without = replace(allowed, monthly_credits=0)
+            return await self._store.credits.standing(user_id, without, now, wanted, price)
+
     def seats(self, user_id: str) -> int:
         """How many of the person's videos may be in the making at once; 0 is unlimited."""
         return self.of(user_id).concurrency
@@ -74,9 +92,8 @@ class Plans:
 
     async def put(self, plan: Plan, entry: AuditEntry) -> None:
         """Makes or replaces a plan."""
-        settings = {**asdict(plan), "lane": plan.lane.name.lower()}
-        settings.pop("name")
-        stored = StoredPlan(plan.name, json.dumps(settings, sort_keys=True), self._clock.now())
+        settings = json.dumps(settings_of(plan), sort_keys=True)
+        stored = StoredPlan(plan.name, settings, self._clock.now())
         await self._store.credits.put_plan(stored, entry)
         self._made[plan.name] = plan
         self.changed()
@@ -104,8 +121,3 @@ class Plans:
     def _remember(self, user_id: str, held: Held) -> None:
         self._held[user_id] = held
         self.changed()
-
-
-def _plan(stored: StoredPlan) -> Plan:
-    settings = json.loads(stored.settings)
-    return replace(Plan(stored.name), **{**settings, "lane": Lane[settings["lane"].upper()]})

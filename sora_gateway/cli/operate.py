@@ -62,11 +62,14 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
         StartupError: the data directory or its database cannot be used.
     """
     from sora_gateway.accounts.authenticator import Authenticator
+    from sora_gateway.accounts.codes import Codes
     from sora_gateway.accounts.passwords import Passwords
+    from sora_gateway.accounts.plans import Plans
     from sora_gateway.clock import SystemClock
     from sora_gateway.core.actor import COMMAND_LINE
     from sora_gateway.core.job import Job, JobId, State
     from sora_gateway.core.money import OnCancel
+    from sora_gateway.core.plans import plan_of
     from sora_gateway.entropy import SystemEntropy
     from sora_gateway.errors import NotFound
     from sora_gateway.logs.lines import warn_on_stderr
@@ -77,6 +80,7 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
     from sora_gateway.store import Store
     from sora_gateway.store.lock import DataLock
     from sora_gateway.store.schema import prepare
+    from sora_gateway.supervisor.charges import Charges
     from sora_gateway.supervisor.decisions import Decision, answer_dropped
     from sora_gateway.supervisor.recorder import Recorder
     from sora_gateway.supervisor.watcher import decide
@@ -110,6 +114,15 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
             authenticator = Authenticator(store, clock, entropy, balance)
             try:
                 ring = KeyRing(directory.signing_keys, clock, entropy)
-                yield Services(store, authenticator, passwords, clock, entropy, decide_stored, ring, balance)
+                configured = {
+                    name: plan_of(name, entry.model_dump()) for name, entry in settings.plans.items()
+                }
+                plans = Plans(store, clock, configured)
+                await plans.load()
+                codes = Codes(store, plans, clock, entropy)
+                yield Services(
+                    store, authenticator, passwords, clock, entropy, decide_stored, ring, plans, codes,
+                    Charges(store, clock), balance,
+                )  # fmt: skip
             finally:
                 passwords.close()

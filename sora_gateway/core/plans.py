@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sora_gateway.core.fair_queue import Lane
 
@@ -25,6 +27,18 @@ class Plan:
     lane: Lane = Lane.NORMAL
 
 
+def plan_of(name: str, settings: Mapping[str, Any]) -> Plan:
+    """The plan that *settings* describe, by the names that ``[plans.NAME]`` has: the lane is its ``priority``."""
+    fields = dict(settings)
+    return Plan(name, lane=Lane[fields.pop("priority").upper()], **fields)
+
+
+def settings_of(plan: Plan) -> dict[str, Any]:
+    """The reverse of :func:`plan_of`."""
+    settings = asdict(plan) | {"priority": plan.lane.name.lower()}
+    return {key: value for key, value in settings.items() if key not in ("name", "lane")}
+
+
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """What a person may have accepted now, by their plan: checked in the transaction that accepts it. *period* is
@@ -43,6 +57,13 @@ def allowance(plan: Plan, now: float) -> Allowance:
     return Allowance(
         plan.name, period_of(now), plan.monthly_credits, plan.per_hour, plan.per_day, plan.daily_credits
     )
+
+
+def next_period(moment: float) -> float:
+    """When the month after that of *moment* begins (epoch seconds): then monthly credits come again."""
+    then = datetime.fromtimestamp(moment, UTC)
+    year, month = (then.year + 1, 1) if then.month == 12 else (then.year, then.month + 1)
+    return datetime(year, month, 1, tzinfo=UTC).timestamp()
 
 
 def period_of(moment: float) -> str:

@@ -26,6 +26,8 @@ class Spend:
     def __init__(self, tariff: Tariff, sent: Iterable[tuple[str, float, int]] = ()) -> None:
         """*sent*: attempt id, moment and seconds of video of each create that was, or may have been, paid for."""
         self.tariff = tariff
+        self._refused: float | None = None
+        """The least that was refused since there was room for everything that is asked for."""
         self._sent = {attempt: (at, tariff.cost(seconds)) for attempt, at, seconds in sent}
 
     def count(self, attempt_id: str, at: float, seconds: int) -> None:
@@ -44,6 +46,22 @@ class Spend:
     def allows(self, now: float, seconds: int) -> bool:
         """Whether one more video of *seconds* stays within the cap."""
         return not self.tariff.cap or self.total(now) + self.tariff.cost(seconds) <= self.tariff.cap
+
+    def refuse(self, now: float, seconds: int) -> bool:
+        """A video of *seconds* was not allowed. Returns whether that is news: the first since there was room."""
+        cost = self.tariff.cost(seconds)
+        news = self._refused is None or self.total(now) + self._refused <= self.tariff.cap
+        self._refused = cost if news or self._refused is None else min(cost, self._refused)
+        return news
+
+    def reached(self, now: float) -> bool:
+        """Whether the cap stops something: nothing more fits, or what was refused would not fit today either."""
+        if not self.tariff.cap:
+            return False
+        total = self.total(now)
+        return total >= self.tariff.cap or (
+            self._refused is not None and total + self._refused > self.tariff.cap
+        )
 
     def frees_at(self, now: float) -> float:
         """When the oldest of what is counted falls out of the day; *now* when nothing is."""

@@ -63,6 +63,7 @@ class SpendView(View):
 
     last_day: float
     cap: float = Field(description="0: unlimited.")
+    reached: bool = Field(description="Whether the cap stops creates.")
 
 
 class DurationView(View):
@@ -125,7 +126,11 @@ def _view(condition: Condition) -> UpstreamView:
         waiting=condition.waiting,
         unknown=condition.in_doubt,
         budget=BudgetView(per_minute=entry.requests_per_minute if entry else 0, free=condition.budget_free),
-        spend=SpendView(last_day=round(condition.spent, 4), cap=entry.spend_cap if entry else 0.0),
+        spend=SpendView(
+            last_day=round(condition.spent, 4),
+            cap=entry.spend_cap if entry else 0.0,
+            reached=condition.cap_reached,
+        ),
         durations=[
             DurationView(
                 model=kind.model or "",

@@ -17,6 +17,7 @@ from sora_gateway.http.unanswered import Unanswered
 
 if TYPE_CHECKING:
     from sora_gateway.accounts.authenticator import Authenticator
+    from sora_gateway.accounts.codes import Codes
     from sora_gateway.accounts.oidc import ProviderSignIn
     from sora_gateway.accounts.password_accounts import PasswordAccounts
     from sora_gateway.accounts.plans import Plans
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from sora_gateway.store import Store
     from sora_gateway.supervisor import Supervisor
     from sora_gateway.supervisor.characters import Characters
+    from sora_gateway.supervisor.charges import Charges
 
 
 class WhoAsks(Protocol):
@@ -78,6 +80,8 @@ class Services:
     hub: Hub
     accounts: Authenticator
     plans: Plans
+    codes: Codes
+    charges: Charges
     sign_in: ProviderSignIn
     password_accounts: PasswordAccounts
     files: MediaFiles

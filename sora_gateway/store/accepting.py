@@ -12,7 +12,7 @@ from sora_gateway.core.asset import StoredFile
 from sora_gateway.core.claim import Claim
 from sora_gateway.core.job import Job
 from sora_gateway.core.plans import Allowance
-from sora_gateway.errors import InsufficientCredits, TooManyRequests
+from sora_gateway.errors import DailyCreditsUsed, InsufficientCredits, PlanLimit
 from sora_gateway.store import claims, events, jobs, ledger, tags
 from sora_gateway.store.writer import Transaction
 
@@ -39,7 +39,7 @@ def accept(
 
     Raises:
         InsufficientCredits: the owner's balance does not cover all of them.
-        TooManyRequests: the owner's plan does not allow so many; it says when it will.
+        PlanLimit: the owner's plan does not allow so many; it says when it will.
         IdempotencyMismatch: the claim's key was used for another request.
     """
     first = new[0].job
@@ -68,43 +68,81 @@ def _check(tx: Transaction, new: Sequence[Job], allowance: Allowance) -> None:
         raise InsufficientCredits(
             f"{what} {price} credits and {has} are left; {price - has} more are needed. Redeem a code, or ask an administrator."
         )
+    check_limits(tx, owner, now, len(new), price, allowance)
+
+
+def check_limits(
+    tx: Transaction, owner: str, now: float, wanted: int, price: int, allowance: Allowance
+) -> None:
+    """Whether *owner* may have *wanted* more videos for *price* credits now, whatever their balance is.
+
+    Raises:
+        PlanLimit: not now; it says when.
+    """
     for limit, window, words in ((allowance.per_hour, HOUR, "an hour"), (allowance.per_day, DAY, "a day")):
         if limit:
-            _check_count(tx, owner, now, len(new), limit, window, words)
+            _check_count(tx, owner, now, wanted, limit, window, words)
     if allowance.daily_credits:
         _check_credits(tx, owner, now, price, allowance.daily_credits)
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a person has had of what plans limit: videos in the last hour and day, credits in the last day."""
+
+    hour: int
+    day: int
+    credits: int
+
+
+def used(tx: Transaction, owner: str, now: float) -> Used:
+    """Counted as :func:`check_limits` counts it."""
+    return Used(
+        len(_asked_for(tx, owner, now - HOUR)),
+        len(_asked_for(tx, owner, now - DAY)),
+        sum(held for _, held in _spent(tx, owner, now)),
+    )
+
+
+def _asked_for(tx: Transaction, owner: str, since: float) -> list[float]:
+    rows = tx.execute(
+        "SELECT created_at FROM jobs WHERE owner = ? AND created_at > ? ORDER BY created_at", (owner, since)
+    )
+    return [row["created_at"] for row in rows]
+
+
+def _spent(tx: Transaction, owner: str, now: float) -> list[tuple[float, int]]:
+    """When and how much was held in the last day, unless it was given back."""
+    rows = tx.execute(
+        "SELECT l.at, l.held FROM ledger l WHERE l.user_id = ? AND l.kind = 'hold' AND l.at > ? AND l.held > 0"
+        " AND NOT EXISTS (SELECT 1 FROM ledger r WHERE r.job_id = l.job_id AND r.kind = 'release') ORDER BY l.id",
+        (owner, now - DAY),
+    )
+    return [(row["at"], row["held"]) for row in rows]
 
 
 def _check_count(
     tx: Transaction, owner: str, now: float, wanted: int, limit: int, window: float, words: str
 ) -> None:
-    rows = tx.execute(
-        "SELECT created_at FROM jobs WHERE owner = ? AND created_at > ? ORDER BY created_at",
-        (owner, now - window),
-    ).fetchall()
-    over = len(rows) + wanted - limit
+    had = _asked_for(tx, owner, now - window)
+    over = len(had) + wanted - limit
     if over > 0:
-        wait = rows[over - 1]["created_at"] + window - now if over <= len(rows) else window
-        raise TooManyRequests(
-            f"Your plan allows {limit} videos in {words}, and {len(rows)} were asked for.", retry_after=wait
+        wait = had[over - 1] + window - now if over <= len(had) else window
+        raise PlanLimit(
+            f"Your plan allows {limit} videos in {words}, and {len(had)} were asked for.", retry_after=wait
         )
 
 
 def _check_credits(tx: Transaction, owner: str, now: float, price: int, cap: int) -> None:
-    """What was held in the last day counts unless it was given back."""
-    rows = tx.execute(
-        "SELECT l.at, l.held FROM ledger l WHERE l.user_id = ? AND l.kind = 'hold' AND l.at > ? AND l.held > 0"
-        " AND NOT EXISTS (SELECT 1 FROM ledger r WHERE r.job_id = l.job_id AND r.kind = 'release') ORDER BY l.id",
-        (owner, now - DAY),
-    ).fetchall()
-    spent = sum(row["held"] for row in rows)
+    had = _spent(tx, owner, now)
+    spent = sum(held for _, held in had)
     if price and spent + price > cap:
         freed, wait = 0, DAY
-        for row in rows:
-            freed += row["held"]
+        for at, held in had:
+            freed += held
             if spent - freed + price <= cap:
-                wait = row["at"] + DAY - now
+                wait = at + DAY - now
                 break
-        raise TooManyRequests(
+        raise DailyCreditsUsed(
             f"Your plan allows {cap} credits in a day, and {spent} were used.", retry_after=wait
         )

@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sora_gateway.core.plans import Allowance
-from sora_gateway.store import audit, codes, ledger, plans, statements
+from sora_gateway.errors import PlanLimit
+from sora_gateway.store import accepting, audit, codes, ledger, plans, statements
+from sora_gateway.store.accepting import Used
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.codes import CodeRecord
 from sora_gateway.store.plans import Held, StoredPlan
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.statements import Dispute, LedgerPage, Line, Usage
 from sora_gateway.store.writer import Transaction, Writer
+
+MOST_CREDITS = 1_000_000_000
+"""That are given or taken at once: sums of them stay exact everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,21 @@ class Balance:
 
     available: int
     held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How somebody stands before they ask for more. *refusal* is what they would be told whatever their balance is;
+    None when their plan allows it."""
+
+    balance: Balance
+    used: Used
+    refusal: PlanLimit | None
+
+
+def said(amount: int, note: str) -> str:
+    """A movement, as the audit log has it."""
+    return f"{amount:+d} credits{f': {note}' if note else ''}"
 
 
 class Credits:
@@ -50,11 +70,27 @@ class Credits:
 
         await self._writer.run(work)
 
-    async def grant_monthly(self, user_id: str, allowance: Allowance, at: float) -> None:
-        """Gives this month's credits of a plan, if they were not given yet."""
-        await self._writer.run(
-            lambda tx: ledger.grant_monthly(tx, user_id, allowance.monthly_credits, allowance.period, at)
-        )
+    async def standing(
+        self, user_id: str, allowance: Allowance, at: float, wanted: int = 0, price: int = 0
+    ) -> Standing:
+        """How a person stands at the moment *at*, once they have this month's credits, for whom *wanted* more videos
+        would cost *price*."""
+
+        def work(tx: Transaction) -> Standing:
+            ledger.grant_monthly(tx, user_id, allowance.monthly_credits, allowance.period, at)
+            row = tx.one("SELECT available, held FROM users WHERE id = ?", (user_id,))
+            assert row is not None, "people are never deleted"
+            refusal = None
+            try:
+                if wanted:
+                    accepting.check_limits(tx, user_id, at, wanted, price, allowance)
+            except PlanLimit as error:
+                # Raised here it would undo the grant.
+                refusal = error
+            used = accepting.used(tx, user_id, at)
+            return Standing(Balance(row["available"], row["held"]), used, refusal)
+
+        return await self._writer.run(work)
 
     # --- looking ---------------------------------------------------------------------------------
 
@@ -62,6 +98,12 @@ class Credits:
         row = await self._readers.one("SELECT available, held FROM users WHERE id = ?", (user_id,))
         assert row is not None, "people are never deleted"
         return Balance(row["available"], row["held"])
+
+    async def circulation(self) -> Balance:
+        """What all people together have."""
+        row = await self._readers.one("SELECT sum(available) AS available, sum(held) AS held FROM users")
+        assert row is not None
+        return Balance(row["available"] or 0, row["held"] or 0)
 
     async def statement(self, user_id: str | None, limit: int, before: int | None) -> LedgerPage:
         """The entries of one person, or of everybody, newest first; *before* is the id of the last one seen."""
@@ -111,8 +153,14 @@ class Credits:
         """Raises NotFound; Conflict while somebody has it."""
         await self._writer.run(lambda tx: plans.remove(tx, name, entry))
 
-    async def create_code(self, code: CodeRecord, code_hash: str, entry: AuditEntry) -> None:
-        await self._writer.run(lambda tx: codes.create(tx, code, code_hash, entry))
+    async def create_codes(self, new: Sequence[tuple[CodeRecord, str, AuditEntry]]) -> None:
+        """Keeps codes with their hashes, all of them or none."""
+
+        def work(tx: Transaction) -> None:
+            for code, code_hash, entry in new:
+                codes.create(tx, code, code_hash, entry)
+
+        await self._writer.run(work)
 
     async def codes(self) -> Sequence[CodeRecord]:
         """All of them, newest first."""

@@ -10,9 +10,11 @@ from sora_gateway.core.ids import time_ordered
 from sora_gateway.core.job import Job, JobId
 from sora_gateway.core.plans import Allowance
 from sora_gateway.entropy import Entropy
+from sora_gateway.errors import DailyCreditsUsed
 from sora_gateway.media.files import MediaFiles
 from sora_gateway.store import Store
 from sora_gateway.store.accepting import NewJob
+from sora_gateway.supervisor.caps import DailyCaps
 from sora_gateway.supervisor.inputs import keep_input
 from sora_gateway.supervisor.order import Order
 
@@ -37,13 +39,14 @@ async def accept(
     claim: Claim | None,
     allowance: Allowance | None,
     watch: Callable[[Job], None],
+    caps: DailyCaps,
 ) -> list[Job]:
     """Stores all jobs of *new*, or none, and has each watched; or returns what an earlier sending of the same
     request made.
 
     Raises:
         InsufficientCredits: the owner cannot pay for all of them.
-        TooManyRequests: *allowance*, which their plan gives them, does not cover them now.
+        PlanLimit: *allowance*, which their plan gives them, does not cover them now.
         IdempotencyMismatch: the key of *claim* was used for another request.
         StorageFull, StorageFailed: nothing was kept.
     """
@@ -55,6 +58,9 @@ async def accept(
             inputs = tuple([await keep_input(files, job.id, each) for each in order.inputs])
             ready.append(NewJob(job, inputs, order.price_version, order.tags))
         accepted = await store.accept_together(ready, claim, allowance)
+    except DailyCreditsUsed as refusal:
+        caps.note(new[0][0].owner, refusal)
+        raise
     finally:
         kept = {job.id for job in accepted}
         for order, job in new:

@@ -59,7 +59,7 @@ async def queued(watcher: Watcher) -> None:
     if await watcher.sleep(min(left, wait)) or left <= wait:
         return
     gate = upstream.gate
-    if not gate.spend.allows(watcher.now(), _billed(watcher.job)):
+    if not _within_cap(upstream, watcher.job, watcher.now()):
         await watcher.wait(f"{watcher.job.upstream} has reached its spend cap for a day.")
         await watcher.sleep(min(left - wait, max(1.0, gate.spend.frees_at(watcher.now()) - watcher.now())))
         return
@@ -105,7 +105,20 @@ async def _rerouted(watcher: Watcher) -> bool:
 
 
 def _can_take(upstream: Upstream, job: Job, now: float) -> bool:
-    return not upstream.gate.paused and upstream.gate.spend.allows(now, _billed(job))
+    return not upstream.gate.paused and _within_cap(upstream, job, now)
+
+
+def _within_cap(upstream: Upstream, job: Job, now: float) -> bool:
+    """Whether *job* fits into what the upstream may cost in a day; the operator is told when that begins to matter."""
+    spend = upstream.gate.spend
+    if spend.allows(now, _billed(job)):
+        return True
+    if spend.refuse(now, _billed(job)):
+        log.warning(
+            "%s has reached its spend cap: %.2f of %.2f in 24 hours; creates wait until that changes",
+            upstream.adapter.name, spend.total(now), spend.tariff.cap,
+        )  # fmt: skip
+    return False
 
 
 def _billed(job: Job) -> int:

@@ -11,18 +11,24 @@ from sora_gateway.supervisor.recorder import Recorder
 
 
 async def record_ended(
-    store: Store, recorder: Recorder, job_id: JobId, event: Event, decided: AuditEntry | None = None
+    store: Store,
+    recorder: Recorder,
+    job_id: JobId,
+    event: Event,
+    decided: AuditEntry | None = None,
+    *,
+    deleted_too: bool = False,
 ) -> Job:
     """The ended job after *event*. Two people may want something at the same moment: then it is recorded on what the
     first has left.
 
     Raises:
-        NotFound: it is not there, or was deleted.
+        NotFound: it is not there, or was deleted, which with *deleted_too* does not matter.
         Unavailable: it has not ended, and its watcher is not there (yet, or any more).
     """
     while True:
         job = await store.get(job_id)
-        if job is None or job.deleted_at is not None:
+        if job is None or (job.deleted_at is not None and not deleted_too):
             raise NotFound("There is no video by that id.")
         if not job.ended:
             raise Unavailable("The gateway is busy with this video; try again in a moment.", retry_after=1)

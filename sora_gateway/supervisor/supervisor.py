@@ -34,6 +34,7 @@ from sora_gateway.media.files import MediaFiles
 from sora_gateway.store import Store
 from sora_gateway.supervisor.accepting import accept, numbered
 from sora_gateway.supervisor.cancelling import cancelling
+from sora_gateway.supervisor.caps import DailyCaps
 from sora_gateway.supervisor.creating import queued
 from sora_gateway.supervisor.decisions import Decision, LookAgain, answer_dropped, audited
 from sora_gateway.supervisor.durations import Kind, LearnedDurations
@@ -117,6 +118,7 @@ class Supervisor:
         self._entropy = entropy
         self._limits = limits
         self._stopping = asyncio.Event()
+        self.caps = DailyCaps(clock)
         self._recorder = Recorder(store, clock, on_cancel)
         durations = LearnedDurations(store.durations)
         self._observers = Observers(
@@ -190,7 +192,7 @@ class Supervisor:
         if self._files.free_bytes() < self._limits.min_free_disk:
             raise StorageFull("The gateway's disk is nearly full; free some space and try again.")
         new = numbered(orders, self._clock, self._entropy, batch=batch)
-        accepting = accept(self._store, self._files, new, claim, allowance, self._watch)
+        accepting = accept(self._store, self._files, new, claim, allowance, self._watch, self.caps)
         # A caller that goes away must not leave a stored job without a watcher.
         return await asyncio.shield(asyncio.ensure_future(accepting))
 
