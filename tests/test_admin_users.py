@@ -298,6 +298,15 @@ async def test_links_begin_with_the_address_that_people_are_given(tmp_path: Path
         assert link["url"] == f"https://videos.example.org/lab/#reset={link['token']}"
 
 
+async def test_links_lead_below_the_path_and_to_nobody_elses_page_above_it(tmp_path: Path) -> None:
+    async with a_place(tmp_path, server={"root_path": "/lab"}) as place:
+        assert place.gateway.address.endswith("/lab")
+        link = (await place.root.http.post(f"{PATH}/user_ann/reset-link")).json()
+        assert link["url"] == f"{place.gateway.address}/#reset={link['token']}"
+        invitation = (await place.root.http.post("/api/admin/invitations", json={})).json()
+        assert invitation["url"] == f"{place.gateway.address}/#invite={invitation['token']}"
+
+
 async def test_sessions_are_ended_from_afar_and_keys_stay(tmp_path: Path) -> None:
     async with a_place(tmp_path) as place, signed_in(place.gateway, "ann@example.org") as browser:
         told: list[str] = []

@@ -138,8 +138,9 @@ def _user_invite(arguments: argparse.Namespace) -> int:
 
 def _print_link(settings: Settings, kind: str, link: Any) -> int:
     # Without a running gateway the address is the one that it will have.
-    host = "localhost" if settings.server.host in ("0.0.0.0", "::") else settings.server.host  # noqa: S104 - compared, not bound
-    address = link["address"] or f"http://{host}:{settings.server.port}"
+    server = settings.server
+    host = "localhost" if server.host in ("0.0.0.0", "::") else server.host  # noqa: S104 - compared, not bound
+    address = link["address"] or server.public_url or f"http://{host}:{server.port}{server.root_path}"
     print(f"{address}/#{kind}={link['token']}")
     return 0
 

@@ -18,5 +18,7 @@ class LinkView(View):
 
 def address_of(call: Call, kind: str, token: str) -> str:
     """Where people reach this gateway: by its configuration, else as the administrator does."""
-    base = call.services.settings.server.public_url or str(call.request.base_url).rstrip("/")
+    server, url = call.services.settings.server, call.request.url
+    # With the path of ours: the page above it is somebody else's, and could read the fragment.
+    base = server.public_url or f"{url.scheme}://{url.netloc}{server.root_path}"
     return f"{base}/#{kind}={token}"
