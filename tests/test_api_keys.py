@@ -94,6 +94,9 @@ async def test_a_key_makes_none_that_can_do_more_or_lasts_longer_than_itself(tmp
         ({"expiresIn": 11 * 365 * 86400}, "expiresIn"),
         ({"expiresIn": 60, "expiresAt": "2030-01-01T00:00:00Z"}, "expiresIn"),
         ({"name": ""}, "name"),
+        # It is shown in lists and in the audit log.
+        ({"name": "x\x1b[2J"}, "name"),
+        ({"name": "\u202egnitset"}, "name"),
     ],
 )
 async def test_a_key_that_cannot_be_is_refused(wish: dict[str, Any], param: str, tmp_path: Path) -> None:
@@ -223,6 +226,13 @@ def test_the_command_line_prints_links_to_sign_in_to_be_invited_and_to_set_a_pas
     ):
         assert main(["user", *command]) == 0
         assert re.fullmatch(rf"http://127\.0\.0\.1:8000/#{kind}=[\w-]{{43}}\n", capsys.readouterr().out)
+    for name, value, address in (
+        ("ROOT_PATH", "/lab", r"http://127\.0\.0\.1:8000/lab"),
+        ("PUBLIC_URL", "https://videos.example.org/lab", r"https://videos\.example\.org/lab"),
+    ):
+        monkeypatch.setenv(f"SORA_GATEWAY_SERVER__{name}", value)
+        assert main(["user", "link", ANN]) == 0
+        assert re.fullmatch(rf"{address}/#login=[\w-]{{43}}\n", capsys.readouterr().out)
     assert main(["user", "invite", ANN]) == 1
     assert "already a person" in capsys.readouterr().err
     assert main(["user", "disable", ANN]) == 0

@@ -12,6 +12,7 @@ from sora_gateway.accounts.tokens import digest, is_api_key, is_mistyped, new_ap
 from sora_gateway.clock import Clock
 from sora_gateway.core.actor import Actor
 from sora_gateway.core.principal import FOR_PROGRAMS, Principal, Role, Scope
+from sora_gateway.core.reference import has_controls
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import AccountDisabled, GatewayError, InvalidRequest, NotAuthenticated
 from sora_gateway.store import Store, audit
@@ -271,11 +272,13 @@ class Authenticator:
         """A new key for a person: its text, which is not kept and cannot be had again, and its record.
 
         Raises:
-            InvalidRequest: *name* is empty or longer than 100 characters, there is no scope, or *expires_at* is over.
+            InvalidRequest: *name* is empty, longer than 100 characters or steers what shows it, there is no scope, or *expires_at* is over.
         """
         name = name.strip()
         if not 1 <= len(name) <= MAX_KEY_NAME:
             raise InvalidRequest(f"The name of a key has 1 to {MAX_KEY_NAME} characters.", param="name")
+        if has_controls(name):
+            raise InvalidRequest("The name of a key has no control characters.", param="name")
         now = self._clock.now()
         if not scopes:
             raise InvalidRequest("A key needs at least one scope.", param="scopes")
