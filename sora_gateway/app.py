@@ -9,6 +9,7 @@ nothing that was promised (tests/test_kills.py).
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import logging
 import signal
@@ -16,12 +17,12 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sora_gateway import operations
+from sora_gateway import operations, signing_keys
 from sora_gateway.accounts.attempts import Attempts
 from sora_gateway.accounts.authenticator import Authenticator
 from sora_gateway.accounts.codes import Codes
-from sora_gateway.accounts.oidc import ProviderSignIn
 from sora_gateway.accounts.password_accounts import PasswordAccounts
 from sora_gateway.accounts.passwords import Passwords
 from sora_gateway.accounts.plans import Plans
@@ -33,7 +34,7 @@ from sora_gateway.core.money import OnCancel
 from sora_gateway.core.plans import plan_of
 from sora_gateway.core.spend import DAY
 from sora_gateway.entropy import Entropy, SystemEntropy
-from sora_gateway.http.application import http_application
+from sora_gateway.http.application import gateway_application
 from sora_gateway.http.arrival import Spool
 from sora_gateway.http.credentials import Credentials
 from sora_gateway.http.finding import Looks
@@ -41,12 +42,8 @@ from sora_gateway.http.guarded_h11 import GuardedH11
 from sora_gateway.http.limits import RequestLimits
 from sora_gateway.http.server import GatewayServer
 from sora_gateway.http.services import Phase, Readiness, Services
-from sora_gateway.http.shares import PURPOSE as SHARING
-from sora_gateway.http.signed_urls import PURPOSE as MEDIA
 from sora_gateway.http.signed_urls import UrlSigner
-from sora_gateway.http.static_files import Page
-from sora_gateway.http.system import System
-from sora_gateway.http.table import live_routes, table
+from sora_gateway.http.system import System, counts, whole_table
 from sora_gateway.http.tries import Tries
 from sora_gateway.keybox import KeyBox
 from sora_gateway.logs.lines import configure as configure_logs
@@ -74,7 +71,10 @@ from sora_gateway.supervisor.supervisor import CREATES_MAY_FINISH
 from sora_gateway.supervisor.watcher import Limits
 from sora_gateway.upstream.addresses import Lookups, public_or
 from sora_gateway.upstream.client import HttpClient
-from sora_gateway.wiring import Upstreams, identity_providers, open_upstreams
+from sora_gateway.wiring import Upstreams, open_upstreams
+
+if TYPE_CHECKING:
+    from sora_gateway.accounts.oidc import ProviderSignIn
 
 log = logging.getLogger("sora_gateway")
 
@@ -163,7 +163,10 @@ async def opened(
             log.warning("the database was migrated; a copy from before is at %s", backup)
         ring = KeyRing(places.signing_keys, clock, entropy, redactor.add)
         urls = UrlSigner(
-            ring.signer(MEDIA), clock, settings.media.url_lifetime, root_path=settings.server.root_path
+            ring.signer(signing_keys.MEDIA),
+            clock,
+            settings.media.url_lifetime,
+            root_path=settings.server.root_path,
         )
         hub: Hub
 
@@ -245,10 +248,17 @@ async def opened(
 
         runtime.follow(in_force)
         characters = Characters(store, upstreams.by_name, clock, entropy, settings.jobs.create_timeout)
-        sign_in = ProviderSignIn(
-            identity_providers(settings), web, store, accounts, ring.signer("oidc.v1"),
-            clock, entropy, starting_balance,
-        )  # fmt: skip
+
+        @functools.cache
+        def sign_in() -> ProviderSignIn:
+            from sora_gateway.accounts.oidc import ProviderSignIn
+            from sora_gateway.identity import identity_providers
+
+            return ProviderSignIn(
+                identity_providers(settings), web, store, accounts, ring.signer(signing_keys.SIGN_IN),
+                clock, entropy, starting_balance,
+            )  # fmt: skip
+
         readiness = Readiness()
         services = Services(
             store=store,
@@ -270,7 +280,7 @@ async def opened(
             tries=Tries(),
             tickets=StreamTickets(clock, entropy, accounts.renewed),
             looks=Looks(store, clock),
-            sharing=ring.signer(SHARING),
+            sharing=ring.signer(signing_keys.SHARING),
             runtime=runtime,
             clock=clock,
             entropy=entropy,
@@ -278,25 +288,18 @@ async def opened(
             authenticate=Credentials(accounts),
             catalogue=upstreams.catalogue,
             provisioning=provisioning,
-            statistics=_statistics(supervisor, hub),
+            statistics=counts(supervisor, hub),
             limits=RequestLimits(clock),
             readiness=readiness,
         )
-        system = System(started_at, lambda: endpoints)
-        endpoints = table(system)
+        system = System(started_at, lambda: whole_table(system))
         server = GatewayServer(
             http=GuardedH11.with_limits(max_connections=settings.server.max_connections),
             refuse=services.unanswered.refuse,
             trusted_proxies=settings.server.trusted_proxies,
         )
-        application = http_application(
-            endpoints,
-            services,
-            max_body=settings.server.max_body,
-            max_upload=settings.server.max_upload,
-            spool=Spool(places.scratch, settings.media.min_free_disk),
-            sockets=live_routes(services),
-            static=Page(shipped("static")),
+        application = gateway_application(
+            system, services, Spool(places.scratch, settings.media.min_free_disk), shipped("static")
         )
         port = await server.start(application, settings.server.host, settings.server.port)
         address = _address(settings.server.host, port) + settings.server.root_path
@@ -384,17 +387,3 @@ def _address(host: str, port: int) -> str:
     """What a person on this machine types into a browser."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{shown}:{port}"
-
-
-def _statistics(supervisor: Supervisor, hub: Hub) -> Callable[[], dict[str, int]]:
-    def count() -> dict[str, int]:
-        watching, telling = supervisor.statistics(), hub.statistics()
-        return {
-            **{f"jobs_{state}": number for state, number in watching.watched.items()},
-            "upstreams_paused": len(watching.paused),
-            "subscribers": telling.connections,
-            "subscriptions": telling.subscriptions,
-            "events": telling.published,
-        }
-
-    return count

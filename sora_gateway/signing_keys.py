@@ -23,6 +23,10 @@ MIN_SECRET = 32
 """Bytes of a key at least; half a file, as after a crash while it was written, protects nothing."""
 
 
+MEDIA, SHARING, SIGN_IN = "media.v1", "share.v1", "oidc.v1"
+"""What is signed, each for itself: addresses of files, share links, and the way to an identity provider and back."""
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKey:
     """*id* counts up and is never given twice. *created_at* is 0 for a key from before there were several."""

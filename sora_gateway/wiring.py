@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sora_gateway import settings as configuration
-from sora_gateway.accounts.oidc_provider import ProviderConfig
 from sora_gateway.clock import Clock
 from sora_gateway.core.budget import Budget
 from sora_gateway.core.catalogue import Catalogue, Offer
@@ -19,7 +18,6 @@ from sora_gateway.core.reconcile import OnAmbiguous
 from sora_gateway.core.spend import Spend, Tariff
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import StartupError
-from sora_gateway.oidc_settings import GOOGLE
 from sora_gateway.settings import Settings
 from sora_gateway.supervisor.gate import Gate
 from sora_gateway.supervisor.seats import Seats
@@ -217,23 +215,6 @@ def adapter_for(name: str, entry: configuration.Upstream, max_file: int, clock: 
         return OpenAIAdapter(name, entry.base_url, key, profile, HttpClient(), max_file=max_file, clock=clock)
     except ValueError as error:
         raise StartupError(f"The configuration of the upstream {name} cannot work: {error}.") from None
-
-
-def identity_providers(settings: Settings) -> list[ProviderConfig]:
-    """Those of ``[oidc.NAME]``, in the order of the configuration."""
-    return [
-        ProviderConfig(
-            name=name,
-            label=entry.label or ("Google" if entry.preset == "google" else name),
-            issuer=GOOGLE if entry.preset == "google" else entry.issuer,
-            client_id=entry.client_id,
-            client_secret=entry.client_secret.get_secret_value(),
-            allowed_domains=frozenset(entry.allowed_domains),
-            role=entry.role,
-            google=entry.preset == "google",
-        )
-        for name, entry in settings.oidc.items()
-    ]
 
 
 def _profile(name: str, entry: configuration.Upstream, known: Mapping[str, T]) -> T:

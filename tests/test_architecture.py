@@ -84,7 +84,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "operations": VALUES | {"oversight", "store", "accounts", "supervisor", "signing_keys"},
     "oversight": VALUES | {"store", "operations"},
     # From settings to adapters: the one place besides app that knows both configuration and parts.
-    "wiring": VALUES | {"settings", "oidc_settings", "supervisor", "upstream", "accounts.oidc_provider"},
+    "wiring": VALUES | {"settings", "supervisor", "upstream"},
+    "identity": frozenset({"settings", "oidc_settings", "accounts.oidc_provider"}),
     "keybox": frozenset({"errors"}),
     "signing_keys": frozenset({"errors", "clock", "entropy"}),
     # Upstreams at run time: stored, wired, and told to the supervisor.

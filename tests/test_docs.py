@@ -27,8 +27,8 @@ from sora_gateway.bench.report import parser as bench_options
 from sora_gateway.cli.jobs import API_KEY, URL
 from sora_gateway.http.system import System
 from sora_gateway.http.table import table
+from sora_gateway.identity import identity_providers
 from sora_gateway.settings import Settings, load_settings
-from sora_gateway.wiring import identity_providers
 from tests.canaries import leaks
 from tests.generated import ROOT, commands, settings
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous import Signer, TimestampSigner
 
-from sora_gateway.http.signed_urls import PURPOSE, UrlSigner
-from sora_gateway.signing_keys import KeyRing
+from sora_gateway.http.signed_urls import UrlSigner
+from sora_gateway.signing_keys import MEDIA, KeyRing
 from tests.fakes import CountingEntropy
 from tests.http_calls import StillClock
 from tests.team import SECRET as PROMPT
@@ -33,7 +33,7 @@ def url_signer(
 ) -> UrlSigner:
     path = directory / secret[:4].decode()
     path.write_bytes(secret)
-    return UrlSigner(KeyRing(path, clock, CountingEntropy()).signer(PURPOSE), clock, lifetime)
+    return UrlSigner(KeyRing(path, clock, CountingEntropy()).signer(MEDIA), clock, lifetime)
 
 
 def signed(directory: Path, clock: StillClock, secret: bytes = SECRET) -> Signed:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,6 +16,7 @@ from sora_gateway.errors import NotFound
 from sora_gateway.http.arrival import Spool
 from sora_gateway.http.edge import EXPOSED, BelowRootPath, NoCredentialInUrl, check_root_path
 from sora_gateway.http.hosts import KnownHosts
+from sora_gateway.http.lazily import OnFirstRequest
 from sora_gateway.http.middleware import (
     BodyBounds,
     BodyLimit,
@@ -24,6 +27,34 @@ from sora_gateway.http.middleware import (
 )
 from sora_gateway.http.routing import Endpoint, routes
 from sora_gateway.http.services import Services
+from sora_gateway.http.static_files import Page
+from sora_gateway.http.system import System, whole_table
+
+
+def gateway_application(system: System, services: Services, spool: Spool, static: Path) -> ASGIApp:
+    """Everything that the gateway answers over HTTP; *static* is the directory of the page. What is not about the
+    process itself is made with the first request for it.
+
+    Raises:
+        StartupError: ``server.root_path`` is the beginning of a route.
+    """
+    server = services.settings.server
+    build = partial(http_application, max_body=server.max_body, max_upload=server.max_upload)
+
+    def whole() -> ASGIApp:
+        from sora_gateway.http.live import live_routes
+
+        return build(
+            whole_table(system), services, spool=spool, sockets=live_routes(services), static=Page(static)
+        )
+
+    about_the_process = system.endpoints()
+    application = OnFirstRequest(
+        build(about_the_process, services), [each.path for each in about_the_process], whole
+    )
+    if server.root_path:
+        application.complete()  # which looks whether it is the beginning of a route
+    return application
 
 
 def http_application(

@@ -109,7 +109,7 @@ class Identities(View):
 
 async def sign_in_methods(call: Call) -> Methods:
     """The ways of signing in, for a page that nobody is signed in to yet."""
-    ways = [SignInWay(name=each.name, label=each.label) for each in call.services.sign_in.providers]
+    ways = [SignInWay(name=each.name, label=each.label) for each in call.services.sign_in().providers]
     return Methods(password=True, registration=call.services.password_accounts.registration, providers=ways)
 
 
@@ -151,7 +151,7 @@ async def come_back_from_provider(call: Call) -> Response:
         check_secure(call)
         if len(dict(items)) != len(items):
             raise SignInExpired("The provider's answer says something twice; begin again.")
-        finished = await call.services.sign_in.finish(
+        finished = await call.services.sign_in().finish(
             call.path["name"], call_cookie, dict(items), call.principal, visit_of(call)
         )
         answer: Response = RedirectResponse(_ours(call, finished.next), 302)
@@ -168,15 +168,15 @@ async def come_back_from_provider(call: Call) -> Response:
 
 async def list_identities(call: Call) -> Identities:
     """The identities that sign the caller in, oldest first."""
-    names = {each.issuer: each.name for each in call.services.sign_in.providers}
-    found = await call.services.sign_in.identities(call.caller.user_id)
+    names = {each.issuer: each.name for each in call.services.sign_in().providers}
+    found = await call.services.sign_in().identities(call.caller.user_id)
     return Identities(identities=[_identity(each, names.get) for each in found])
 
 
 async def unlink_identity(call: Call) -> Response:
     """The identity signs nobody in any more, and can be linked to another account."""
     check_fresh(call.caller, call.services.clock.now())
-    await call.services.sign_in.unlink(call.caller.user_id, call.path["id"], actor_of(call, ""))
+    await call.services.sign_in().unlink(call.caller.user_id, call.path["id"], actor_of(call, ""))
     return Response(status_code=204)
 
 
@@ -186,7 +186,7 @@ async def unlink_identity(call: Call) -> Response:
 async def _begin(call: Call, wish: Wish) -> Begun:
     check_secure(call)
     call.services.password_accounts.count(visit_of(call))
-    return await call.services.sign_in.begin(call.path["name"], wish)
+    return await call.services.sign_in().begin(call.path["name"], wish)
 
 
 def _callback(call: Call) -> str:

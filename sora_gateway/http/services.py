@@ -82,7 +82,8 @@ class Services:
     plans: Plans
     codes: Codes
     charges: Charges
-    sign_in: ProviderSignIn
+    sign_in: Callable[[], ProviderSignIn]
+    """With identity providers; put together when it is first needed."""
     password_accounts: PasswordAccounts
     files: MediaFiles
     images: Images

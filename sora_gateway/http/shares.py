@@ -17,7 +17,6 @@ from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.tasks import content
 from sora_gateway.store.shares import ShareRecord
 
-PURPOSE = "share.v1"
 DAY = 86400
 DEFAULT_LIFETIME = 7 * DAY
 MAX_LIFETIME = 365 * DAY

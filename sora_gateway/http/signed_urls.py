@@ -8,13 +8,12 @@ from sora_gateway.clock import Clock
 from sora_gateway.signing_keys import Signer
 
 _VERSION = "v1"
-PURPOSE = "media.v1"
 
 
 class UrlSigner:
     """Signs and checks addresses of one job's files.
 
-    *signer* is for :data:`PURPOSE`; *lifetime* is in seconds; *root_path* is what people's addresses begin with.
+    *signer* is for :data:`~sora_gateway.signing_keys.MEDIA`; *lifetime* is in seconds; *root_path* is what people's addresses begin with.
     """
 
     def __init__(self, signer: Signer, clock: Clock, lifetime: float, root_path: str = "") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 from starlette.responses import Response
@@ -12,6 +12,10 @@ from starlette.responses import Response
 from sora_gateway.core.views import View
 from sora_gateway.errors import Unavailable
 from sora_gateway.http.routing import Access, Call, Endpoint
+
+if TYPE_CHECKING:
+    from sora_gateway.realtime.hub import Hub
+    from sora_gateway.supervisor import Supervisor
 
 
 class Health(View):
@@ -87,3 +91,26 @@ class System:
             described = document(self._table(), server.public_url or server.root_path or "/")
             self._description = json.dumps(described).encode()
         return Response(self._description, media_type="application/json")
+
+
+def whole_table(system: System) -> Sequence[Endpoint]:
+    """Every endpoint there is; imported when it is asked for (:mod:`.lazily`)."""
+    from sora_gateway.http.table import table
+
+    return table(system)
+
+
+def counts(supervisor: Supervisor, hub: Hub) -> Callable[[], dict[str, int]]:
+    """What ``/health`` counts."""
+
+    def count() -> dict[str, int]:
+        watching, telling = supervisor.statistics(), hub.statistics()
+        return {
+            **{f"jobs_{state}": number for state, number in watching.watched.items()},
+            "upstreams_paused": len(watching.paused),
+            "subscribers": telling.connections,
+            "subscriptions": telling.subscriptions,
+            "events": telling.published,
+        }
+
+    return count

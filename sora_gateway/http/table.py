@@ -23,11 +23,8 @@ from sora_gateway.http import (
     tasks,
 )
 from sora_gateway.http.hooks import Hooks
-from sora_gateway.http.live import live_routes
 from sora_gateway.http.routing import Endpoint
 from sora_gateway.http.system import System
-
-__all__ = ["live_routes", "table"]
 
 
 def table(system: System) -> list[Endpoint]:
