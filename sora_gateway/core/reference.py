@@ -38,7 +38,7 @@ class SavedImage:
 
     def deletable_by(self, principal: Principal) -> bool:
         """Whether somebody who sees it may also remove it."""
-        return principal.role == "admin" or (principal.role == "member" and self.owner == principal.user_id)
+        return principal.sees_all or (principal.role != "viewer" and self.owner == principal.user_id)
 
 
 def has_controls(name: str) -> bool:
