@@ -307,6 +307,8 @@ async def test_a_personal_image_is_there_for_its_owner_and_administrators_only(t
         assert (await all.root.get(image["url"])).status_code == 200
         assert (await all.root.get(f"{REFERENCES}/{image['id']}")).json() == image | {"mine": False}
         assert (await all.root.http.delete(f"{REFERENCES}/{image['id']}")).status_code == 204
+        (noted,) = await all.gateway.store.audited(image["id"])
+        assert (noted.actor, noted.action, noted.address) == ("user_root", "reference.delete", "127.0.0.1")
 
 
 async def test_the_teams_images_are_everybodys_to_see_and_their_owners_to_delete(tmp_path: Path) -> None:

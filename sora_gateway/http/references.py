@@ -23,6 +23,7 @@ from sora_gateway.errors import (
     StorageFailed,
     StorageFull,
 )
+from sora_gateway.http.auditing import entry
 from sora_gateway.http.media import CONDITIONAL, file_response
 from sora_gateway.http.reference_input import NOT_KEPT, Given, ImageId, ImageUrl, fitted, image_bytes
 from sora_gateway.http.routing import Access, Call, Endpoint
@@ -220,6 +221,8 @@ async def delete_reference(call: Call) -> Response:
     image = await _find(call)
     if not image.deletable_by(call.caller):
         raise Forbidden("Only the person who saved this image, or an administrator, can delete it.")
+    if image.owner != call.caller.user_id:
+        await call.services.store.audit(entry(call, "reference.delete", image.id))
     await call.services.store.remove_reference(image.id)
     await _discard(call, image.path)
     return Response(status_code=204)
