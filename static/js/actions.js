@@ -1,88 +1,11 @@
-// What people do and what follows: calls the API, writes the state, keeps the live connection.
+// What people do with videos, and what follows: calls the API and writes the state.
 
-import { ApiError, auth, models as loadModelList, onUnauthorized, tasks } from "./api.js";
+import { models as loadModelList, tasks } from "./api.js";
 import { t } from "./i18n.js";
-import { connect } from "./live.js";
 import * as state from "./state.js";
 
-const { setSession } = state;
-
 const PAGE = 50;
-const SNAPSHOT = 100; // The most that a live snapshot holds.
 const DRAFT = "sora-gateway.draft";
-
-let disconnect = () => {};
-
-// --- the session ---
-
-/** Signs in by a token in the address, or continues a session, or shows how to get a link. */
-export async function start() {
-  onUnauthorized(() => signedOut({ ended: true }));
-  // A link opened in a page that is there already: begin anew, so that nothing of before is left.
-  addEventListener("hashchange", () => loginToken() && location.reload());
-  const token = loginToken();
-  // The token must not stay in the address bar, the history or a bookmark.
-  if (token) history.replaceState(null, "", location.pathname + location.search);
-  try {
-    signedIn(await (token ? auth.redeem(token) : auth.me()));
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    if (error.status === 401 && !token) signedOut();
-    else if (token && error.status >= 400 && error.status < 500) await withoutToken(error);
-    else setSession({ status: "unreachable", error, token });
-  }
-}
-
-const loginToken = () => new URLSearchParams(location.hash.slice(1)).get("login");
-
-/** A dead link does not end a session that is alive. */
-async function withoutToken(error) {
-  try {
-    signedIn(await auth.me());
-  } catch {
-    signedOut({ error });
-  }
-}
-
-/** Tries again after the gateway could not be reached. */
-export function startAgain() {
-  const { token } = state.session.value;
-  if (token) location.hash = String(new URLSearchParams({ login: token })); // which reloads
-  else location.reload();
-}
-
-function signedIn({ user, simulator }) {
-  disconnect();
-  state.clear();
-  setSession({ status: "in", user, simulator });
-  disconnect = connect({
-    state: (word) => (state.connection.value = word),
-    snapshot: (list) => state.putSnapshot(list, SNAPSHOT),
-    tasks: state.putTasks,
-    updates: takeUpdates,
-    signedOut: () => signedOut({ ended: true }),
-    down: () => loadJobs(),
-  });
-  loadModels();
-  loadJobs();
-}
-
-function signedOut({ error = null, ended = false } = {}) {
-  disconnect();
-  state.clear();
-  setSession({ status: "out", error, ended });
-}
-
-/** Raises ApiError when the gateway could not be told. */
-export async function signOut() {
-  try {
-    await auth.logout();
-  } catch (error) {
-    if (error.status !== 401) throw error; // The session is gone already: just as well.
-  }
-  localStorage.removeItem(DRAFT);
-  signedOut();
-}
 
 // --- what is there ---
 
@@ -116,7 +39,8 @@ export async function loadOlder() {
 
 const fetching = new Map();
 
-function takeUpdates(updates) {
+/** Changes that the live connection tells of. */
+export function takeUpdates(updates) {
   for (const update of updates) {
     const before = state.job(update.videoId)?.peek();
     if (!state.applyUpdate(update)) fetchUnknown(update);
@@ -179,6 +103,7 @@ export const readDraft = () => {
 };
 
 export const keepDraft = (draft) => localStorage.setItem(DRAFT, JSON.stringify(draft));
+export const forgetDraft = () => localStorage.removeItem(DRAFT);
 
 /** Asks first. Resolves with true or false. */
 export const confirmed = (texts) =>

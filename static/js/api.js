@@ -6,10 +6,12 @@ const TIMEOUT_MS = 20_000;
 
 export class ApiError extends Error {
   /** `code` is the catalogue's, or "network" when no answer came; `status` is 0 then. */
-  constructor({ code, message, param = null, requestId = null }, status) {
+  constructor({ code, message, param = null, requestId = null }, status, retryAfter = null) {
     super(message);
     this.code = code;
     this.status = status;
+    /** When asking again may help, in this browser's epoch milliseconds; null when the answer does not say. */
+    this.retryAt = retryAfter === null ? null : Date.now() + retryAfter * 1_000;
     this.param = param;
     this.requestId = requestId;
   }
@@ -59,7 +61,13 @@ async function request(method, path, { body, headers = {}, quiet401 = false } = 
   if (response.ok) return answer;
   const error = answer?.error ?? { code: "bad_answer", message: `HTTP ${response.status}` };
   if (response.status === 401 && !quiet401) unauthorized();
-  throw new ApiError(error, response.status);
+  throw new ApiError(error, response.status, retryAfter(response));
+}
+
+/** Seconds, or null. */
+function retryAfter(response) {
+  const seconds = parseInt(response.headers.get("retry-after") ?? "", 10);
+  return seconds > 0 ? seconds : null;
 }
 
 function decoded(text) {
@@ -100,8 +108,21 @@ const task = (id) => `api/video/tasks/${encodeURIComponent(id)}`;
 
 export const auth = {
   me: () => request("GET", "api/auth/me", { quiet401: true }),
+  methods: () => request("GET", "api/auth/methods"),
   redeem: (token) => request("POST", "api/auth/redeem", { body: { token }, quiet401: true }),
+  login: (email, password) => request("POST", "api/auth/login", { body: { email, password }, quiet401: true }),
+  register: (wish) => request("POST", "api/auth/register", { body: wish, quiet401: true }),
+  reset: (token, password) => request("POST", "api/auth/reset", { body: { token, password }, quiet401: true }),
+  /** `change` is { current, new }; somebody's first password has no `current`. */
+  password: (change) => request("POST", "api/auth/password", { body: change }),
   logout: () => request("POST", "api/auth/logout", { quiet401: true }),
+  sessions: () => request("GET", "api/auth/sessions"),
+  endSession: (id) => request("DELETE", `api/auth/sessions/${encodeURIComponent(id)}`),
+  identities: () => request("GET", "api/auth/identities"),
+  unlink: (id) => request("DELETE", `api/auth/identities/${encodeURIComponent(id)}`),
+  /** Where the browser has to go for a provider; `wish` is { next, invitation, link }. */
+  begin: (provider, wish) =>
+    request("POST", `api/auth/oidc/${encodeURIComponent(provider)}/login`, { body: wish, quiet401: !wish.link }),
 };
 
 export const models = () => request("GET", "api/models");
@@ -122,6 +143,7 @@ export const tasks = {
 
 export const keys = {
   list: () => request("GET", "api/keys"),
-  create: (name) => request("POST", "api/keys", { body: { name } }),
+  /** `wish` is { name, scopes, expiresIn }; without `expiresIn` (seconds) the key does not end by itself. */
+  create: (wish) => request("POST", "api/keys", { body: wish }),
   revoke: (id) => request("DELETE", `api/keys/${encodeURIComponent(id)}`),
 };

@@ -25,3 +25,15 @@ export const dateTime = (when) =>
 
 export const timeOfDay = (when) =>
   new Intl.DateTimeFormat(language.value, { timeStyle: "medium" }).format(new Date(when));
+
+const BROWSERS = [["Edg", "Edge"], ["OPR", "Opera"], ["Firefox", "Firefox"], ["Chrome", "Chrome"], ["Safari", "Safari"]];
+const SYSTEMS = [
+  ["iPhone", "iPhone"], ["iPad", "iPad"], ["Android", "Android"], ["Windows", "Windows"], ["Mac OS X", "macOS"],
+  ["Linux", "Linux"],
+];
+
+/** "Firefox · Linux" for what a browser says of itself, or the beginning of what something else says. */
+export function device(userAgent) {
+  const known = (table) => table.find(([mark]) => userAgent.includes(mark))?.[1];
+  return [known(BROWSERS), known(SYSTEMS)].filter(Boolean).join(" · ") || userAgent.slice(0, 40);
+}

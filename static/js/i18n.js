@@ -42,3 +42,6 @@ export function t(key, values = {}) {
 export function errorText(error) {
   return texts.value[`error.${error.code}`] ?? error.message ?? t("error.unexpected");
 }
+
+/** An error of which only the code is known, and maybe not even that: a key of the texts. */
+export const errorKey = (code) => (texts.value[`error.${code}`] ? `error.${code}` : "error.unexpected");

@@ -11,9 +11,9 @@ const HIDDEN_FLUSH_MS = 500;
 
 const CLOSE = {
   NORMAL: 1000, BAD_MESSAGE: 1008, TOO_BIG: 1009, LIMIT_REACHED: 1013,
-  RESYNC: 4002, TOO_MANY_MESSAGES: 4003, NOT_AUTHENTICATED: 4401, FORBIDDEN: 4403,
+  EXPIRED: 4001, RESYNC: 4002, TOO_MANY_MESSAGES: 4003, NOT_AUTHENTICATED: 4401, FORBIDDEN: 4403,
 };
-const SIGNED_OUT = new Set([CLOSE.NOT_AUTHENTICATED, CLOSE.FORBIDDEN]);
+const SIGNED_OUT = new Set([CLOSE.EXPIRED, CLOSE.NOT_AUTHENTICATED, CLOSE.FORBIDDEN]);
 const FINAL = new Set([CLOSE.NORMAL, CLOSE.BAD_MESSAGE, CLOSE.TOO_BIG]);
 const BUSY = new Set([CLOSE.LIMIT_REACHED, CLOSE.TOO_MANY_MESSAGES]);
 
@@ -24,7 +24,8 @@ const BUSY = new Set([CLOSE.LIMIT_REACHED, CLOSE.TOO_MANY_MESSAGES]);
  *   snapshot(tasks)       the newest tasks; what is not among them and not older is gone
  *   tasks(tasks)          tasks as they are now, beside what is known already
  *   updates(list)         changes in order, at most one call per drawn frame
- *   signedOut()           the session is gone; the connection has stopped
+ *   signedOut()           what it was opened with is not good any more; the connection has stopped
+ *   changed()             who I am may have changed, such as my role; the connection comes back with a snapshot
  *   down()                the connection failed once more: a chance to look through the API instead
  *
  * Returns a function that stops it.
@@ -97,7 +98,10 @@ export function connect(handlers) {
     } else if (FINAL.has(code)) {
       stop("stopped");
     } else {
-      if (code === CLOSE.RESYNC) cursor = null;
+      if (code === CLOSE.RESYNC) {
+        cursor = null;
+        handlers.changed();
+      }
       again(BUSY.has(code) ? BUSY_DELAY_MS : 0);
     }
   }

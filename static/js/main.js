@@ -1,7 +1,7 @@
 // Starts the page.
 
 import { render } from "../vendor/preact.js";
-import { start } from "./actions.js";
+import { start } from "./session.js";
 import { html } from "./html.js";
 import { startLanguage } from "./i18n.js";
 import { App } from "./views/app.js";

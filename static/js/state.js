@@ -5,12 +5,29 @@
 import { batch, signal } from "../vendor/signals.js";
 import { serverNow } from "./api.js";
 
-const NOBODY = { user: null, simulator: false, error: null, ended: false };
+const NOBODY = { user: null, simulator: false, hasPassword: true, error: null, ended: false };
 
 /** `status` is "loading" | "out" | "in" | "unreachable", `error` an ApiError or null, `ended` true when a
  *  session was there and is gone. */
 export const session = signal({ ...NOBODY, status: "loading" });
 export const setSession = (change) => (session.value = { ...NOBODY, ...change });
+
+/** What people without a session see: { kind: "signin" | "register" | "invite" | "reset", token, email }. The token
+ *  of a link is here and nowhere else: it is gone with the page. */
+export const door = signal({ kind: "signin" });
+
+/** What somebody who is signed in sees: "home" | "account". */
+export const view = signal("home");
+
+/** One sentence above everything, until it is closed: null or { key, bad }, the key of a text. */
+export const notice = signal(null);
+
+/** The ways of signing in, as the API has them; null while loading. */
+export const methods = signal(null);
+export const methodsError = signal(null);
+
+/** Whether somebody is signed in who has no way to come back by themselves: no password, no provider. */
+export const noWayBack = signal(false);
 
 /** null while loading, otherwise the list of models. */
 export const models = signal(null);
@@ -128,6 +145,7 @@ export function clear() {
     models.value = modelsError.value = null;
     listing.value = { status: "loading", error: null };
     dialog.value = null;
+    noWayBack.value = false;
     connection.value = "connecting";
   });
 }

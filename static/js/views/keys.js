@@ -4,53 +4,61 @@ import { useEffect, useState } from "../../vendor/hooks.js";
 import { keys as api } from "../api.js";
 import { dateTime } from "../format.js";
 import { html } from "../html.js";
-import { errorText, t } from "../i18n.js";
-import { dialog } from "../state.js";
+import { t } from "../i18n.js";
+import { fresh } from "../session.js";
+import { halfMinute, session } from "../state.js";
+import { Problem, Submit, useAttempt } from "./attempt.js";
 import { Copyable } from "./copyable.js";
-import { Modal } from "./modal.js";
 
-export function KeysDialog() {
+const DAY = 86_400;
+const LIFETIMES = [30, 90, 365];
+const SCOPES = ["videos:read", "videos:write", "account", "admin"];
+const USUAL = new Set(["videos:read", "videos:write"]);
+
+export function Keys() {
   const [list, setList] = useState(null);
   const [made, setMade] = useState(null);
-  const [problem, setProblem] = useState(null);
-  const load = () => api.list().then(({ keys }) => setList(keys));
-  const guarded = (work) => {
-    setProblem(null);
-    return work().catch(setProblem);
-  };
-  useEffect(() => void guarded(load), []);
-  const create = (name) =>
-    guarded(async () => {
-      setMade(await api.create(name));
-      await load();
-      return true;
-    });
+  const attempt = useAttempt();
+  const load = async () => setList((await api.list()).keys);
+  useEffect(() => void attempt.run(load), []);
   const revoke = (id) =>
-    guarded(async () => {
+    attempt.run(async () => {
       await api.revoke(id);
       if (made?.id === id) setMade(null);
       await load();
     });
+  const onMade = (key) => {
+    setMade(key);
+    return attempt.run(load);
+  };
   return html`
-    <${Modal} title=${t("keys.title")} onClose=${() => (dialog.value = null)}>
+    <section aria-labelledby="keys-title">
+      <h3 id="keys-title">${t("keys.title")}</h3>
       <p class="quiet">${t("keys.text")}</p>
-      ${made &&
-      html`
-        <div class="notice" role="status">
-          <p><strong>${t("keys.made", { name: made.name })}</strong> ${t("keys.once")}</p>
-          <${Copyable} label=${t("keys.key")} text=${made.key} />
-        </div>
-      `}
-      ${problem && html`<p class="problem" role="alert">${errorText(problem)}</p>`}
-      ${list === null && !problem && html`<p class="quiet">${t("app.loading")}</p>`}
+      ${list === null && !attempt.error && html`<p class="quiet">${t("app.loading")}</p>`}
       ${list?.length === 0 && html`<p class="quiet">${t("keys.none")}</p>`}
       <ul class="keys">
         ${list?.map((key) => html`<${Key} key=${key.id} about=${key} onRevoke=${() => revoke(key.id)} />`)}
       </ul>
-      <${NewKey} onCreate=${create} />
-    <//>
+      <${Problem} attempt=${attempt} />
+      <div role="status">
+        ${made &&
+        html`
+          <div class="notice">
+            <p><strong>${t("keys.made", { name: made.name })}</strong> ${t("keys.once")}</p>
+            <${Copyable} label=${t("keys.key")} text=${made.key} />
+          </div>
+        `}
+      </div>
+      <${NewKey} onMade=${onMade} />
+    </section>
   `;
 }
+
+const scopeText = (scope) => {
+  const name = scope.replace(":", "_");
+  return t(`scope.${name}`);
+};
 
 function Key({ about, onRevoke }) {
   const [asking, setAsking] = useState(false);
@@ -59,10 +67,13 @@ function Key({ about, onRevoke }) {
     <li>
       <div>
         <strong>${about.name}</strong> <code>${about.prefix}…</code>
-        <span class="quiet">${t("keys.created", { when: dateTime(about.createdAt) })} · ${used}</span>
+        <span class="quiet">${about.scopes.map(scopeText).join(" · ")}</span>
+        <span class="quiet">
+          ${t("keys.created", { when: dateTime(about.createdAt) })} · ${used} · <${Expiry} at=${about.expiresAt} />
+        </span>
       </div>
       ${asking
-        ? html`<button class="danger" onClick=${onRevoke}>${t("keys.revokeNow")}</button>`
+        ? html`<button class="danger" autofocus onClick=${onRevoke}>${t("keys.revokeNow")}</button>`
         : html`<button onClick=${() => setAsking(true)} aria-label=${t("keys.revokeOf", { name: about.name })}>
             ${t("keys.revoke")}
           </button>`}
@@ -70,23 +81,58 @@ function Key({ about, onRevoke }) {
   `;
 }
 
-function NewKey({ onCreate }) {
-  const [name, setName] = useState("");
-  const [busy, setBusy] = useState(false);
+function Expiry({ at }) {
+  if (!at) return t("keys.endless");
+  const over = Date.parse(at) <= halfMinute.value;
+  return over
+    ? html`<strong class="problem">${t("keys.expired", { when: dateTime(at) })}</strong>`
+    : t("keys.expires", { when: dateTime(at) });
+}
+
+function NewKey({ onMade }) {
+  const attempt = useAttempt();
+  const offered = SCOPES.filter((scope) => scope !== "admin" || session.value.user.role === "admin");
   const submit = async (event) => {
     event.preventDefault();
-    setBusy(true);
-    if (await onCreate(name.trim())) setName("");
-    setBusy(false);
+    const form = event.target;
+    const given = new FormData(form);
+    const name = given.get("name").trim();
+    const scopes = given.getAll("scope");
+    if (!name) return attempt.fail({ field: "name", key: "keys.nameMissing" });
+    if (scopes.length === 0) return attempt.fail({ field: "scope", key: "keys.scopeMissing" });
+    const days = Number(given.get("days"));
+    const wish = { name, scopes, ...(days && { expiresIn: days * DAY }) };
+    const made = await attempt.run(() => fresh(() => api.create(wish)));
+    if (!made) return undefined;
+    form.reset();
+    return onMade(made);
   };
   return html`
-    <form class="line" onSubmit=${submit}>
-      <label>
+    <form class="fields newkey" onSubmit=${submit} novalidate aria-busy=${attempt.busy}>
+      <label class="field">
         <span>${t("keys.name")}</span>
-        <input value=${name} onInput=${(event) => setName(event.target.value)} maxlength="100"
-          placeholder=${t("keys.namePlaceholder")} autocomplete="off" required />
+        <input name="name" maxlength="100" placeholder=${t("keys.namePlaceholder")} autocomplete="off" />
       </label>
-      <button class="primary" disabled=${busy || !name.trim()}>${t("keys.create")}</button>
+      <fieldset class="field">
+        <legend>${t("keys.scopes")}</legend>
+        ${offered.map(
+          (scope) => html`
+            <label class="tick" key=${scope}>
+              <input type="checkbox" name="scope" value=${scope} defaultChecked=${USUAL.has(scope)} />
+              ${scopeText(scope)} <code class="quiet">${scope}</code>
+            </label>
+          `,
+        )}
+      </fieldset>
+      <label class="field">
+        <span>${t("keys.lifetime")}</span>
+        <select name="days">
+          <option value="">${t("keys.endless")}</option>
+          ${LIFETIMES.map((days) => html`<option value=${days}>${t("keys.days", { days })}</option>`)}
+        </select>
+      </label>
+      <${Problem} attempt=${attempt} />
+      <${Submit} attempt=${attempt}>${t("keys.create")}<//>
     </form>
   `;
 }

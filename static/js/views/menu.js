@@ -1,20 +1,16 @@
-// Who am I, my keys, the language, the way out.
+// Who am I, where to go, the language, the way out.
 
 import { useState } from "../../vendor/hooks.js";
-import { signOut } from "../actions.js";
 import { html } from "../html.js";
 import { LANGUAGES, chooseLanguage, errorText, language, t } from "../i18n.js";
-import { dialog, session } from "../state.js";
+import { signOut } from "../session.js";
+import { session, view } from "../state.js";
 import { Icon } from "./icons.js";
 
 export function Menu() {
   const { user } = session.value;
   const [problem, setProblem] = useState(null);
   const close = () => document.getElementById("menu").hidePopover();
-  const openKeys = () => {
-    close();
-    dialog.value = { kind: "keys" };
-  };
   const leave = () => signOut().catch(setProblem);
   return html`
     <button class="round" popovertarget="menu" aria-label=${t("menu.open")} title=${t("menu.open")}>
@@ -25,13 +21,20 @@ export function Menu() {
         <strong>${user.email}</strong>
         <span class="quiet">${t(`role.${user.role}`)}</span>
       </div>
-      <button onClick=${openKeys}><${Icon} name="key" />${t("menu.keys")}</button>
+      <${Way} to="home" address="#/" icon="film" onClick=${close}>${t("menu.videos")}<//>
+      <${Way} to="account" address="#/account" icon="person" onClick=${close}>${t("menu.account")}<//>
       <${LanguageSelect} />
       <button onClick=${leave}><${Icon} name="signout" />${t("menu.signOut")}</button>
       ${problem && html`<p class="problem" role="alert">${errorText(problem)}</p>`}
     </div>
   `;
 }
+
+const Way = ({ to, address, icon, onClick, children }) => html`
+  <a class="button" href=${address} aria-current=${view.value === to ? "page" : undefined} onClick=${onClick}>
+    <${Icon} name=${icon} />${children}
+  </a>
+`;
 
 export function LanguageSelect() {
   return html`
