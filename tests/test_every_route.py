@@ -13,7 +13,8 @@ from sora_gateway.http.system import System
 from sora_gateway.http.table import table
 from sora_gateway.store import Store
 from sora_gateway.store.writer import Transaction
-from tests.team import MATRIX, Kind, Team, ask, client, team
+from tests.matrix import MATRIX, Thing
+from tests.team import Team, ask, client, team
 
 ENDPOINTS = {f"{each.method} {each.template}": each for each in table(System(0.0, list))}
 WITH_BODY = sorted(route for route, each in ENDPOINTS.items() if each.request or each.form)
@@ -78,7 +79,7 @@ async def test_get_and_head_change_nothing_whoever_asks(tmp_path: Path) -> None:
         for route in routes:
             for http in (all.ann.http, all.bob.http, all.vic.http, all.root.http, stranger):
                 # A sign-in at a provider begins with a GET that other sites may cause too: it must store nothing.
-                await ask(http, route, ids.get(MATRIX[route].kind, video))
+                await ask(http, route, ids.get(MATRIX[route].thing, video))
                 path = route.split(" ")[1]
                 if "{" not in path:
                     await http.head(path)
@@ -87,10 +88,10 @@ async def test_get_and_head_change_nothing_whoever_asks(tmp_path: Path) -> None:
         assert await everything(all.gateway.store) != before, "a change is seen"
 
 
-async def _ids(all: Team, video: str) -> dict[Kind, str]:
+async def _ids(all: Team, video: str) -> dict[Thing | None, str]:
     image = (await ask(all.ann.http, "POST /api/references")).json()["id"]
     character = (await ask(all.ann.http, "POST /v1/videos/characters")).json()["id"]
-    return {Kind.JOB: video, Kind.FILE: video, Kind.IMAGE: image, Kind.CHARACTER: character}
+    return {Thing.IMAGE: image, Thing.CHARACTER: character}
 
 
 # --- nothing is assigned that was not asked for ------------------------------------------------------

@@ -1,34 +1,14 @@
-"""What an API key is for: it does what its person may do, and of that only what its scopes name."""
+"""What an API key is for: it does what its person may do, and of that only what its scopes name.
+
+Every route with keys for one thing each: ``tests/test_owners.py``.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from sora_gateway.core.principal import Scope
-from sora_gateway.http.routing import Access
-from sora_gateway.http.system import System
-from sora_gateway.http.table import table
-from tests.team import ask, client, team
-
-
-async def test_a_key_opens_what_it_is_for_and_nothing_else(tmp_path: Path) -> None:
-    """Every route, with an administrator's keys of one scope each: only the right one gets past the door."""
-    async with team(tmp_path) as all:
-        done = await all.video("done")
-        keys = {
-            scope: (await all.gateway.accounts.create_key("user_root", scope, frozenset({scope})))[0]
-            for scope in Scope
-        }
-        for endpoint in table(System(0.0, list)):
-            if endpoint.access in (Access.PUBLIC, Access.OPTIONAL):
-                continue
-            route = f"{endpoint.method} {endpoint.template}"
-            for scope, key in keys.items():
-                async with client(all.gateway, key) as program:
-                    if scope is not endpoint.scope:
-                        answer = await ask(program, route, done["videoId"])
-                        assert answer.status_code == 403, (route, scope)
-                        assert answer.json()["error"]["code"] == "scope_missing"
+from tests.team import client, team
 
 
 async def test_a_key_that_may_only_read_is_told_which_scope_is_missing(tmp_path: Path) -> None:
