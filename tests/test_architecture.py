@@ -81,7 +81,9 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         # What is logged while a request is answered says which.
         "logs.context",
     },
-    "operations": VALUES | {"oversight", "store", "accounts", "supervisor", "signing_keys"},
+    "operations": VALUES
+    | {"oversight", "operations_credits", "store", "accounts", "supervisor", "signing_keys"},
+    "operations_credits": VALUES | {"store", "operations", "accounts"},
     "oversight": VALUES | {"store", "operations"},
     # From settings to adapters: the one place besides app that knows both configuration and parts.
     "wiring": VALUES | {"settings", "supervisor", "upstream"},

@@ -12,14 +12,26 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from sora_gateway.cli import audit, demo, doctor, inspection, jobs, people, serve, signing, simulate, unknown
+from sora_gateway.cli import (
+    audit,
+    credits,
+    demo,
+    doctor,
+    inspection,
+    jobs,
+    people,
+    serve,
+    signing,
+    simulate,
+    unknown,
+)
 from sora_gateway.cli.terminal import prepare_streams
 from sora_gateway.errors import GatewayError, StartupError
 
 COMMANDS = {
     "serve": serve, "init": serve, "demo": demo, "generate": jobs, "watch": jobs, "user": people, "key": people,
-    "signing-key": signing, "unknown": unknown, "credits": unknown, "audit": audit, "doctor": doctor,
-    "migrate": inspection, "config": inspection, "openapi": inspection, "bench": inspection, "simulate": simulate,
+    "signing-key": signing, "unknown": unknown, "credits": credits, "plan": credits, "code": credits,
+    "audit": audit, "doctor": doctor, "migrate": inspection, "config": inspection, "openapi": inspection, "bench": inspection, "simulate": simulate,
 }  # fmt: skip
 """Who knows each command, in the order of ``--help``."""
 

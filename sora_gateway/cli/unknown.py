@@ -1,4 +1,4 @@
-"""``unknown`` and ``credits``: what only a person can decide, and the books."""
+"""``unknown``: what only a person can decide."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ def register(commands: Commands) -> None:
     adopt.add_argument("external_id", metavar="EXTERNAL_ID", help="its id at the upstream")
     _with_job(doubts, "pay-again", "send it again, although the first may have been paid for", _pay_again)
     _with_job(doubts, "give-up", "close it and give the credits back", _give_up)
-
-    money = add_group(commands, "credits", "the books")
-    add_settings(add_command(money, "check", "check that the books balance", _check))
 
 
 def _with_job(commands: Commands, name: str, summary: str, run: Run) -> argparse.ArgumentParser:
@@ -71,12 +68,3 @@ def _give_up(arguments: argparse.Namespace) -> int:
 def _tell(done: dict[str, str]) -> int:
     print(f"{done['id']} is {done['state']}.")
     return 0
-
-
-def _check(arguments: argparse.Namespace) -> int:
-    complaints: list[str] = operate(settings_of(arguments), "credits.check")["complaints"]
-    for complaint in complaints:
-        print(complaint)
-    if not complaints:
-        print("The books balance.")
-    return 1 if complaints else 0

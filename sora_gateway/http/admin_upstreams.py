@@ -109,6 +109,15 @@ class ProbeView(View):
     message: str
 
 
+def spend_view(condition: Condition) -> SpendView:
+    """What an upstream has cost, and whether its cap stops it."""
+    return SpendView(
+        last_day=round(condition.spent, 4),
+        cap=condition.entry.spend_cap if condition.entry else 0.0,
+        reached=condition.cap_reached,
+    )
+
+
 def _view(condition: Condition) -> UpstreamView:
     entry = condition.entry
     return UpstreamView(
@@ -126,11 +135,7 @@ def _view(condition: Condition) -> UpstreamView:
         waiting=condition.waiting,
         unknown=condition.in_doubt,
         budget=BudgetView(per_minute=entry.requests_per_minute if entry else 0, free=condition.budget_free),
-        spend=SpendView(
-            last_day=round(condition.spent, 4),
-            cap=entry.spend_cap if entry else 0.0,
-            reached=condition.cap_reached,
-        ),
+        spend=spend_view(condition),
         durations=[
             DurationView(
                 model=kind.model or "",

@@ -129,6 +129,20 @@ def check_prompt(services: Services, prompt: str) -> None:
         raise InvalidRequest("The prompt has a NUL character, which cannot be sent.", param="prompt")
 
 
+def priced(services: Services, model: str, size: str, seconds: int) -> Quote:
+    """What a new video costs, if anybody can make it.
+
+    Raises:
+        InvalidRequest: the size or duration cannot be made.
+        UnknownModel: no upstream offers the model.
+    """
+    offer = _offer(services, Wish("", model, seconds, size), ())
+    wrong = complaint(offer, seconds, size)
+    if wrong is not None:
+        raise InvalidRequest(wrong[1], param=wrong[0])
+    return quoted(services, model, size, seconds)
+
+
 def quoted(services: Services, model: str, size: str, seconds: int) -> Quote:
     """What *seconds* of video cost today."""
     settings = services.settings

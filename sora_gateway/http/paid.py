@@ -59,6 +59,13 @@ async def _paid(call: Call, orders: Callable[[], Awaitable[Sequence[Order]]], *,
         return [await services.supervisor.accept(wanted[0], claim, allowance)]
 
 
+def check_plan(services: Services, user_id: str) -> PlanForbids | None:
+    """What somebody is told whose plan lets nobody have videos made; None for everybody else."""
+    if services.plans.of(user_id).may_generate:
+        return None
+    return PlanForbids("Your plan does not include making videos; redeem a code, or ask an administrator.")
+
+
 async def _planned(
     services: Services, user_id: str, orders: Callable[[], Awaitable[Sequence[Order]]], *, batch: bool
 ) -> Sequence[Order]:
@@ -68,9 +75,10 @@ async def _planned(
     Raises:
         PlanForbids: the plan lets nobody have videos made; *orders* are not even asked for.
     """
+    forbidden = check_plan(services, user_id)
+    if forbidden is not None:
+        raise forbidden
     plan = services.plans.of(user_id)
-    if not plan.may_generate:
-        raise PlanForbids("Your plan does not include making videos; redeem a code, or ask an administrator.")
     lane = Lane.BATCH if batch and plan.lane is not Lane.VIP else plan.lane
     return [replace(order, lane=lane) for order in await orders()]
 
