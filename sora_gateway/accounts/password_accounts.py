@@ -102,7 +102,7 @@ class PasswordAccounts:
         """
         self.count(visit)
         address = normal_address(email)
-        record = await self._people.password_by_email(address)
+        record = await self._people.password_by_email(address, email.strip())
         await self._prove(record, address, password, visit, NotAuthenticated(REFUSED))
         assert record is not None
         assert record.stored is not None

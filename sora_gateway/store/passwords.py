@@ -95,9 +95,13 @@ _RECORD = (
 )
 
 
-async def by_email(readers: Readers, email: str) -> PasswordRecord | None:
-    """Whoever has the address, in whatever case it is written."""
-    row = await readers.one(f"{_RECORD} {accounts.BY_ADDRESS}", (email, email))
+async def by_email(readers: Readers, email: str, typed: str) -> PasswordRecord | None:
+    """Whoever has the address *email*, in whatever case it is written; before them whoever has it as *typed*, letter by
+    letter, from a time when addresses were kept so."""
+    row = await readers.one(
+        f"{_RECORD} WHERE lower(email) = lower(?) OR email = ? ORDER BY email <> ?, email <> ? LIMIT 1",
+        (email, typed, typed, email),
+    )
     return None if row is None else PasswordRecord(**{**dict(row), "disabled": bool(row["disabled"])})
 
 

@@ -76,8 +76,9 @@ class People:
 
     # --- passwords -------------------------------------------------------------------------------
 
-    async def password_by_email(self, email: str) -> PasswordRecord | None:
-        return await passwords.by_email(self._readers, email)
+    async def password_by_email(self, email: str, typed: str = "") -> PasswordRecord | None:
+        """Of whoever has the address *email*, first whoever has it letter by letter as *typed*."""
+        return await passwords.by_email(self._readers, email, typed)
 
     async def password_of(self, user_id: str) -> PasswordRecord | None:
         return await passwords.by_id(self._readers, user_id)
