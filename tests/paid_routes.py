@@ -89,9 +89,14 @@ def _fields(model: type[BaseModel], source: str, form: bool) -> dict[str, Any]:
         "prompt": "a paper boat",
         "seconds": "8",
         "name": "Otter",
+        "prompts": "a paper boat",
         "video": sample_mp4() if form else {"id": source},
     }
-    return {name: known[name] for name, each in model.model_fields.items() if each.is_required()}
+    # A prompt can be left out where a template or a list can stand for it.
+    said = ("prompt", "prompts")
+    return {
+        name: known[name] for name, each in model.model_fields.items() if each.is_required() or name in said
+    }
 
 
 PICTURE = encoded(striped(72, 128))
@@ -124,7 +129,7 @@ def different(ask: Asking, other_source: str) -> list[Asking]:
     """Other requests to the same route: another word in the body, another video in the path."""
     found = [
         ask.saying(**{name: f"{ask.fields[name]} at night"})
-        for name in ("prompt", "name")
+        for name in ("prompt", "prompts", "name")
         if name in ask.fields
     ]
     if ask.to(other_source) != ask:
@@ -234,7 +239,7 @@ def stored(data_dir: Path, variant: str) -> list[Path]:
 def id_of(response: httpx.Response) -> str:
     assert response.is_success, response.text
     body: Json = response.json()
-    return str(body.get("videoId") or body["id"])
+    return str(body.get("videoId") or body.get("batchId") or body["id"])
 
 
 def refused(response: httpx.Response) -> tuple[int, str, str | None]:

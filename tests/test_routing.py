@@ -214,7 +214,7 @@ BAD_BODIES: dict[str, tuple[str | bytes, str | None, str]] = {
     "no prompt": ("{}", "prompt", "The field 'prompt' is missing."),
     "an unknown field": ('{"prompt": "a", "credits": 1}', "credits", "There is no field 'credits' here."),
     "a wrong type": ('{"prompt": 1}', "prompt", "The field 'prompt' must be text."),
-    "a wrong item": ('{"prompt": "a", "parts": [1, "x"]}', "parts[1]", "The field 'parts.1' must be a whole number."),
+    "a wrong item": ('{"prompt": "a", "parts": [1, "x"]}', "parts[1]", "The field 'parts[1]' must be a whole number."),
     "our own rule": ('{"prompt": "CAT"}', "prompt", "The field 'prompt' is not valid: please do not shout."),
 }  # fmt: skip
 

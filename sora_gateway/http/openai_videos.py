@@ -29,7 +29,8 @@ from sora_gateway.http.orders import Wish, order_for
 from sora_gateway.http.paid import paid
 from sora_gateway.http.reference_input import Given, ImageId, ImageUrl
 from sora_gateway.http.routing import Access, Call, Endpoint
-from sora_gateway.http.tasks import MAX_DATA_URL, MAX_ID, content
+from sora_gateway.http.task_wishes import MAX_DATA_URL, MAX_ID
+from sora_gateway.http.tasks import content
 from sora_gateway.http.uploads import FileOr, Upload
 from sora_gateway.http.validation import WholeNumber
 from sora_gateway.http.waiting import WaitSeconds, awaited, steer

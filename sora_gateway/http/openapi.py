@@ -117,6 +117,8 @@ def _form_fields(name: str, schema: Schema, components: dict[str, Schema]) -> It
     elif schema.get("type") == "array" and "$ref" in schema["items"]:
         for inner, field in _form_fields(f"{name}[]", schema["items"], components):
             yield inner, {key: value for key, value in rest.items() if key != "title"} | {"items": field}
+    elif schema.get("type") == "array":
+        yield f"{name}[]", schema
     elif any("$ref" in choice or choice.get("format") == "binary" for choice in schema.get("anyOf", ())):
         for choice in schema["anyOf"]:
             if choice != {"type": "null"}:

@@ -43,6 +43,7 @@ class Wish:
     fit: Fit = Fit.CROP
     characters: Sequence[str] = ()
     visibility: Visibility = Visibility.PRIVATE
+    tags: tuple[str, ...] = ()
 
 
 async def order_for(services: Services, principal: Principal, wish: Wish) -> Order:
@@ -81,6 +82,7 @@ async def order_for(services: Services, principal: Principal, wish: Wish) -> Ord
         inputs=inputs,
         visibility=wish.visibility,
         characters=" ".join(str(character.external_id) for character in characters),
+        tags=wish.tags,
     )
 
 
@@ -153,7 +155,8 @@ def quoted(services: Services, model: str, size: str, seconds: int) -> Quote:
 
 
 async def order_again(services: Services, principal: Principal, job: Job) -> Order:
-    """The same video once more: a new job with its own hold, at today's price, for whoever asks.
+    """The same video once more: a new job with its own hold, at today's price, for whoever asks. Its owner's tags
+    stay; somebody else's say nothing to whoever asks.
 
     Raises:
         InvalidRequest: it cannot be made any more.
@@ -168,6 +171,8 @@ async def order_again(services: Services, principal: Principal, job: Job) -> Ord
     except FileNotFoundError:
         raise Gone("The image or video that it was made from is not kept any more; make it anew.") from None
     price = quoted(services, job.model, job.size, job.seconds if job.extended_by is None else job.extended_by)
+    mine = job.owner == principal.user_id
+    tags = (await services.store.tags_of_many([job.id])).get(job.id, ()) if mine else ()
     return Order(
         owner=principal.user_id,
         prompt=job.prompt,
@@ -185,7 +190,8 @@ async def order_again(services: Services, principal: Principal, job: Job) -> Ord
         extended_by=job.extended_by,
         characters=job.characters,
         # Somebody else's copy of what the team sees is theirs, and private like all that is new.
-        visibility=job.visibility if job.owner == principal.user_id else Visibility.PRIVATE,
+        visibility=job.visibility if mine else Visibility.PRIVATE,
+        tags=tuple(tags),
         inputs=inputs,
     )
 

@@ -27,7 +27,7 @@ from sora_gateway.http.auditing import entry
 from sora_gateway.http.media import CONDITIONAL, file_response
 from sora_gateway.http.reference_input import NOT_KEPT, Given, ImageId, ImageUrl, fitted, image_bytes
 from sora_gateway.http.routing import Access, Call, Endpoint
-from sora_gateway.http.tasks import MAX_DATA_URL, InputImage
+from sora_gateway.http.task_wishes import MAX_DATA_URL, InputImage
 from sora_gateway.http.uploads import Upload
 from sora_gateway.store.reference_images import Page
 

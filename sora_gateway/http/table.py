@@ -11,6 +11,7 @@ from sora_gateway.http import (
     admin_upstreams,
     admin_users,
     api_keys,
+    batches,
     characters,
     credits,
     derived_videos,
@@ -25,7 +26,10 @@ from sora_gateway.http import (
     references,
     shares,
     sign_in,
+    task_lists,
+    task_tags,
     tasks,
+    templates,
 )
 from sora_gateway.http.hooks import Hooks
 from sora_gateway.http.routing import Endpoint
@@ -35,7 +39,12 @@ from sora_gateway.http.system import System
 def table(system: System) -> list[Endpoint]:
     """The route table; *system* knows about the process."""
     return [
+        # Before ``/api/video/tasks/{id}``, which would take "batch" for an id.
+        *batches.ENDPOINTS,
+        *task_lists.ENDPOINTS,
         *tasks.ENDPOINTS,
+        *task_tags.ENDPOINTS,
+        *templates.ENDPOINTS,
         *shares.ENDPOINTS,
         *references.ENDPOINTS,
         *live.ENDPOINTS,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from sora_gateway.core.job import Job, JobId, State
 from sora_gateway.core.messages import PublicState
-from sora_gateway.core.picture import Fit
 from sora_gateway.core.principal import Principal, Scope
-from sora_gateway.core.views import Beside, Status, Task, View, status_of, task_view
+from sora_gateway.core.views import Beside, Task, View, task_view
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.errors import (
     AlreadyEnded,
@@ -29,78 +28,16 @@ from sora_gateway.errors import (
 from sora_gateway.http.auditing import actor_of
 from sora_gateway.http.finding import find, find_own, note_act
 from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES, file_response
-from sora_gateway.http.orders import Wish, order_again, order_for
+from sora_gateway.http.orders import order_again, order_for
 from sora_gateway.http.paid import paid
-from sora_gateway.http.reference_input import Given, ImageId, ImageUrl
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
-from sora_gateway.http.uploads import FileOr, Upload
-from sora_gateway.http.validation import WholeNumber
+from sora_gateway.http.task_wishes import ASKED, CreateTask, CreateTaskForm, wish_of
 from sora_gateway.http.waiting import WaitSeconds, awaited, steer
 from sora_gateway.store.events import EventScope
-from sora_gateway.store.jobs import Filter
 from sora_gateway.supervisor import Order
 
 MAX_EVENTS = 1000
-MAX_DATA_URL = 20_971_520
-"""Characters of an address that holds the image itself, as OpenAI has it."""
-MAX_ID = 512
-
-
-_ASKED = ConfigDict(**{**View.model_config, "extra": "forbid", "populate_by_name": False})
-"""Of what is asked for: unknown fields are refused, and each has one name."""
-
-
-class InputImage(View):
-    """An image by its address, which may be a ``data:`` address, or by the id of a saved one; either of them."""
-
-    model_config = _ASKED
-
-    image_url: Annotated[str, Field(min_length=1, max_length=MAX_DATA_URL)] | None = None
-    image_id: Annotated[str, Field(min_length=1, max_length=MAX_ID)] | None = None
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> InputImage:
-        if (self.image_url is None) == (self.image_id is None):
-            raise ValueError("Give imageUrl or imageId, one of them.")
-        return self
-
-
-class _CreateTask(View):
-    model_config = _ASKED
-
-    prompt: str
-    model: str = "sora-2"
-    size: str = "720x1280"
-    fit: Fit = Field(Fit.CROP, description="How the image is made as large as the video.")
-    visibility: Visibility = Field(Visibility.PRIVATE, description="Who may see it: only you, or the team.")
-
-
-class CreateTask(_CreateTask):
-    """What to make. Sizes and durations are those of ``/api/models``."""
-
-    seconds: Annotated[int, Field(strict=True)] = 4
-    input_reference: InputImage | None = None
-
-
-class CreateTaskForm(_CreateTask):
-    """The same as a form, which may bring the image itself."""
-
-    seconds: WholeNumber = 4
-    input_reference: FileOr[InputImage] | None = None
-
-
-class ListTasks(View):
-    model_config = ConfigDict(**{**View.model_config, "extra": "forbid"})
-
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
-    after: Annotated[str, Field(max_length=512)] | None = Field(
-        None, description="Id of the last task of the page before."
-    )
-    status: Status | None = None
-    scope: Literal["visible", "mine", "team"] = Field(
-        "visible", description="Everything that you may see, what is yours, or what the team may see."
-    )
 
 
 class GetTask(View):
@@ -110,25 +47,13 @@ class GetTask(View):
 
 
 class SetVisibility(View):
-    model_config = _ASKED
+    model_config = ASKED
 
     visibility: Visibility
 
 
-class TaskPage(View):
-    tasks: list[Task]
-    has_more: bool
-
-
 class TaskEvents(View):
     events: list[PublicState]
-
-
-class Stats(View):
-    """How many visible videos there are, by status and by stage."""
-
-    counts: dict[Status, int]
-    stages: dict[State, int]
 
 
 class ContentQuery(View):
@@ -185,35 +110,11 @@ async def tasks_of(services: Services, jobs: list[Job], reader: Principal) -> li
 async def create_task(call: Call) -> Task:
     """Accepts a video. It is durable, and its credits are held, when this answers."""
     asked: CreateTask | CreateTaskForm = call.body
-    image = _given(asked.input_reference)
-    wish = Wish(
-        asked.prompt, asked.model, asked.seconds, asked.size, image, "inputReference", asked.fit,
-        visibility=asked.visibility,
-    )  # fmt: skip
-    return await task_of(call, await paid(call, lambda: order_for(call.services, call.caller, wish)))
 
+    async def order() -> Order:
+        return await order_for(call.services, call.caller, await wish_of(call, asked))
 
-def _given(reference: Upload | InputImage | None) -> Given | None:
-    if reference is None or isinstance(reference, Upload):
-        return reference
-    return (
-        ImageUrl(reference.image_url) if reference.image_url is not None else ImageId(str(reference.image_id))
-    )
-
-
-async def list_tasks(call: Call) -> TaskPage:
-    """Newest first. The next page is asked for with ``after``, the id of the last task of this one."""
-    query: ListTasks = call.query
-    states = tuple(state for state in State if query.status is not None and status_of(state) == query.status)
-    wanted = Filter(
-        query.limit,
-        query.after,
-        states=states,
-        owner=call.caller.user_id if query.scope == "mine" else None,
-        team=query.scope == "team",
-    )
-    jobs, more = await call.services.store.page(call.caller, wanted)
-    return TaskPage(tasks=await tasks_of(call.services, jobs, call.caller), has_more=more)
+    return await task_of(call, await paid(call, order))
 
 
 async def get_task(call: Call) -> Task:
@@ -321,15 +222,6 @@ async def set_visibility(call: Call) -> Task:
     return await task_of(call, await call.services.supervisor.show(job.id, asked.visibility, actor_of(call)))
 
 
-async def stats(call: Call) -> Stats:
-    """How many videos the caller may see, by status and stage."""
-    stages = await call.services.store.counts(call.caller)
-    counts: dict[Status, int] = {}
-    for state, number in stages.items():
-        counts[status_of(state)] = counts.get(status_of(state), 0) + number
-    return Stats(counts=counts, stages=stages)
-
-
 async def models(call: Call) -> Models:
     """What can be asked for, and at which sizes and durations."""
     found = {
@@ -346,17 +238,9 @@ ENDPOINTS = [
         access=Access.VIEWER, tag="videos", response=Models,
     ),
     Endpoint(
-        method="GET", path="/api/video/stats", handler=stats, summary="Counts by status",
-        access=Access.VIEWER, tag="videos", response=Stats,
-    ),
-    Endpoint(
         method="POST", path="/api/video/tasks", handler=create_task, summary="Make a video",
         access=Access.MEMBER, tag="videos", paid=True, request=CreateTask, form=CreateTaskForm, uploads=True,
         response=Task, status=202, errors=(InvalidType, UnknownModel, InsufficientCredits, StorageFull),
-    ),
-    Endpoint(
-        method="GET", path="/api/video/tasks", handler=list_tasks, summary="List videos",
-        access=Access.VIEWER, tag="videos", query=ListTasks, response=TaskPage,
     ),
     Endpoint(
         method="GET", path="/api/video/tasks/{id}", handler=get_task, summary="One video",

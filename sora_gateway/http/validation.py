@@ -68,7 +68,9 @@ def _invalid(error: ValidationError) -> InvalidRequest:
     param = shortened(_written(problem["loc"]))
     kind = problem["type"]
     if not param:
-        return InvalidRequest("The body must be a JSON object.")
+        # A rule of ours about several fields together, or no object at all.
+        ours = kind == "value_error"
+        return InvalidRequest(str(problem["ctx"]["error"]) if ours else "The body must be a JSON object.")
     if kind == "missing":
         return InvalidRequest(f"The field {param!r} is missing.", param=param)
     if kind == "extra_forbidden":

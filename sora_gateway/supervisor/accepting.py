@@ -23,13 +23,11 @@ Numbered = Sequence[tuple[Order, Job]]
 
 
 def numbered(orders: Sequence[Order], clock: Clock, entropy: Entropy, *, batch: bool) -> Numbered:
-    """The jobs that *orders* become now; those of a *batch* share its id."""
+    """The jobs that *orders* become now; those of a *batch* share its id, and are listed in their order."""
     now = clock.now()
     batch_id = time_ordered("batch", now, entropy.new_id("batch")) if batch else None
-    return [
-        (order, order.job(JobId(time_ordered("video", now, entropy.new_id("video"))), now, batch_id))
-        for order in orders
-    ]
+    ids = sorted(JobId(time_ordered("video", now, entropy.new_id("video"))) for _ in orders)
+    return [(order, order.job(job_id, now, batch_id)) for order, job_id in zip(orders, ids, strict=True)]
 
 
 async def accept(
