@@ -137,6 +137,14 @@ MATRIX = {
     "DELETE /api/references/{id}": Row(Right.CHANGE, Thing.IMAGE, status=204),
     "GET /api/events/stream": Row(Right.MINE),
     "POST /api/stream-tickets": Row(Right.MINE, status=201),
+    # --- credits ------------------------------------------------------------------------------------
+    "POST /api/video/quote": Row(Right.MAKE, body={"seconds": 4}, scope=Scope.READ),
+    "GET /api/credits": Row(Right.MINE),
+    "GET /api/credits/ledger": Row(Right.MINE, scope=Scope.ACCOUNT),
+    "GET /api/credits/ledger.csv": Row(Right.MINE, scope=Scope.ACCOUNT),
+    "GET /api/credits/usage": Row(Right.MINE),
+    # This has not even the form of one: wrong ones would lock whoever tries them. tests/test_codes.py has good ones.
+    "POST /api/credits/redeem": Row(Right.MINE, status=400, body={"code": "none"}, scope=Scope.ACCOUNT),
     # --- as OpenAI has it ---------------------------------------------------------------------------
     "POST /v1/videos": Row(Right.MAKE, body={"prompt": "a boat"}),
     "GET /v1/videos": Row(Right.MINE),
@@ -212,6 +220,24 @@ MATRIX = {
     "GET /api/admin/audit": Row(Right.ADMINISTER),
     "GET /api/admin/settings": Row(Right.ADMINISTER),
     "PATCH /api/admin/settings": Row(Right.ADMINISTER, body={"jobs.max_prompt": 30000}),
+    "GET /api/admin/credits": Row(Right.ADMINISTER),
+    "POST /api/admin/credits/grant": Row(Right.ADMINISTER, body={"userId": "user_ann", "amount": 5}),
+    "POST /api/admin/credits/adjust": Row(
+        Right.ADMINISTER, body={"userId": "user_ann", "amount": 1, "note": "a test"}
+    ),
+    "GET /api/admin/credits/ledger": Row(Right.ADMINISTER),
+    "GET /api/admin/credits/ledger.csv": Row(Right.ADMINISTER),
+    "GET /api/admin/credits/check": Row(Right.ADMINISTER),
+    "GET /api/admin/usage": Row(Right.ADMINISTER),
+    "GET /api/admin/disputes": Row(Right.ADMINISTER),
+    "GET /api/admin/plans": Row(Right.ADMINISTER),
+    "PUT /api/admin/plans/{name}": Row(Right.ADMINISTER, body={"perDay": 1000}, name="made"),
+    "PUT /api/admin/users/{id}/plan": Row(Right.ADMINISTER, body={"plan": None}, name="user_ann"),
+    "DELETE /api/admin/plans/{name}": Row(Right.ADMINISTER, status=204, name="made"),
+    "GET /api/admin/codes": Row(Right.ADMINISTER),
+    "POST /api/admin/codes": Row(Right.ADMINISTER, status=201, body={"credits": 5}),
+    "DELETE /api/admin/codes/{id}": Row(Right.ADMINISTER, status=404, name="code_none"),
+    "GET /api/admin/stats": Row(Right.ADMINISTER),
     "GET /api/admin/jobs/unknown": Row(Right.ADMINISTER),
     "POST /api/admin/jobs/{id}/look-again": Row(Right.ADMINISTER, status=404, name="video_none"),
     "POST /api/admin/jobs/{id}/adopt": Row(
@@ -219,6 +245,9 @@ MATRIX = {
     ),
     "POST /api/admin/jobs/{id}/pay-again": Row(Right.ADMINISTER, status=404, name="video_none"),
     "POST /api/admin/jobs/{id}/give-up": Row(Right.ADMINISTER, status=404, name="video_none"),
+    # There is no such video; tests/test_disputes.py has one.
+    "POST /api/admin/jobs/{id}/settle": Row(Right.ADMINISTER, status=404, name="video_none"),
+    "POST /api/admin/jobs/{id}/release": Row(Right.ADMINISTER, status=404, name="video_none"),
     # --- everybody's --------------------------------------------------------------------------------
     "POST /hooks/upstream/{name}": Row(Right.OPEN, status=404, name="lab"),
     "GET /health": Row(Right.OPEN),

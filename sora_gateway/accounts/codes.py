@@ -22,6 +22,7 @@ MOST = 100
 """Codes that are made at once."""
 _LENGTH, _GROUP = 20, 4
 """Characters of 5 bits each; of the 100 bits a list shows 20."""
+_FORM = re.compile(r"([A-Z2-7]{4}-){4}[A-Z2-7]{4}")
 _MISREAD = str.maketrans("0189", "OIBG")
 """Digits that the alphabet does not have, as what they were read for."""
 
@@ -118,14 +119,20 @@ class Codes:
         """Gives a person what the code is worth; *entry* says from which address they try it.
 
         Raises:
+            InvalidRequest: it has not the form of a code; that is no guess, and not counted as one.
             NotFound: it is none, was used up, has expired or was revoked.
             Conflict: they have redeemed it before.
             TooManyRequests: somebody is guessing.
         """
+        text = normal_text(typed)
+        if not _FORM.fullmatch(text):
+            raise InvalidRequest(
+                f"A code has {_LENGTH} letters and digits; check what you typed.", param="code"
+            )
         self._attempts.take(entry.address)
         async with self._attempts.at(user_id) as attempt:
             try:
-                record = await self._plans.redeem(normal_text(typed), user_id, entry)
+                record = await self._plans.redeem(text, user_id, entry)
             except NotFound:
                 attempt.right = False
                 raise

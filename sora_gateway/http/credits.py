@@ -10,7 +10,7 @@ from starlette.responses import Response
 from sora_gateway.core.plans import Plan, next_period, settings_of
 from sora_gateway.core.principal import Scope
 from sora_gateway.core.views import Priority, View, iso
-from sora_gateway.errors import Conflict, NotFound
+from sora_gateway.errors import Conflict, InvalidRequest, NotFound
 from sora_gateway.http.auditing import entry
 from sora_gateway.http.ledger_views import (
     CSV,
@@ -158,7 +158,7 @@ async def get_usage(call: Call) -> UsageList:
 
 
 async def redeem_code(call: Call) -> Redeemed:
-    """Gives you what the code is worth, once. Wrong codes are counted as wrong passwords are: after the sixth in a row
+    """Gives you what the code is worth, once. Wrong ones are counted as wrong passwords are: after the sixth in a row
     nothing is tried for a while, longer each time."""
     wish: RedeemCode = call.body
     user_id = call.caller.user_id
@@ -190,6 +190,6 @@ ENDPOINTS = [
     Endpoint(
         method="POST", path="/api/credits/redeem", handler=redeem_code, summary="Redeem a code",
         access=Access.VIEWER, tag="credits", needs=Scope.ACCOUNT, request=RedeemCode, response=Redeemed,
-        errors=(NotFound, Conflict),
+        errors=(InvalidRequest, NotFound, Conflict),
     ),
 ]  # fmt: skip
