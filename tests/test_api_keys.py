@@ -85,7 +85,7 @@ async def test_a_key_makes_none_that_can_do_more_or_lasts_longer_than_itself(tmp
     ("wish", "param"),
     [
         ({"scopes": []}, "scopes"),
-        ({"scopes": ["videos:everything"]}, "scopes.0"),
+        ({"scopes": ["videos:everything"]}, "scopes[0]"),
         ({"expiresAt": "2020-01-01T00:00:00Z"}, "expiresAt"),
         ({"expiresAt": "2999-01-01T00:00:00Z"}, "expiresAt"),
         ({"expiresAt": "2030-01-01T00:00:00"}, "expiresAt"),
