@@ -15,6 +15,10 @@ import pytest
 
 from sora_gateway.core.job import ENDED, State
 from sora_gateway.core.messages import Step
+from sora_gateway.core.principal import Role, Scope
+from sora_gateway.errors import InvalidRequest, NotAuthenticated
+from sora_gateway.http.system import System
+from sora_gateway.http.table import table
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 VENDOR = STATIC / "vendor"
@@ -91,6 +95,24 @@ def test_every_step_that_is_told_without_a_reason_has_words() -> None:
     assert steps == set(get_args(Step)) - told_in_the_servers_words
 
 
+def test_every_error_of_signing_in_and_of_the_account_has_words() -> None:
+    people = [endpoint for endpoint in table(System(0.0, list)) if endpoint.tag == "people"]
+    codes = {error.code for endpoint in people for error in endpoint.errors}
+    assert {"rate_limited", "sign_in_expired", "fresh_login_needed", NotAuthenticated.code} <= codes
+    # What is wrong with a field is said beside it.
+    assert {f"error.{code}" for code in codes - {InvalidRequest.code}} <= texts("en").keys()
+
+
+def test_every_role_and_every_scope_has_words_and_a_box_to_tick() -> None:
+    known = texts("en").keys()
+    assert {f"role.{role}" for role in get_args(Role)} <= known
+    assert {f"scope.{scope.replace(':', '_')}" for scope in Scope} <= known
+    (offered,) = re.findall(
+        r"^const SCOPES = \[(.*)\];", (STATIC / "js/views/keys.js").read_text("utf-8"), re.MULTILINE
+    )
+    assert set(re.findall(r'"([^"]+)"', offered)) == set(Scope)
+
+
 # --- modules -----------------------------------------------------------------------------------------
 
 _IMPORT = re.compile(r"""\b(?:from|import)\s*["']([^"']+)["']""")
@@ -139,6 +161,33 @@ def test_only_one_module_calls_the_api_and_only_one_opens_a_socket() -> None:
     sockets = {script.name for script in scripts() if "new WebSocket(" in script.read_text("utf-8")}
     assert callers == {"api.js", "i18n.js"}
     assert sockets == {"live.js"}
+
+
+# --- what people type and are given ---------------------------------------------------------------------
+
+
+def test_a_browser_keeps_the_language_and_the_draft_and_nothing_else() -> None:
+    source = "\n".join(script.read_text("utf-8") for script in scripts())
+    assert set(re.findall(r"Storage\.setItem\((\w+)", source)) == {"CHOICE", "DRAFT"}
+    assert not re.search(r"sessionStorage|indexedDB|document\.cookie|\bconsole\.", source)
+
+
+def test_the_secret_of_a_link_leaves_the_address_before_anything_is_sent() -> None:
+    script = (STATIC / "js/session.js").read_text("utf-8")
+    assert re.findall(r"^const LINKS = \[(.*)\];", script, re.MULTILINE) == ['"login", "invite", "reset"']
+    for begun in ("export async function start()", "function addressChanged()"):
+        steps = script.partition(begun)[2].partition("\n}")[0]
+        assert 0 < steps.index("takeLink()") < steps.index("enter(link)")
+    assert not re.search(r"location\.(?:hash|href) = ", script)
+
+
+def test_no_form_could_put_a_password_into_an_address_and_every_field_says_what_it_is() -> None:
+    for script in scripts():
+        source = script.read_text("utf-8")
+        for form in re.findall(r"<form[^`]*?</form>", source, re.DOTALL):
+            assert "PasswordField" not in form or 'method="post"' in form, script.name
+        for field in re.findall(r"<input\b.*?/>", source, re.DOTALL):
+            assert "autocomplete=" in field or 'type="checkbox"' in field, script.name
 
 
 # --- the strict content security policy ----------------------------------------------------------------

@@ -29,8 +29,8 @@ export function fieldText({ code, param }) {
 }
 
 // Not type="email": browsers would write names of hosts in other scripts in another way than they were typed.
-export const EmailField = ({ value = "", error, ...more }) => html`
-  <label class="field">
+export const EmailField = ({ value = "", error, hidden = false, ...more }) => html`
+  <label class="field" hidden=${hidden}>
     <span>${t("field.email")}</span>
     <input name="email" type="text" inputmode="email" autocomplete="username" autocapitalize="none" spellcheck=${false}
       maxlength="254" defaultValue=${value} aria-invalid=${error?.field === "email"} ...${more} />
@@ -74,7 +74,8 @@ export function useArrival() {
 export function useMending(error) {
   const form = useRef(null);
   useEffect(() => {
-    if (error?.field) form.current?.elements[error.field]?.focus();
+    const field = error?.field && form.current?.elements[error.field];
+    (field?.[0] ?? field)?.focus(); // Boxes that share a name come as a list.
   }, [error]);
   return form;
 }

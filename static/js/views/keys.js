@@ -9,6 +9,7 @@ import { fresh } from "../session.js";
 import { halfMinute, session } from "../state.js";
 import { Problem, Submit, useAttempt } from "./attempt.js";
 import { Copyable } from "./copyable.js";
+import { useMending } from "./fields.js";
 
 const DAY = 86_400;
 const LIFETIMES = [30, 90, 365];
@@ -91,6 +92,7 @@ function Expiry({ at }) {
 
 function NewKey({ onMade }) {
   const attempt = useAttempt();
+  const fields = useMending(attempt.error);
   const offered = SCOPES.filter((scope) => scope !== "admin" || session.value.user.role === "admin");
   const submit = async (event) => {
     event.preventDefault();
@@ -108,7 +110,7 @@ function NewKey({ onMade }) {
     return onMade(made);
   };
   return html`
-    <form class="fields newkey" onSubmit=${submit} novalidate aria-busy=${attempt.busy}>
+    <form class="fields newkey" ref=${fields} onSubmit=${submit} novalidate aria-busy=${attempt.busy}>
       <label class="field">
         <span>${t("keys.name")}</span>
         <input name="name" maxlength="100" placeholder=${t("keys.namePlaceholder")} autocomplete="off" />
