@@ -169,7 +169,7 @@ def _app(live: Live, accounts: Authenticator, allowed_origin: str) -> Starlette:
 
     tickets = StreamTickets(live.clock, CountingEntropy(), accounts.renewed)
 
-    async def looked(connection: HTTPConnection, principal: Principal, job: Job) -> None:
+    async def looked(connection: HTTPConnection, principal: Principal, job: Job | None) -> None:
         """Nobody writes it down here."""
 
     async def of_job(request: Request) -> Response:

@@ -31,7 +31,7 @@ from tests.jobs import NOW, accepted, make_job, to_completed, to_processing, wal
 from tests.live import live_gateway, until
 from tests.running import Json, Person
 from tests.stores import ADA, BEN, EPOCH, ROOT, VERA, open_store
-from tests.team import ONE_JOB, SECRET, ask, client, team
+from tests.team import ONE_JOB, SECRET, Team, ask, client, team
 
 CLONING = {
     "POST /api/video/tasks/{id}/retry", "POST /api/video/tasks/{id}/remix", "POST /v1/videos/{id}/remix",
@@ -195,6 +195,31 @@ async def test_an_administrators_look_at_a_private_video_is_written_down_once_an
         await show(all.ann, shown)
         await all.root.task(shown["videoId"])
         assert await noted(shown) == []
+
+
+async def test_an_administrators_look_at_everything_is_written_down_too(tmp_path: Path) -> None:
+    """Lists and streams carry addresses of files: whoever reads them need not ask for a single video."""
+
+    async def noted(all: Team) -> list[str]:
+        return [line.actor for line in await all.gateway.store.audited("everybody's videos")]
+
+    for way in ("/api/video/tasks", "/v1/videos", "/api/events/stream", "a socket"):
+        async with team(tmp_path / str(len(way))) as all:
+            for who in (all.ann, all.root):
+                assert await noted(all) == []
+                if way == "a socket":
+                    async with who.live() as live:
+                        await live.say(type="subscribe", all=True)
+                        assert (await live.next())["type"] == "subscribed"
+                elif "stream" in way:
+                    async with who.http.stream("GET", way) as stream:
+                        assert stream.is_success
+                else:
+                    await who.get(way)
+                    await who.get(way)
+            assert await noted(all) == ["user_root"], way
+            await all.root.get("/api/video/tasks?scope=mine")
+            assert await noted(all) == ["user_root"], way
 
 
 async def test_an_hour_later_it_is_another_look_and_each_administrator_has_their_own(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ LOOK_INTERVAL = 3600.0
 REMEMBERED = 10_000
 LOOKED = "job.look"
 """What the audit log calls it."""
+EVERYBODYS = "everybody's videos"
+"""And what they looked at, when it was a list."""
 
 
 class Looks:
@@ -31,14 +33,21 @@ class Looks:
         self._store = store
         self._clock = clock
         self._noted: OrderedDict[tuple[str, str], float] = OrderedDict()
-        """By person and job, the oldest first."""
+        """By person and what they looked at, the oldest first."""
 
     async def note(self, principal: Principal, job: Job, by: Actor) -> None:
         """Before *job* is shown to *principal*, who is *by*."""
         anothers = job.owner != principal.user_id
-        if not (anothers and principal.sees_all and job.visibility is Visibility.PRIVATE):
-            return
-        key, now = (principal.user_id, job.id), self._clock.monotonic()
+        if anothers and principal.sees_all and job.visibility is Visibility.PRIVATE:
+            await self._write(principal, job.id, by)
+
+    async def note_list(self, principal: Principal, by: Actor) -> None:
+        """Before *principal* is shown everything that they may see: lists carry addresses of files as well."""
+        if principal.sees_all:
+            await self._write(principal, EVERYBODYS, by)
+
+    async def _write(self, principal: Principal, target: str, by: Actor) -> None:
+        key, now = (principal.user_id, target), self._clock.monotonic()
         noted = self._noted.get(key)
         if noted is not None and now - noted < LOOK_INTERVAL:
             return
@@ -47,11 +56,11 @@ class Looks:
         if len(self._noted) > REMEMBERED:
             self._noted.popitem(last=False)
         try:
-            await self._store.audit(audit.entry(by, self._clock.now(), LOOKED, job.id))
+            await self._store.audit(audit.entry(by, self._clock.now(), LOOKED, target))
         except GatewayError as error:
             # A full disk: what is stored stays readable, to administrators above all.
             self._noted.pop(key, None)
-            log.error("that %s looked at %s could not be written down: %s", by.name, job.id, error.message)
+            log.error("that %s looked at %s could not be written down: %s", by.name, target, error.message)
 
 
 async def find(call: Call, text: str | None = None) -> Job:

@@ -16,6 +16,7 @@ from sora_gateway.core.job import Job
 from sora_gateway.core.principal import Principal, Scope
 from sora_gateway.core.views import View, iso
 from sora_gateway.errors import CrossOrigin, NotFound
+from sora_gateway.http.auditing import actor_of
 from sora_gateway.http.credentials import session_of
 from sora_gateway.http.finding import find
 from sora_gateway.http.middleware import REQUEST_ID
@@ -73,10 +74,13 @@ class _EachConnection:
         )
         await socket(scope, receive, send)
 
-    async def _looked(self, connection: HTTPConnection, principal: Principal, job: Job) -> None:
+    async def _looked(self, connection: HTTPConnection, principal: Principal, job: Job | None) -> None:
         address = connection.client.host if connection.client is not None else ""
         by = Actor(principal.user_id, address, connection.scope[REQUEST_ID])
-        await self._services.looks.note(principal, job, by)
+        if job is None:
+            await self._services.looks.note_list(principal, by)
+        else:
+            await self._services.looks.note(principal, job, by)
 
 
 async def task_stream(call: Call) -> Response:
@@ -88,6 +92,7 @@ async def task_stream(call: Call) -> Response:
 async def all_stream(call: Call) -> Response:
     """The changes of all my videos as server-sent events; an administrator sees everybody's."""
     _check_page(call)
+    await call.services.looks.note_list(call.caller, actor_of(call))
     return stream(call.request, call.caller, None, live_of(call.services))
 
 

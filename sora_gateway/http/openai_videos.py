@@ -23,6 +23,7 @@ from sora_gateway.errors import (
     UnknownModel,
     UnsupportedByUpstream,
 )
+from sora_gateway.http.auditing import actor_of
 from sora_gateway.http.finding import find, find_own, note_act
 from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES
 from sora_gateway.http.orders import Wish, order_for
@@ -154,6 +155,7 @@ def _given(reference: Upload | ImageReference | None) -> Given | None:
 async def list_videos(call: Call) -> VideoList:
     """Full objects, newest first unless ``order=asc``; the next page is ``after=<last_id>``."""
     query: ListVideos = call.query
+    await call.services.looks.note_list(call.caller, actor_of(call))
     jobs, more = await call.services.store.page(
         call.caller,
         Filter(

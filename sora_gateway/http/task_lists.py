@@ -12,6 +12,7 @@ from sora_gateway.core.job import State
 from sora_gateway.core.principal import Principal
 from sora_gateway.core.views import Status, Task, View, status_of
 from sora_gateway.errors import NotFound
+from sora_gateway.http.auditing import actor_of
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.task_wishes import MAX_ID, Tags
 from sora_gateway.http.tasks import tasks_of
@@ -82,6 +83,8 @@ def _moment(at: datetime | None) -> float | None:
 async def list_tasks(call: Call) -> TaskPage:
     """Newest first. The next page is asked for with ``after``, the id of the last task of this one."""
     query: ListTasks = call.query
+    if query.scope == "visible":
+        await call.services.looks.note_list(call.caller, actor_of(call))
     jobs, more = await call.services.store.page(
         call.caller, wanted(query, call.caller, query.limit, query.after)
     )

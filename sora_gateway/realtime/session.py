@@ -49,7 +49,7 @@ class RealtimeLimits:
     """Inbound, per WebSocket."""
 
 
-Looked: TypeAlias = Callable[[Job], Awaitable[None]]
+Looked: TypeAlias = Callable[[Job | None], Awaitable[None]]
 
 
 class Authenticator(Protocol):
@@ -101,7 +101,7 @@ class Session:
     takes nothing from the mailbox meanwhile."""
 
     def __init__(self, live: Live, mailbox: Mailbox, looked: Looked | None = None) -> None:
-        """*looked* is told of every single job that the reader begins to follow."""
+        """*looked* is told of every single job that the reader begins to follow, and with None of everything."""
         self._live = live
         self._mailbox = mailbox
         self._looked = looked
@@ -171,6 +171,8 @@ class Session:
         hub, mailbox, topic = self._live.hub, self._mailbox, wanted.name
         text = wanted.video_id or wanted.external_video_id
         if text is None:
+            if self._looked is not None:
+                await self._looked(None)
             return hub.follow(mailbox, topic, since=wanted.since)
         waiting: Subscription | None = None
         if wanted.pending and wanted.external_video_id is not None:

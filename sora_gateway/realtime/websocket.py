@@ -60,7 +60,7 @@ class LiveSocket:
         origin_allowed: Callable[[Headers], bool],
         session_of: Callable[[HTTPConnection], str | None],
         redeem: Callable[[str], Awaitable[Principal]],
-        looked: Callable[[HTTPConnection, Principal, Job], Awaitable[None]],
+        looked: Callable[[HTTPConnection, Principal, Job | None], Awaitable[None]],
     ) -> None:
         self._live = live
         self._origin_allowed = origin_allowed
@@ -144,7 +144,7 @@ class _Connection:
         websocket: WebSocket,
         live: Live,
         mailbox: Mailbox,
-        looked: Callable[[HTTPConnection, Principal, Job], Awaitable[None]],
+        looked: Callable[[HTTPConnection, Principal, Job | None], Awaitable[None]],
     ) -> None:
         self._websocket = websocket
         self._live = live
