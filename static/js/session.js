@@ -25,6 +25,7 @@ function takeLink() {
   const kind = LINKS.find((name) => asked.get(name));
   const failed = asked.get("signInError");
   if (kind || failed) clearAddress();
+  if (kind) state.notice.value = null; // It told of what was tried before.
   // The code is anybody's who can write an address: only words of our own are shown for it.
   if (failed) state.notice.value = { key: errorKey(failed), bad: true };
   return kind ? { kind, token: asked.get(kind) } : null;
