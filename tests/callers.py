@@ -132,13 +132,14 @@ async def nobodies(house: House) -> list[Caller]:
     ]
 
 
-async def with_tickets(house: House) -> Caller:
-    """Who has a ticket of Ann's, a new one for each request."""
+async def with_tickets(house: House) -> tuple[Caller, Caller]:
+    """Who has tickets of Ann's, a new one for each request: what they are on a stream, and elsewhere."""
 
     async def bring() -> Options:
         return {"params": {"ticket": await house.ticket(house.team.ann)}}
 
-    return Caller("who has a ticket", bring, "user_ann", "member", frozenset({Scope.READ}), in_address=True)
+    name, looks = "who has a ticket", frozenset({Scope.READ})
+    return Caller(name, bring, "user_ann", scopes=looks), Caller(name, bring, in_address=True)
 
 
 # --- what they bring ---------------------------------------------------------------------------------

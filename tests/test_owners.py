@@ -18,7 +18,7 @@ import pytest
 from sora_gateway.http.system import System
 from sora_gateway.http.table import table
 from tests.belongings import OF, House, Whose, house
-from tests.callers import Caller, administrator, narrow, nobodies, others, owner
+from tests.callers import Caller, administrator, narrow, nobodies, others, owner, with_tickets
 from tests.matrix import MATRIX, ONE_JOB, Right, Thing, answer_for
 from tests.team import ask
 
@@ -60,6 +60,24 @@ async def test_everybody_tries_every_route_on_everything(group: str, tmp_path: P
         assert {id: after.get(id) for id in before} == before, "what was not theirs to change was changed"
         if group in ("everybody else", "nobody"):
             assert after == before, "something was made in Ann's name"
+
+
+async def test_a_ticket_opens_a_stream_once_and_nothing_else(tmp_path: Path) -> None:
+    async with house(tmp_path) as all:
+        before = await all.as_ann_sees_it()
+        on_streams, elsewhere = await with_tickets(all)
+        streams = {route for route, endpoint in ENDPOINTS.items() if endpoint.tickets}
+        assert streams == {"GET /api/events/stream", "GET /api/video/tasks/{id}/stream"}
+        for route, row in MATRIX.items():
+            for whose in OF[row.thing] if row.thing is not None else (None,):
+                caller = on_streams if route in streams else elsewhere
+                await _try(all, caller, route, whose, defaultdict(set))
+        for route in streams:
+            brought = await on_streams.bring()
+            id = all.kept[Thing.JOB, Whose.PRIVATE, "done"].ids[0]
+            statuses = [(await ask(all.http, route, id, **brought)).status_code for _ in range(3)]
+            assert statuses == [200, 401, 401], route
+        assert await all.as_ann_sees_it() == before
 
 
 async def _try(all: House, caller: Caller, route: str, whose: Whose | None, told: Told) -> None:
