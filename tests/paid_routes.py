@@ -239,7 +239,8 @@ def stored(data_dir: Path, variant: str) -> list[Path]:
 def id_of(response: httpx.Response) -> str:
     assert response.is_success, response.text
     body: Json = response.json()
-    return str(body.get("videoId") or body.get("batchId") or body["id"])
+    video = body["tasks"][0] if "tasks" in body else body
+    return str(video.get("videoId") or video["id"])
 
 
 def refused(response: httpx.Response) -> tuple[int, str, str | None]:

@@ -74,6 +74,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "media.image_source",
         "media.library",
         "media.mp4_facts",
+        # Many videos are sent as one archive.
+        "media.zip_stream",
         "provisioning",
         "runtime_settings",
         # Addresses of files and shared videos are signed; it is handed the signers.

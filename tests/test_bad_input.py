@@ -287,11 +287,11 @@ ONLY_OPENAI: dict[str, Bad] = {
         "characters", "invalid_type",
     ),
     "a character as text": Bad(
-        {"characters": ["char_1"]}, "Invalid type for 'characters.0': expected an object, but got a string.",
-        "characters.0", "invalid_type",
+        {"characters": ["char_1"]}, "Invalid type for 'characters[0]': expected an object, but got a string.",
+        "characters[0]", "invalid_type",
     ),
     "a character without an id": Bad(
-        {"characters": [{}]}, "The field 'characters.0.id' is missing.", "characters.0.id"
+        {"characters": [{}]}, "The field 'characters[0].id' is missing.", "characters[0].id"
     ),
     "three characters": Bad(
         {"characters": [{"id": f"char_{n}"} for n in range(3)]},

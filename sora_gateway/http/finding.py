@@ -74,14 +74,14 @@ async def find(call: Call, text: str | None = None) -> Job:
     return job
 
 
-async def find_own(call: Call) -> Job:
+async def find_own(call: Call, text: str | None = None) -> Job:
     """The same for what only its owner and administrators may do.
 
     Raises:
         NotFound: there is none that the caller may see.
         Forbidden: they see it because its owner shows it to the team, and that is all.
     """
-    job = await find(call)
+    job = await find(call, text)
     if job.owner != call.caller.user_id and not call.caller.sees_all:
         raise Forbidden("This video is somebody else's: you may look at it and make your own from it.")
     return job

@@ -11,7 +11,9 @@ from sora_gateway.http import (
     admin_upstreams,
     admin_users,
     api_keys,
+    archive,
     batches,
+    bulk,
     characters,
     credits,
     derived_videos,
@@ -41,6 +43,8 @@ def table(system: System) -> list[Endpoint]:
     return [
         # Before ``/api/video/tasks/{id}``, which would take "batch" for an id.
         *batches.ENDPOINTS,
+        *bulk.ENDPOINTS,
+        *archive.ENDPOINTS,
         *task_lists.ENDPOINTS,
         *tasks.ENDPOINTS,
         *task_tags.ENDPOINTS,

@@ -60,12 +60,17 @@ class Stats(View):
     stages: dict[State, int]
 
 
-def wanted(query: TaskFilter, principal: Principal, limit: int, after: str | None = None) -> Filter:
+def states_of(query: TaskFilter) -> tuple[State, ...]:
+    """The stages in which what *query* asks for can be."""
+    return tuple(state for state in State if not query.status or status_of(state) in query.status)
+
+
+def chosen(query: TaskFilter, principal: Principal, limit: int, after: str | None = None) -> Filter:
     """What *query* means to the store when *principal* asks."""
     return Filter(
         limit,
         after,
-        states=tuple(state for state in State if status_of(state) in query.status),
+        states=states_of(query) if query.status else (),
         owner=principal.user_id if query.scope == "mine" else None,
         team=query.scope == "team",
         tags=tuple(query.tag),
@@ -86,7 +91,7 @@ async def list_tasks(call: Call) -> TaskPage:
     if query.scope == "visible":
         await call.services.looks.note_list(call.caller, actor_of(call))
     jobs, more = await call.services.store.page(
-        call.caller, wanted(query, call.caller, query.limit, query.after)
+        call.caller, chosen(query, call.caller, query.limit, query.after)
     )
     return TaskPage(tasks=await tasks_of(call.services, jobs, call.caller), has_more=more)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeAlias, TypeVar, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ValidationError, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 from starlette.datastructures import QueryParams
 
 from sora_gateway.errors import InvalidRequest, InvalidType
@@ -48,7 +48,8 @@ def parse(model: type[Model], values: Any) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise _invalid(error) from None
+        problem = error.errors(include_url=False)[0]
+        raise _invalid(problem, _written(problem["loc"])) from None
 
 
 def parse_query(model: type[Model], query: QueryParams) -> Model:
@@ -60,12 +61,17 @@ def parse_query(model: type[Model], query: QueryParams) -> Model:
         raise InvalidRequest(
             f"The parameter {shortened(twice[0])!r} is given twice.", param=shortened(twice[0])
         )
-    return parse(model, {name: query.getlist(name) if name in lists else query[name] for name in names})
+    values = {name: query.getlist(name) if name in lists else query[name] for name in names}
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        # The items of a list have no numbers here.
+        raise _invalid(problem, str(problem["loc"][0]) if problem["loc"] else "") from None
 
 
-def _invalid(error: ValidationError) -> InvalidRequest:
-    problem = error.errors(include_url=False)[0]
-    param = shortened(_written(problem["loc"]))
+def _invalid(problem: ErrorDetails, field: str) -> InvalidRequest:
+    param = shortened(field)
     kind = problem["type"]
     if not param:
         # A rule of ours about several fields together, or no object at all.

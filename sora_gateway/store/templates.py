@@ -29,6 +29,8 @@ class TemplateRecord:
 
 _NAMES = tuple(field.name for field in fields(TemplateRecord))
 _COLUMNS = ", ".join(_NAMES)
+_VISIBLE = "(? OR owner = ? OR visibility = 'team')"
+"""Takes whether somebody sees all, and who they are."""
 
 
 def put(tx: Transaction, template: TemplateRecord, limit: int) -> None:
@@ -49,10 +51,10 @@ def remove(tx: Transaction, template_id: str) -> None:
 
 
 async def visible(readers: Readers, principal: Principal) -> list[TemplateRecord]:
-    """The caller's own and the team's, by name."""
+    """The caller's own and the team's, by name; administrators see all."""
     rows = await readers.all(
-        f"SELECT {_COLUMNS} FROM templates WHERE owner = ? OR visibility = 'team' ORDER BY name, id",  # noqa: S608
-        (principal.user_id,),
+        f"SELECT {_COLUMNS} FROM templates WHERE {_VISIBLE} ORDER BY name, id",  # noqa: S608
+        (principal.sees_all, principal.user_id),
     )
     return [_record(dict(row)) for row in rows]
 
@@ -60,8 +62,8 @@ async def visible(readers: Readers, principal: Principal) -> list[TemplateRecord
 async def find(readers: Readers, template_id: str, principal: Principal) -> TemplateRecord:
     """Raises NotFound unless the caller may see it."""
     row = await readers.one(
-        f"SELECT {_COLUMNS} FROM templates WHERE id = ? AND (owner = ? OR visibility = 'team')",  # noqa: S608
-        (template_id, principal.user_id),
+        f"SELECT {_COLUMNS} FROM templates WHERE id = ? AND {_VISIBLE}",  # noqa: S608
+        (template_id, principal.sees_all, principal.user_id),
     )
     if row is None:
         raise NotFound("There is no such template.")

@@ -182,10 +182,8 @@ class Supervisor:
     async def accept_together(
         self, orders: Sequence[Order], claim: Claim | None, allowance: Allowance | None, *, batch: bool
     ) -> list[Job]:
-        """New jobs of one person, all of *orders* or none, a *batch* or not: see :func:`~.accepting.accept`.
-
-        Raises:
-            Unavailable: the gateway is stopping.
+        """New jobs of one person, all of *orders* or none, a *batch* or not. Raises Unavailable while the gateway is
+        stopping, and what :func:`~sora_gateway.supervisor.accepting.accept` does.
         """
         if self._stopping.is_set():
             raise Unavailable("The gateway is restarting; try again in a moment.", retry_after=10)
