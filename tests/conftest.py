@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 import sora_gateway
 
-pytest_plugins = ["tests.canary_plugin"]
+pytest_plugins = ["tests.canary_plugin", "tests.books_plugin"]
 
 # How long an example takes is the machine's business: both cores are busy here, and every test has its 60 seconds.
 settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])

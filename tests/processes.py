@@ -22,6 +22,7 @@ from sora_gateway.clock import SystemClock
 from sora_gateway.core.principal import EVERYTHING
 from sora_gateway.entropy import SystemEntropy
 from sora_gateway.store import Store, schema
+from tests.books_plugin import look
 from tests.canaries import UPSTREAM_KEY, leaks
 from tests.stores import EPOCH, MIGRATIONS
 
@@ -187,6 +188,8 @@ class Place:
             httpx.AsyncClient(base_url=running.address, headers=headers, trust_env=False, timeout=20) as http,
         ):
             yield running, Client(http)
+        # However it ended: what it left is what the next one begins with.
+        look(self.data / "gateway.db")
 
 
 @dataclass

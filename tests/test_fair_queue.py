@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
+from types import FrameType
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sora_gateway.core import fair_queue
 from sora_gateway.core.fair_queue import PATIENCE, FairQueue, Lane
 
 
@@ -133,3 +138,141 @@ def test_nobody_who_waits_is_served_twice_less_often_than_another(owners: list[s
         turns[owner] += 1
         left[owner] -= 1
         assert max(turns[each] for each in left) - min(turns[each] for each in left) <= 1
+
+
+def test_turns_of_a_higher_lane_save_up_nothing_for_those_who_wait_below_it() -> None:
+    """Ann's line is long and was passed over often; who comes after that still has the next turn but one."""
+    queue = FairQueue()
+    for number in range(300):
+        queue.add(f"ann-{number}", "ann", Lane.NORMAL, 0.0)
+        queue.add(f"vic-{number}", "vic", Lane.VIP, 0.0)
+    for _ in range(300):
+        assert str(queue.take(1.0)).startswith("vic")
+    queue.add("bob-0", "bob", Lane.NORMAL, 2.0)
+    assert "bob-0" in [queue.take(2.0), queue.take(2.0)]
+
+
+def test_who_may_not_for_long_saves_up_one_turn_and_no_more() -> None:
+    queue = FairQueue()
+    for number in range(300):
+        queue.add(f"ann-{number}", "ann", Lane.NORMAL, 0.0)
+        queue.add(f"bob-{number}", "bob", Lane.NORMAL, 0.0)
+    for _ in range(200):
+        queue.take(1.0, lambda owner: owner != "ann")
+    owners = [str(queue.take(2.0)).split("-")[0] for _ in range(6)]
+    assert owners == ["ann", "bob"] * 3
+
+
+def test_how_long_somebody_has_waited_elsewhere_counts() -> None:
+    queue = FairQueue()
+    queue.add("vip", "vic", Lane.VIP, 0.0)
+    queue.add("new", "ann", Lane.BATCH, 0.0)
+    queue.add("old", "bob", Lane.BATCH, 0.0, waited=2 * PATIENCE)
+    queue.add("older", "bob", Lane.BATCH, 0.0, waited=3 * PATIENCE)
+    assert queue.order(0.0) == ["older", "vip", "old", "new"]
+    assert served(queue) == ["older", "vip", "old", "new"]
+
+
+def test_a_line_that_was_sent_away_remembers_who_was_served() -> None:
+    queue = FairQueue()
+    queue.add("ann-0", "ann", Lane.NORMAL, 0.0)
+    queue.take(0.0)
+    queue.add("ann-1", "ann", Lane.NORMAL, 1.0)
+    queue.clear()
+    assert queue.order(1.0) == []
+    queue.add("ann-1", "ann", Lane.NORMAL, 1.0)
+    queue.add("bob-0", "bob", Lane.NORMAL, 2.0)
+    assert served(queue, 2.0) == ["bob-0", "ann-1"]
+
+
+def test_the_order_that_is_told_counts_with_the_seats_that_are_free() -> None:
+    queue = FairQueue()
+    for number in range(3):
+        queue.add(f"ann-{number}", "ann", Lane.NORMAL, 0.0)
+        queue.add(f"bob-{number}", "bob", Lane.NORMAL, 0.0)
+    rooms = {"ann": 1, "bob": None}
+    assert queue.order(0.0, rooms.__getitem__) == ["ann-0", "bob-0", "bob-1", "bob-2", "ann-1", "ann-2"]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(Lane)), min_size=1, max_size=80),
+    st.lists(st.sampled_from([0.0, 1.0, PATIENCE / 3, PATIENCE]), max_size=80),
+)
+def test_between_two_turns_of_one_person_every_other_has_one_at_most(
+    wanted: list[tuple[str, Lane]], pauses: list[float]
+) -> None:
+    """In the lane of the one; a higher lane may go before them both, until patience has lifted them."""
+    queue, now = FairQueue(), 0.0
+    lanes = {}
+    for number, (owner, lane) in enumerate(wanted):
+        queue.add(f"{owner}-{number}", owner, lane, now)
+        lanes[f"{owner}-{number}"] = lane
+    since: dict[str, Counter[str]] = {}
+    for step in range(len(wanted)):
+        now += pauses[step] if step < len(pauses) else 0.0
+        key = str(queue.take(now))
+        owner, lifted = key.split("-")[0], int(now / PATIENCE)
+        reached = max(0, lanes.pop(key) - lifted)
+        best: dict[str, int] = {}
+        for other, lane_there in lanes.items():
+            best[other[0]] = min(best.get(other[0], 2), max(0, lane_there - lifted))
+        assert all(reached <= there for there in best.values()), "a higher lane was passed over"
+        for waiting, turns in since.items():
+            if best.get(waiting) == reached and waiting != owner:
+                turns[owner] += 1
+                assert turns[owner] <= 1, f"{owner} had two turns while {waiting} waited in the same lane"
+        since[owner] = Counter()
+        for waiting in "abcd":
+            if best.get(waiting) != reached or waiting == owner:
+                since[waiting] = Counter()
+
+
+class Steps:
+    """Counts the lines of the queue that are run: what it costs, on any machine."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> Steps:
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(None)
+
+    def _trace(self, frame: FrameType, event: str, _: object) -> Any:
+        if frame.f_code.co_filename != fair_queue.__file__:
+            return None
+        self.count += event == "line"
+        return self._trace
+
+
+@pytest.mark.parametrize("everybody", [1, 20, 10_000], ids=["one person", "a team", "each their own"])
+def test_each_of_ten_thousand_who_wait_costs_as_much_as_each_of_a_thousand(everybody: int) -> None:
+    """Asking and taking everything is nearly linear, however many people it is shared by."""
+
+    def steps(number: int, people: int) -> float:
+        queue = FairQueue()
+        with Steps() as counted:
+            for each in range(number):
+                queue.add(f"{each}", f"person {each % people}", Lane(each % 3), float(each))
+            assert len(served(queue, float(number))) == number
+        return counted.count / number
+
+    assert steps(10_000, everybody) < 1.5 * steps(1000, max(1, min(everybody, 1000)))
+
+
+def test_who_may_not_costs_a_question_for_each_person_not_for_each_job() -> None:
+    asked = Counter[str]()
+
+    def may(owner: str) -> bool:
+        asked[owner] += 1
+        return owner == "free"
+
+    queue = FairQueue()
+    for number in range(5000):
+        queue.add(f"barred-{number}", "barred", Lane(number % 3), 0.0)
+        queue.add(f"free-{number}", "free", Lane.BATCH, 0.0)
+    for _ in range(5000):
+        assert str(queue.take(1.0, may)).startswith("free")
+    assert asked["barred"] <= 5000

@@ -34,8 +34,9 @@ async def ended(store: Store, took: float | None, number: int, **fields: Any) ->
     await store.accept(job)
     await store.run(
         lambda tx: tx.execute(
-            "UPDATE jobs SET state = ?, took = ?, finished_at = ? WHERE id = ?",
-            (State.CANCELLED, took, NOW + number, job.id),
+            # Past the final limit: its hold stays open, as the books have it.
+            "UPDATE jobs SET state = ?, error_code = 'final_limit', took = ?, finished_at = ? WHERE id = ?",
+            (State.FAILED, took, NOW + number, job.id),
         )
     )
 
