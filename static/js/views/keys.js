@@ -121,7 +121,7 @@ function NewKey({ onMade }) {
           (scope) => html`
             <label class="tick" key=${scope}>
               <input type="checkbox" name="scope" value=${scope} defaultChecked=${USUAL.has(scope)} />
-              ${scopeText(scope)} <code class="quiet">${scope}</code>
+              <span>${scopeText(scope)} <code class="quiet">${scope}</code></span>
             </label>
           `,
         )}
