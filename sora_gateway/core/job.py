@@ -216,7 +216,8 @@ def advance(job: Job, event: Event) -> Job:
     if isinstance(event, Observed):
         return _observed(job, event)  # by the thousand: one copy of a job is enough
     changed = _apply(replace(job, state=state), event)
-    if changed == job:
+    if changed == job and not isinstance(event, ChargeSettled | ChargeReleased):
+        # A decision over money is never old news here: whether it was taken before, the ledger knows.
         return job
     if state in ENDED and job.state not in ENDED:
         changed = replace(changed, finished_at=event.at, cancel_requested=False, note="")

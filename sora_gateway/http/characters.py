@@ -15,7 +15,7 @@ from sora_gateway.errors import (
     OutcomeUnknown,
     UnsupportedByUpstream,
 )
-from sora_gateway.http.paid import claim_of
+from sora_gateway.http.paid import claim_of, plan_refusal
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.uploads import Upload
 from sora_gateway.media.mp4_facts import UnusableVideo, facts
@@ -46,6 +46,9 @@ async def create_character(call: Call) -> VideoCharacter:
     offer = next((each for each in call.services.offers if each.characters), None)
     if offer is None:
         raise UnsupportedByUpstream("No upstream has characters.")
+    refusal = plan_refusal(call.services, call.caller.user_id)
+    if refusal is not None:
+        raise refusal
     claim = await claim_of(call)
     try:
         await asyncio.to_thread(facts, wish.video.data)

@@ -224,7 +224,7 @@ def _possible_errors(endpoint: Endpoint) -> dict[type[GatewayError], None]:
     if endpoint.uploads or endpoint.paid:
         found.append(errors.StorageFull)
     if endpoint.paid:
-        found.append(errors.IdempotencyMismatch)
+        found += [errors.IdempotencyMismatch, errors.PlanForbids, errors.PlanLimit, errors.DailyCreditsUsed]
     if endpoint.access not in (Access.PUBLIC, Access.OPTIONAL):
         found += [errors.NotAuthenticated, errors.InvalidApiKey]
     if endpoint.access is Access.MEMBER:

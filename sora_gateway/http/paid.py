@@ -59,7 +59,7 @@ async def _paid(call: Call, orders: Callable[[], Awaitable[Sequence[Order]]], *,
         return [await services.supervisor.accept(wanted[0], claim, allowance)]
 
 
-def check_plan(services: Services, user_id: str) -> PlanForbids | None:
+def plan_refusal(services: Services, user_id: str) -> PlanForbids | None:
     """What somebody is told whose plan lets nobody have videos made; None for everybody else."""
     if services.plans.of(user_id).may_generate:
         return None
@@ -75,7 +75,7 @@ async def _planned(
     Raises:
         PlanForbids: the plan lets nobody have videos made; *orders* are not even asked for.
     """
-    forbidden = check_plan(services, user_id)
+    forbidden = plan_refusal(services, user_id)
     if forbidden is not None:
         raise forbidden
     plan = services.plans.of(user_id)

@@ -13,7 +13,7 @@ from sora_gateway.core.views import View
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.errors import InvalidRequest, UnknownModel
 from sora_gateway.http.orders import priced
-from sora_gateway.http.paid import check_plan
+from sora_gateway.http.paid import plan_refusal
 from sora_gateway.http.routing import Access, Call, Endpoint
 
 _ASKED = ConfigDict(**{**View.model_config, "extra": "forbid", "populate_by_name": False})
@@ -93,7 +93,7 @@ async def quote(call: Call) -> QuoteView:
     quotes = [priced(services, wish.model, wish.size, wish.seconds) for wish in wishes]
     credits = sum(each.credits for each in quotes) * asked.variants
     standing = await services.plans.standing(call.caller.user_id, wanted, credits)
-    refusal = check_plan(services, call.caller.user_id) or standing.refusal
+    refusal = plan_refusal(services, call.caller.user_id) or standing.refusal
     reason = None
     if refusal is not None:
         wait = None if refusal.retry_after is None else max(1, round(refusal.retry_after))
