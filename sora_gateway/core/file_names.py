@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from datetime import UTC, datetime
 
 MAX_SLUG = 40
@@ -17,18 +16,20 @@ class FileNames:
     """Gives each file of one archive a name of its own."""
 
     def __init__(self) -> None:
-        self._given: Counter[str] = Counter()
+        self._given: set[str] = set()
 
     def name(self, moment: float, prompt: str, suffix: str) -> str:
-        """``20261122-162105-a-paper-boat.mp4``; the second one of that name ends with ``-2``. *moment* is in epoch
+        """``20261122-162105-a-paper-boat.mp4``, or with ``-2`` at its end where that is taken. *moment* is in epoch
         seconds, shown in UTC."""
         stamp = datetime.fromtimestamp(moment, UTC).strftime("%Y%m%d-%H%M%S")
         stem = "-".join(part for part in (stamp, _slug(prompt)) if part)
-        # Where "Boat" and "boat" are the same file, the second would replace the first.
-        key = stem.casefold()
-        self._given[key] += 1
-        number = self._given[key]
-        return f"{stem}-{number}{suffix}" if number > 1 else f"{stem}{suffix}"
+        name, number = stem, 1
+        # Some systems take "Boat" and "boat" for one file.
+        while name.casefold() in self._given:
+            number += 1
+            name = f"{stem}-{number}"
+        self._given.add(name.casefold())
+        return name + suffix
 
 
 def _slug(prompt: str) -> str:
