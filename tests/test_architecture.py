@@ -311,7 +311,7 @@ CORE = [path for path in MODULES if name_of(path).startswith("core/")]
 WAITING = (ast.AsyncFunctionDef, ast.Await, ast.AsyncWith, ast.AsyncFor)
 CORE_MAY_IMPORT = frozenset(
     {
-        "__future__", "array", "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "math",
+        "__future__", "array", "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "heapq", "math",
         "base64", "binascii", "hashlib", "hmac", "operator", "re", "typing", "unicodedata", "pydantic", "pydantic_core", "sora_gateway",
     }
 )  # fmt: skip

@@ -136,7 +136,7 @@ class BooksMachine(RuleBasedStateMachine):
         async def all_at_once() -> Sequence[object]:
             entries = [self.entry("redeem", user) for user in users]
             calls = (
-                self.store.credits.redeem(f"hash of {name}", user, entry)
+                self.store.credits.redeem(f"hash of {name}", user, entry, {"default", "better"})
                 for user, entry in zip(users, entries, strict=True)
             )
             return await asyncio.gather(*calls, return_exceptions=True)
@@ -147,11 +147,11 @@ class BooksMachine(RuleBasedStateMachine):
             elif (name, user) in self.books.redeemed:
                 assert isinstance(result, Conflict)
             else:
-                assert isinstance(result, CodeRecord)
+                assert isinstance(result, tuple)
                 self.books.codes[name] -= 1
                 self.books.redeemed.add((name, user))
-                if result.credits:
-                    self.books.move(user, "redeem", int(name.rpartition("-")[2]))
+                if worth := int(name.rpartition("-")[2]):
+                    self.books.move(user, "redeem", worth)
 
     # --- credits are set aside ---------------------------------------------------------------------
 

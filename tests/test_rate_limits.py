@@ -6,6 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from sora_gateway.core.rates import Rate, RateLimiter
+from sora_gateway.errors import TooManyRequests
+from sora_gateway.http.limits import RequestLimits
+from tests.fakes import ManualClock
 from tests.running import Person, person, running, settings_for
 from tests.team import client
 
@@ -78,3 +82,52 @@ async def test_nothing_is_limited_where_the_limits_are_0(tmp_path: Path) -> None
             answer = await ann.get("/api/auth/me")
             assert answer.is_success
             assert "ratelimit-limit" not in answer.headers
+
+
+async def test_what_is_refused_has_the_bodies_of_both_apis_and_changes_nothing(tmp_path: Path) -> None:
+    async with limited(tmp_path, creates_per_person=1) as ann:
+        await ann.make()
+        own = await ann.http.post("/api/video/tasks", json={"prompt": "one more"})
+        official = await ann.http.post("/v1/videos", data={"prompt": "one more"})
+        for refused in (own, official):
+            assert refused.status_code == 429
+            assert refused.json()["error"]["code"] == "rate_limited"
+            assert refused.headers["retry-after"]
+        assert (await ann.http.head("/api/auth/me")).status_code in (200, 405)
+
+
+def verdicts(limits: RequestLimits, addresses: list[str]) -> list[bool]:
+    """Which requests of strangers are let through, of one a minute."""
+    settings = settings_for(Path("unused"), limits={"per_address": 1}).limits
+    found = []
+    for address in addresses:
+        try:
+            limits.count(settings, None, address, paid=False)
+            found.append(True)
+        except TooManyRequests:
+            found.append(False)
+    return found
+
+
+def test_all_addresses_of_an_ipv6_network_are_one_stranger() -> None:
+    one = [f"2001:db8::{number:x}" for number in range(1, 5)]
+    assert verdicts(RequestLimits(ManualClock()), one) == [True, False, False, False]
+    assert verdicts(RequestLimits(ManualClock()), ["2001:db8::1", "2001:db8:0:1::1"]) == [True, True]
+    assert verdicts(RequestLimits(ManualClock()), ["10.0.0.1", "10.0.0.2", "::ffff:10.0.0.1"]) == [
+        True,
+        True,
+        False,
+    ]
+    assert verdicts(RequestLimits(ManualClock()), ["", "", "no address"]) == [True, False, True]
+
+
+def test_however_many_come_so_many_are_remembered_the_latest_of_them() -> None:
+    limiter, rate = RateLimiter(remembered=100), Rate(1)
+    for number in range(1000):
+        assert limiter.take(f"address {number}", rate, 0.0).retry_after is None
+    refused = [
+        number
+        for number in range(1000)
+        if limiter.look(f"address {number}", rate, 0.0).retry_after is not None
+    ]
+    assert refused == list(range(900, 1000))

@@ -44,7 +44,7 @@ class Attempts:
         Raises:
             TooManyRequests: there were too many in the last minute.
         """
-        wait = self._clients.take(_network(address), self._clock.monotonic())
+        wait = self._clients.take(network_of(address), self._clock.monotonic())
         if wait:
             raise TooManyRequests(_TOO_OFTEN, retry_after=wait)
 
@@ -77,7 +77,7 @@ class Attempts:
         self._accounts.forget(account)
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """What counts as one client: an IPv4 address, or the /64 that whoever has one IPv6 address has all of."""
     try:
         parsed = ipaddress.ip_address(address)

@@ -112,10 +112,11 @@ class Plans:
         self._remember(user_id, Held(plan, until))
 
     async def redeem(self, code: str, user_id: str, entry: AuditEntry) -> CodeRecord:
-        """Gives a person what *code* is worth. Raises NotFound, Conflict if they have redeemed it before."""
-        record = await self._store.credits.redeem(digest(code), user_id, entry)
+        """Gives a person what *code* is worth. Raises NotFound; Conflict if they have redeemed it before, or
+        have another plan than the one that it brings."""
+        record, held = await self._store.credits.redeem(digest(code), user_id, entry, self.known().keys())
         if record.plan is not None:
-            self._remember(user_id, await self._store.credits.plan_of(user_id))
+            self._remember(user_id, held)
         return record
 
     def _remember(self, user_id: str, held: Held) -> None:

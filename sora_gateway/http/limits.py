@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Protocol
 
+from sora_gateway.accounts.attempts import network_of
 from sora_gateway.clock import Clock
 from sora_gateway.core.principal import Principal
 from sora_gateway.core.rates import Rate, RateLimiter, Verdict
@@ -68,7 +69,7 @@ class RequestLimits:
 
 def _limited(limits: Limits, principal: Principal | None, address: str, paid: bool) -> list[tuple[str, int]]:
     if principal is None:
-        return [(f"address {address}", limits.per_address)]
+        return [(f"address {network_of(address)}", limits.per_address)]
     found = [(f"person {principal.user_id}", limits.per_person)]
     if principal.via == "key":
         found.append((f"key {principal.credential}", limits.per_key))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 
+from sora_gateway.core.plans import DEFAULT
 from sora_gateway.errors import Conflict, NotFound
 from sora_gateway.store import audit, ledger, plans
 from sora_gateway.store.audit import AuditEntry
+from sora_gateway.store.plans import Held
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.writer import Transaction
 
@@ -51,12 +54,15 @@ def revoke(tx: Transaction, code_id: str, entry: AuditEntry) -> None:
     audit.write(tx, entry)
 
 
-def redeem(tx: Transaction, code_hash: str, user_id: str, entry: AuditEntry) -> CodeRecord:
-    """What the code was worth to *user_id*, who may use it once; *entry* gets the code's id as its target.
+def redeem(
+    tx: Transaction, code_hash: str, user_id: str, entry: AuditEntry, known: Collection[str]
+) -> tuple[CodeRecord, Held]:
+    """What the code was worth to *user_id*, who may use it once, and the plan that they have now; *entry* gets the
+    code's id as its target. *known* are the plans that there are.
 
     Raises:
         NotFound: it is none, was used up, has expired or was revoked.
-        Conflict: they have redeemed it before.
+        Conflict: they have redeemed it before, or its plan would take a better one from them, or nothing comes of it.
     """
     row = tx.one(
         f"UPDATE codes SET uses_left = uses_left - 1 WHERE code_hash = ? AND uses_left > 0 AND revoked_at IS NULL"  # noqa: S608
@@ -73,11 +79,32 @@ def redeem(tx: Transaction, code_hash: str, user_id: str, entry: AuditEntry) -> 
     )
     if code.credits:
         ledger.redeem(tx, user_id, code.credits, f"code {code.prefix}", entry.at)
+    held = plans.held_by(tx, user_id)
     if code.plan is not None:
-        until = None if code.plan_days is None else entry.at + code.plan_days * DAY
-        plans.assign(tx, user_id, code.plan, until)
+        held = _prolonged(held, code, entry.at, known)
+        plans.assign(tx, user_id, held.plan, held.until)
     audit.write(tx, replace(entry, target=code.id))
-    return code
+    return code, held
+
+
+def _prolonged(held: Held, code: CodeRecord, now: float, known: Collection[str]) -> Held:
+    """The plan that *code* brings to whoever has *held*: more days of the same, or one in place of the default."""
+    if code.plan not in known:
+        raise Conflict("The plan that this code was for is not there any more; ask an administrator.")
+    in_force = held.plan not in (None, DEFAULT) and held.plan in known
+    if not in_force or (held.until is not None and held.until <= now):
+        return Held(code.plan, None if code.plan_days is None else now + code.plan_days * DAY)
+    if held.plan != code.plan:
+        # Plans have no order, so which of two is the better one is not for the gateway to say.
+        raise Conflict(
+            f"You have the plan {held.plan}, and this code is for {code.plan}. Redeem it when yours has ended,"
+            " or ask an administrator."
+        )
+    if held.until is None and not code.credits:
+        raise Conflict("You have this plan already, for good; the code stays as it is.")
+    if held.until is None or code.plan_days is None:
+        return Held(held.plan, None)
+    return Held(held.plan, held.until + code.plan_days * DAY)
 
 
 async def all_of_them(readers: Readers) -> list[CodeRecord]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sora_gateway.core.plans import Allowance
@@ -131,10 +131,6 @@ class Credits:
 
     # --- plans and codes -------------------------------------------------------------------------
 
-    async def plan_of(self, user_id: str) -> Held:
-        """The plan that a person has, and until when."""
-        return await plans.of(self._readers, user_id)
-
     async def held(self) -> dict[str, Held]:
         """Everybody who was given a plan, by their id."""
         return await plans.held(self._readers)
@@ -170,6 +166,8 @@ class Credits:
         """Raises NotFound."""
         await self._writer.run(lambda tx: codes.revoke(tx, code_id, entry))
 
-    async def redeem(self, code_hash: str, user_id: str, entry: AuditEntry) -> CodeRecord:
-        """Gives a person what the code is worth. Raises NotFound, Conflict if they have redeemed it before."""
-        return await self._writer.run(lambda tx: codes.redeem(tx, code_hash, user_id, entry))
+    async def redeem(
+        self, code_hash: str, user_id: str, entry: AuditEntry, known: Collection[str]
+    ) -> tuple[CodeRecord, Held]:
+        """Gives a person what the code is worth; *known* are the plans that there are. Raises NotFound, Conflict."""
+        return await self._writer.run(lambda tx: codes.redeem(tx, code_hash, user_id, entry, known))

@@ -59,14 +59,14 @@ def assign(tx: Transaction, user_id: str, plan: str | None, until: float | None)
     tx.execute("UPDATE users SET plan = ?, plan_until = ? WHERE id = ?", (plan, until, user_id))
 
 
+def held_by(tx: Transaction, user_id: str) -> Held:
+    row = tx.one("SELECT plan, plan_until FROM users WHERE id = ?", (user_id,))
+    return Held(row["plan"], row["plan_until"]) if row else Held(None, None)
+
+
 async def stored(readers: Readers) -> list[StoredPlan]:
     rows = await readers.all("SELECT name, settings, changed_at FROM plans ORDER BY name")
     return [StoredPlan(**dict(row)) for row in rows]
-
-
-async def of(readers: Readers, user_id: str) -> Held:
-    row = await readers.one("SELECT plan, plan_until FROM users WHERE id = ?", (user_id,))
-    return Held(row["plan"], row["plan_until"]) if row else Held(None, None)
 
 
 async def held(readers: Readers) -> dict[str, Held]:
