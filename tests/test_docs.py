@@ -224,6 +224,20 @@ def test_the_commands_for_people_and_keys_do_what_the_page_says(tmp_path: Path) 
     assert "expires 20" in said["keys"]
 
 
+@needs_curl
+def test_the_commands_for_credits_do_what_the_page_says(tmp_path: Path) -> None:
+    page = ROOT / "docs/credits.md"
+    (tmp_path / "config.toml").write_text(CONFIG + block(page, "prices"))
+    with program(tmp_path, "serve") as address:
+        said = run(page, tmp_path, address)
+    assert '"credits":20,"perVideo":2,"perSecond":1' in said["quote"]
+    assert '"available":120,"held":0' in said["quote"], "the starting balance and a month's credits"
+    assert "ann@example.org has 165 credits, and 0 held." in said["money"]
+    assert "ann@example.org has the plan gold until 2099-01-01T00:00:00.000Z." in said["money"]
+    assert len(re.findall(r"^(?:[A-Z2-7]{4}-){4}[A-Z2-7]{4}$", said["money"], re.MULTILINE)) == 2
+    assert "The books balance." in said["money"]
+
+
 def test_a_restored_backup_is_a_gateway_with_a_new_epoch(tmp_path: Path) -> None:
     import sqlite3
 
