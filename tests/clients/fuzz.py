@@ -90,6 +90,13 @@ async def furnished(http: httpx.AsyncClient) -> dict[str, Any]:
         "characters": [
             await made("/v1/videos/characters", data={"name": "Ada"}, files={"video": ("a.mp4", video)})
         ],
+        "templates": [
+            await made("/api/templates", json={"name": "Pets", "prompt": "a {animal}"}) for _ in range(20)
+        ],
+        "batches": [
+            (await http.post("/api/video/tasks/batch", json={"prompts": "a\nb"})).json()["batchId"]
+            for _ in range(4)
+        ],
         "keys": [own_key["id"], *[await made("/api/keys", json={"name": "spare"}) for _ in range(20)]],
         "models": ["sora-2"],
         "own_key": own_key["id"],

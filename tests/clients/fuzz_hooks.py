@@ -30,6 +30,10 @@ TEXTS = {
     "fileid": KNOWN["references"],
     "characters.id": KNOWN["characters"],
     "video.id": KNOWN["videos"],
+    "template.id": KNOWN["templates"],
+    "batch": KNOWN["batches"],
+    # Those that may be deleted.
+    "ids": KNOWN["videos"][len(KNOWN["videos"]) // 2 :],
 }
 """Ends of a field's path, in small letters -> texts that lead somewhere."""
 
@@ -58,7 +62,11 @@ def map_query(context: Any, query: dict[str, Any] | None) -> dict[str, Any] | No
 @schemathesis.hook  # type: ignore[untyped-decorator] # it lives in another environment
 def map_body(context: Any, body: Any) -> Any:
     """Most images and videos are some, most names of things are of things that are there."""
-    return _likely("", body)
+    body = _likely("", body)
+    if isinstance(body, dict) and isinstance(which := body.get("filter"), dict) and "q" not in which:
+        # An act on everything would leave nothing for the rest of the run.
+        body["filter"] = which | {"q": "[[fault:"}
+    return body
 
 
 @schemathesis.hook  # type: ignore[untyped-decorator] # it lives in another environment
@@ -75,7 +83,8 @@ def filter_case(context: Any, case: Any) -> bool:
 
 
 def _kind(path: str) -> str:
-    return next((kind for kind in ("references", "characters", "keys", "models") if kind in path), "videos")
+    kinds = ("references", "characters", "keys", "models", "templates", "batches")
+    return next((kind for kind in kinds if kind in path), "videos")
 
 
 def _likely(name: str, value: Any) -> Any:
