@@ -37,6 +37,8 @@ class Whose(StrEnum):
 ALL = (Whose.PRIVATE, Whose.TEAM, Whose.GONE, Whose.NOBODYS)
 OF = {
     Thing.JOB: ALL,
+    Thing.BATCH: ALL,
+    Thing.TEMPLATE: ALL,
     Thing.IMAGE: ALL,
     Thing.CHARACTER: (Whose.PRIVATE, Whose.NOBODYS),
     Thing.KEY: (Whose.PRIVATE, Whose.GONE, Whose.NOBODYS),
@@ -46,6 +48,8 @@ OF = {
 """Whose each thing can be."""
 MADE_UP = {
     Thing.JOB: ("video_" + "0" * 32, "upstream-none"),
+    Thing.BATCH: ("batch_" + "0" * 32,),
+    Thing.TEMPLATE: ("tpl_" + "0" * 32,),
     Thing.IMAGE: ("ref_" + "0" * 32,),
     Thing.CHARACTER: ("char_" + "0" * 32, "upstream-none"),
     Thing.KEY: ("key_" + "0" * 32,),
@@ -60,6 +64,7 @@ class Target:
 
     ids: tuple[str, ...]
     share: str = "share_none"
+    batch: str = ""
 
 
 @dataclass
@@ -107,11 +112,16 @@ class House:
         wanted = [
             (thing, whose, job)
             for thing in Thing
+            if thing is not Thing.BATCH  # each video is one
             for whose in OF[thing]
             for job in (STATES if thing is Thing.JOB and whose in ALL[:2] else ("done",))
         ]
         found = await asyncio.gather(*(self.make(*each) for each in wanted))
         self.kept = dict(zip(wanted, found, strict=True))
+        for whose in OF[Thing.BATCH]:
+            video = self.kept[Thing.JOB, whose, "done"]
+            ids = (video.batch,) if video.batch else MADE_UP[Thing.BATCH]
+            self.kept[Thing.BATCH, whose, "done"] = Target(ids)
 
     def target(self, row: Row, whose: Whose) -> Target:
         assert row.thing is not None
@@ -134,7 +144,7 @@ class House:
                 names = ("prompt", "stage", "visibility", "cancelRequested")
                 seen[task["videoId"]] = {name: task[name] for name in names}
             after = f"&after={page['tasks'][-1]['videoId']}" if page["hasMore"] else None
-        for kind in ("/api/references", "/api/keys", "/api/auth/identities"):
+        for kind in ("/api/references", "/api/templates", "/api/keys", "/api/auth/identities"):
             answer = (await self.team.ann.get(kind)).json()
             for each in answer[kind.rpartition("/")[2]]:
                 seen[each["id"]] = {"library": each.get("library")}
@@ -171,22 +181,32 @@ class House:
         self.made += 1
         make = {
             Thing.JOB: self._video, Thing.IMAGE: self._image, Thing.CHARACTER: self._character, Thing.KEY: self._key,
-            Thing.SESSION: self._session, Thing.IDENTITY: self._identity,
+            Thing.SESSION: self._session, Thing.TEMPLATE: self._template, Thing.IDENTITY: self._identity,
         }[thing]  # fmt: skip
         return await make(whose, job)
 
     async def _video(self, whose: Whose, job: str) -> Target:
         ann, visibility = self.team.ann, "team" if whose is Whose.TEAM else "private"
         prompt = f"{SHOWN if whose is Whose.TEAM else SECRET}, {job}"
-        wish: Json = {"visibility": visibility}
+        wish: Json = {"items": [{"prompt": prompt}], "visibility": visibility}
         if not self.kept:  # what stays has an image that it was made from; the rest needs none
             wish["inputReference"] = {"imageUrl": picture(self.made)}
-        task = await ann.comes_to((await ann.make(prompt, **wish))["videoId"], STATES[job])
+        made = (await ann.http.post("/api/video/tasks/batch", json=wish)).json()
+        task = await ann.comes_to(made["tasks"][0]["videoId"], STATES[job])
         path = f"/api/video/tasks/{task['videoId']}"
         share = (await ann.http.post(f"{path}/shares", json={})).json()["id"]
         if whose is Whose.GONE:
             assert (await ann.http.delete(path)).status_code == 204
-        return Target((task["videoId"], task["externalVideoId"]), share)
+        return Target((task["videoId"], task["externalVideoId"]), share, made["batchId"])
+
+    async def _template(self, whose: Whose, _: str) -> Target:
+        ann, visibility = self.team.ann, "team" if whose is Whose.TEAM else "private"
+        wish = {"name": f"template {self.made}", "prompt": SHOWN if whose is Whose.TEAM else SECRET}
+        made = await ann.http.post("/api/templates", json=wish | {"visibility": visibility})
+        id = made.json()["id"]
+        if whose is Whose.GONE:
+            assert (await ann.http.delete(f"/api/templates/{id}")).status_code == 204
+        return Target((id,))
 
     async def _image(self, whose: Whose, _: str) -> Target:
         ann, library = self.team.ann, "team" if whose is Whose.TEAM else "personal"

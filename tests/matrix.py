@@ -75,6 +75,8 @@ class Thing(StrEnum):
     """What the id in a path or a body is of."""
 
     JOB = "video"
+    BATCH = "videos that were made together"
+    TEMPLATE = "template"
     IMAGE = "saved image"
     CHARACTER = "character"
     KEY = "API key"
@@ -92,6 +94,8 @@ class Row:
     """With ``{id}`` in the place of the thing's id, and ``{new}`` in that of what was never there."""
     form: dict[str, str | bytes] | None = None
     """The same for what takes forms only, with files as bytes."""
+    query: str = ""
+    """What comes after the path, with ``{id}`` too."""
     job: str = "done"
     """Which video it works on: ``done``, ``running`` or ``ended``."""
     name: str = ""
@@ -145,6 +149,22 @@ MATRIX = {
     "GET /api/credits/usage": Row(Right.MINE),
     # This has not even the form of one: wrong ones would lock whoever tries them. tests/test_codes.py has good ones.
     "POST /api/credits/redeem": Row(Right.MINE, status=400, body={"code": "none"}, scope=Scope.ACCOUNT),
+    # --- many videos, templates, tags ---------------------------------------------------------------
+    "POST /api/video/tasks/batch": Row(Right.MAKE, status=202, body={"prompts": "a boat"}),
+    "GET /api/video/batches/{id}": Row(Right.LOOK, Thing.BATCH),
+    # What it can be done to is said for each: tests/test_owners_lists.py.
+    "POST /api/video/tasks/bulk": Row(Right.MAKE, body={"action": "cancel", "ids": ["video_none"]}),
+    "GET /api/video/tasks/archive": Row(Right.LOOK, Thing.JOB, query="?ids={id}"),
+    "POST /api/video/tasks/archive": Row(Right.LOOK, Thing.JOB, body={"ids": ["{id}"]}),
+    "GET /api/video/tags": Row(Right.MINE),
+    "PUT /api/video/tasks/{id}/tags": Row(Right.CHANGE, Thing.JOB, body={"tags": ["new"]}),
+    "GET /api/templates": Row(Right.MINE),
+    "POST /api/templates": Row(Right.MAKE, status=201, body={"name": "a face", "prompt": "a {animal}"}),
+    "GET /api/templates/{id}": Row(Right.LOOK, Thing.TEMPLATE),
+    "PUT /api/templates/{id}": Row(
+        Right.CHANGE, Thing.TEMPLATE, body={"name": "a face", "prompt": "a {animal}"}
+    ),
+    "DELETE /api/templates/{id}": Row(Right.CHANGE, Thing.TEMPLATE, status=204),
     # --- as OpenAI has it ---------------------------------------------------------------------------
     "POST /v1/videos": Row(Right.MAKE, body={"prompt": "a boat"}),
     "GET /v1/videos": Row(Right.MINE),

@@ -78,6 +78,7 @@ async def ask(
     row = MATRIX[route]
     for name, value in {"id": row.name or id, "name": row.name, **(names or {})}.items():
         path = path.replace(f"{{{name}}}", value)
+    path += row.query.replace("{id}", id)
     if row.form is not None:
         options["files"] = {
             name: (None if isinstance(value, str) else name, value) for name, value in row.form.items()

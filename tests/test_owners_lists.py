@@ -52,6 +52,7 @@ def hidden_from(all: House, caller: Caller, answer: httpx.Response) -> None:
 
 async def test_lists_have_exactly_what_may_be_seen_in_pages_of_any_size(tmp_path: Path) -> None:
     async with house(tmp_path) as all:
+        hidden = all.kept[Thing.JOB, Whose.PRIVATE, "done"]
         for caller in await everybody(all):
             mine, sees = caller.user == "user_ann", visible(all, caller, Thing.JOB)
             shown = visible(all, caller, Thing.JOB, shown_only=True)
@@ -60,6 +61,9 @@ async def test_lists_have_exactly_what_may_be_seen_in_pages_of_any_size(tmp_path
                 "/api/video/tasks?scope=visible": sees,
                 "/api/video/tasks?scope=mine": sees if mine else set(),
                 "/api/video/tasks?scope=team": shown,
+                "/api/video/tasks?q=paper": sees,
+                f"/api/video/tasks?q={SECRET}": sees - shown,
+                f"/api/video/tasks?batch={hidden.batch}": sees & {hidden.ids[0]},
                 "/v1/videos": sees if mine or caller.sees_all else set(),
                 "/v1/videos?order=asc": sees if mine or caller.sees_all else set(),
                 "/api/references": visible(all, caller, Thing.IMAGE),
@@ -143,3 +147,37 @@ async def test_who_sees_a_video_sees_what_it_says_and_no_more_of_its_owner_than_
                 assert SECRET not in answer.text
                 for thing in (Thing.KEY, Thing.SESSION, Thing.IDENTITY):
                     assert all.kept[thing, Whose.PRIVATE, "done"].ids[0] not in answer.text
+
+
+async def test_what_is_done_to_many_is_done_to_ones_own_only(tmp_path: Path) -> None:
+    async with house(tmp_path) as all:
+        before = await all.as_ann_sees_it()
+        wanted = {
+            id: whose
+            for whose in ALL
+            for id in all.kept[Thing.JOB, whose, "running" if whose in ALL[:2] else "done"].ids
+        }
+        for caller in await others(all):
+            for action in ("cancel", "delete"):
+                answer = await all.http.post(
+                    "/api/video/tasks/bulk",
+                    json={"action": action, "ids": list(wanted)},
+                    **await caller.bring(),
+                )
+                if caller.role == "viewer":
+                    assert answer.status_code == 403
+                    continue
+                told = set()
+                for result in answer.json()["results"]:
+                    error = result["error"]
+                    shown = wanted[result["id"]] is Whose.TEAM
+                    assert (result["done"], error["code"]) == (False, "forbidden" if shown else "not_found")
+                    told |= set() if shown else {error["message"]}
+                assert len(told) == 1
+                chosen: dict[str, Any]
+                for chosen in ({"batch": all.kept[Thing.JOB, Whose.TEAM, "done"].batch}, {"filter": {}}):
+                    answer = await all.http.post(
+                        "/api/video/tasks/bulk", json={"action": action} | chosen, **await caller.bring()
+                    )
+                    assert answer.json()["results"] == [], (caller.name, chosen)
+        assert await all.as_ann_sees_it() == before

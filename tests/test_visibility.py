@@ -40,7 +40,7 @@ CLONING = {
 OWNERS = {
     "POST /api/video/tasks/{id}/cancel", "POST /api/video/tasks/{id}/visibility", "DELETE /api/video/tasks/{id}",
     "DELETE /v1/videos/{id}", "POST /api/video/tasks/{id}/shares", "GET /api/video/tasks/{id}/shares",
-    "DELETE /api/video/tasks/{id}/shares/{share}",
+    "DELETE /api/video/tasks/{id}/shares/{share}", "PUT /api/video/tasks/{id}/tags",
 }  # fmt: skip
 SHOWN, HIDDEN = j.VisibilityChanged(NOW, Visibility.TEAM), j.VisibilityChanged(NOW, Visibility.PRIVATE)
 
