@@ -78,7 +78,8 @@ async def test_what_cannot_be_given_is_refused(tmp_path: Path) -> None:
 async def test_everybodys_balances_are_there_page_by_page(tmp_path: Path) -> None:
     async with till(tmp_path) as shop, person(shop.ann.gateway, "bob", credits=7):
         await shop.order(seconds=4)
-        found, after, more = {}, "", True
+        found: dict[str, tuple[int, int]] = {}
+        after, more = "", True
         while more:
             page = await shop.admin("GET", f"credits?limit=2{after}")
             found |= {each["email"]: (each["available"], each["held"]) for each in page["balances"]}

@@ -73,7 +73,7 @@ async def test_what_cannot_be_made_has_no_price(tmp_path: Path, wish: dict[str, 
 
 async def test_a_quote_is_what_the_video_then_costs(tmp_path: Path) -> None:
     async with till(tmp_path) as shop:
-        wish = {"prompt": "a paper boat", "seconds": 8, "visibility": "team"}
+        wish: dict[str, Any] = {"prompt": "a paper boat", "seconds": 8, "visibility": "team"}
         quote = (await shop.ann.http.post("/api/video/quote", json=wish)).json()
         task = (await shop.order(**wish)).json()
         assert task["credits"] == quote["credits"] == 10

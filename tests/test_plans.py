@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.people import actions, code, told
 from tests.running import running, settings_for
@@ -40,8 +41,8 @@ async def test_without_a_configuration_there_is_one_plan_that_limits_nothing(tmp
 
 async def test_a_person_has_a_plan_until_it_ends(tmp_path: Path) -> None:
     async with till(tmp_path, plans=CONFIGURED) as shop:
-        wish = {"plan": "gold", "until": "2026-11-24T00:00:00Z"}
-        given = await shop.admin("PUT", "users/user_ann/plan", **wish)
+        until = "2026-11-24T00:00:00Z"
+        given = await shop.admin("PUT", "users/user_ann/plan", plan="gold", until=until)
         assert (given["plan"], given["planUntil"]) == ("gold", "2026-11-24T00:00:00.000Z")
         told = (await shop.ann.get("/api/credits")).json()["plan"]
         assert (told["name"], told["perDay"], told["until"]) == ("gold", 50, "2026-11-24T00:00:00.000Z")
@@ -101,6 +102,6 @@ async def test_a_plan_of_the_configuration_that_is_gone_is_the_default(tmp_path:
 async def test_a_character_is_made_for_nobody_whose_plan_makes_nothing(tmp_path: Path) -> None:
     async with till(tmp_path) as shop:
         await shop.put_plan(mayGenerate=False)
-        form = {"name": (None, "a face"), "video": ("face.mp4", b"no video")}
+        form: Any = {"name": (None, "a face"), "video": ("face.mp4", b"no video")}
         refused = await shop.ann.http.post("/v1/videos/characters", files=form)
         assert code(refused) in {(403, "plan_forbids"), (400, "unsupported_by_upstream")}
