@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from sora_gateway.core.job import ExternalId, JobId
-from sora_gateway.supervisor.decisions import Adopt, GiveUp, PayAgain
+from sora_gateway.supervisor.decisions import Adopt
 from tests.lab import (
     PRICE,
     Lab,
@@ -19,8 +21,8 @@ from tests.lab import (
     says,
     unused_port,
 )
-from tests.raw_server import Handler, Received, Wire
-from tests.running import Json, Person
+from tests.raw_server import Handler, Received, Wire, serving_raw
+from tests.running import Json, Person, person
 from tests.sample_videos import sample_mp4
 
 FINISHED: dict[str, object] = {"status": "completed", "progress": 100}
@@ -40,6 +42,18 @@ async def cancelled(ann: Person, task: Json, stage: str = "cancelled") -> Json:
     response = await ann.http.post(f"/api/video/tasks/{task['videoId']}/cancel")
     assert response.status_code == 200, response.text
     return await ann.comes_to(task["videoId"], stage)
+
+
+@asynccontextmanager
+async def administrator(ann: Person) -> AsyncIterator[Callable[[Json, str], Awaitable[None]]]:
+    """Decides on tasks, over the API."""
+    async with person(ann.gateway, "root", "admin") as root:
+
+        async def decide(task: Json, decision: str) -> None:
+            answer = await root.http.post(f"/api/admin/jobs/{task['videoId']}/{decision}")
+            assert answer.status_code == 200, answer.text
+
+        yield decide
 
 
 # --- completed: settled ------------------------------------------------------------------------------
@@ -150,7 +164,9 @@ async def test_a_stop_that_the_upstream_never_answers_is_settled(tmp_path: Path)
 
 async def test_what_was_finished_before_it_could_be_stopped_is_delivered_and_settled(tmp_path: Path) -> None:
     lab = Lab(delete=closing(404), content=closing(200, sample_mp4(), {"Content-Type": "video/mp4"}))
-    async with at_the_lab(tmp_path, lab, upstream={"profile": "simulator"}) as ann:
+    # Nobody looks by themselves between that and the wish.
+    rarely = {"min_interval": 5000}
+    async with at_the_lab(tmp_path, lab, upstream={"profile": "simulator"}, polling=rarely) as ann:
         task = await ann.comes_to((await ann.make())["videoId"], "processing")
         lab.looks = FINISHED
         await cancelled(ann, task, stage="completed")
@@ -164,7 +180,8 @@ async def test_a_doubt_that_is_given_up_is_released(tmp_path: Path) -> None:
     async with at_the_lab(tmp_path, Lab(creates=[close_at_once])) as ann:
         task = await ann.comes_to((await ann.make())["videoId"], "unknown")
         assert await balance(ann) == (100 - PRICE, PRICE)
-        await ann.gateway.supervisor.decide(JobId(task["videoId"]), GiveUp())
+        async with administrator(ann) as decide:
+            await decide(task, "give-up")
         assert (await ann.comes_to(task["videoId"], "failed"))["error"]["code"] == "given_up"
         assert await ledger(ann, task) == ["hold", "release"]
         assert await balance(ann) == (100, 0)
@@ -174,11 +191,16 @@ async def test_a_doubt_that_is_paid_again_keeps_its_one_hold(tmp_path: Path) -> 
     lab = Lab(creates=[close_at_once, says(200, {"id": "ext-2"})])
     async with at_the_lab(tmp_path, lab) as ann:
         task = await ann.comes_to((await ann.make())["videoId"], "unknown")
-        await ann.gateway.supervisor.decide(JobId(task["videoId"]), PayAgain())
+        async with administrator(ann) as decide:
+            await decide(task, "pay-again")
         task = await ann.comes_to(task["videoId"], "processing")
         assert len(lab.orders) == 2
         assert await outcomes(ann, task) == ["pay_again", "receipt"]
         assert await ledger(ann, task) == ["hold"]
+        assert await balance(ann) == (100 - PRICE, PRICE)
+        lab.looks, lab.content = FINISHED, closing(200, sample_mp4(), {"Content-Type": "video/mp4"})
+        await ann.comes_to(task["videoId"], "completed")
+        assert await ledger(ann, task) == ["hold", "settle"]
 
 
 async def test_a_doubt_that_is_found_goes_on_with_its_hold(tmp_path: Path) -> None:
@@ -220,6 +242,81 @@ async def test_an_accepted_video_past_the_final_limit_stays_held(tmp_path: Path)
         assert late["overdue"]
         assert late["error"]["code"] == "final_limit"
         assert await ledger(ann, task) == ["hold"]
+
+
+@pytest.mark.parametrize("decision", ["settle", "release"])
+@pytest.mark.parametrize("why", ["file_lost", "final_limit"])
+async def test_what_stays_held_is_decided_once_by_an_administrator(
+    why: str, decision: str, tmp_path: Path
+) -> None:
+    lab = Lab(content=closing(200, sample_mp4(), {"Content-Type": "video/mp4"}))
+    lab.looks = FINISHED if why == "file_lost" else lab.looks
+    limits: Json = {"jobs": {"final_limit": 100.0, "overdue_after": 50.0}} if why == "final_limit" else {}
+    async with at_the_lab(tmp_path, lab, media={"max_file": 1024}, **limits) as ann:
+        task = await ann.comes_to((await ann.make())["videoId"], "failed")
+        assert task["error"]["code"] == why
+        # Its owner deletes it meanwhile: the hold is there to be decided on all the same.
+        assert (await ann.http.delete(f"/api/video/tasks/{task['videoId']}")).status_code == 204
+        assert await ledger(ann, task) == ["hold"]
+        async with administrator(ann) as decide, person(ann.gateway, "ada", "admin") as ada:
+            await decide(task, decision)
+            again = await ada.http.post(f"/api/admin/jobs/{task['videoId']}/{decision}")
+            assert again.status_code == 409
+        assert await ledger(ann, task) == ["hold", decision]
+        assert await balance(ann) == ((100 - PRICE, 0) if decision == "settle" else (100, 0))
+
+
+# --- the price is the one that was told --------------------------------------------------------------
+
+
+async def test_a_price_list_that_changes_meanwhile_changes_no_hold(tmp_path: Path) -> None:
+    lab = Lab()
+    async with serving_raw(lab.handle) as server:
+        async with at_the_lab(tmp_path, lab, url=server.url) as ann:
+            old = await ann.comes_to((await ann.make())["videoId"], "processing")
+        async with at_the_lab(tmp_path, lab, url=server.url, pricing={"per_video": 3 * PRICE}) as ann:
+            new = await ann.comes_to((await ann.make())["videoId"], "processing")
+            assert (await ann.task(old["videoId"]))["credits"] == PRICE
+            assert new["credits"] == 3 * PRICE
+            lab.looks, lab.content = FINISHED, closing(200, sample_mp4(), {"Content-Type": "video/mp4"})
+            for task in (old, new):
+                await ann.comes_to(task["videoId"], "completed")
+            assert await ledger(ann, old) == ["hold", "settle"]
+            assert await balance(ann) == (100 - 4 * PRICE, 0)
+            lines = (await ann.get("/api/credits/ledger")).json()["entries"]
+            versions = {line["videoId"]: line["priceVersion"] for line in lines if line["kind"] == "hold"}
+            assert all(versions.values())
+            assert len(set(versions.values())) == 2
+
+
+# --- what the upstream took --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ({"cost": 0.42}, 0.42),
+        ({"cost": "0.42"}, 0.42),
+        ({"usage": {"cost": 0.42, "is_byok": False}}, 0.42),
+        ({"cost": {"free": "form"}, "usage": {"cost": 1}}, 1.0),
+        ({"cost": -1}, None),
+        ({"cost": True}, None),
+        ({"cost": "a lot"}, None),
+        ({"cost": 1e300}, None),
+        ({}, None),
+    ],
+    ids=str,
+)
+async def test_what_the_upstream_says_that_it_took_stands_beside_the_credits(
+    said: Json, kept: float | None, tmp_path: Path
+) -> None:
+    video = closing(200, sample_mp4(), {"Content-Type": "video/mp4"})
+    async with at_the_lab(tmp_path, Lab(looks=FINISHED | said, content=video)) as ann:
+        task = await ann.comes_to((await ann.make())["videoId"], "completed")
+        assert task["upstreamCost"] == kept
+        assert await ledger(ann, task) == ["hold", "settle"]
+        (used,) = await ann.gateway.store.credits.usage("user_ann", 0.0, 1e12)
+        assert (used.settled, used.cost) == (PRICE, kept)
 
 
 # --- a retry pays for itself -------------------------------------------------------------------------
