@@ -83,15 +83,20 @@ async def test_a_ticket_opens_a_stream_once_and_nothing_else(tmp_path: Path) -> 
 async def _try(all: House, caller: Caller, route: str, whose: Whose | None, told: Told) -> None:
     """One cell, by each id that the thing goes by."""
     row = MATRIX[route]
-    expected = answer_for(row.right, caller.column(row, whose))
-    for number in range(len(all.target(row, whose).ids)) if whose is not None else (0,):
+    column = caller.column(row, whose)
+    expected, numbers = answer_for(row.right, column), range(1)
+    uses_it_up = expected is None and changes(route)
+    # Who is turned away before anything is looked up needs one id, and what is used up is made anew for each.
+    if (
+        whose is not None
+        and column not in ("nobody", "other scope")
+        and not (uses_it_up and caller.by_session)
+    ):
+        numbers = range(len(all.target(row, whose).ids))
+    for number in numbers:
         id, names = "", {}
         if whose is not None:
-            target = (
-                await all.make_for(row, whose)
-                if expected is None and changes(route)
-                else all.target(row, whose)
-            )
+            target = await all.make_for(row, whose) if uses_it_up else all.target(row, whose)
             id, names = target.ids[number], {"share": target.share}
         if row.thing is Thing.CHARACTER and number:
             whose = Whose.NOBODYS  # the upstream's id of a character is nobody's name for it
