@@ -306,7 +306,8 @@ async def test_the_description_is_valid_openapi_and_says_what_the_table_says() -
     assert create["operationId"] == "create_thing"
     assert create["description"] == "Makes a thing."
     assert set(create["requestBody"]["content"]) >= {"application/json", "multipart/form-data"}
-    assert set(create["responses"]) == {"202", "400", "401", "403", "409", "413", "415", "503", "default"}
+    statuses = {"202", "400", "401", "403", "409", "413", "415", "429", "503", "default"}
+    assert set(create["responses"]) == statuses
     delete = description["paths"]["/things/{id}"]["delete"]
     assert delete["responses"]["409"]["description"] == "Error: `not_finished`, `conflict`."
     assert delete["parameters"][0]["name"] == "id"

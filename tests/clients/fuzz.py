@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from sora_gateway.core.principal import Scope
 from tests.clients.gateway import Home, own
 from tests.clients.python.checking import png
 from tests.processes import ROOT
@@ -61,7 +62,7 @@ async def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sora-fuzz-") as folder:
         home = Home(Path(folder), CONFIG)
-        key = await home.person("fuzz", role="admin")
+        key = await home.person("fuzz", role="admin", scopes=list(Scope))
         async with home.serving() as address:
             async with httpx.AsyncClient(
                 base_url=address, headers={"Authorization": f"Bearer {key}"}, trust_env=False

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,12 +79,15 @@ class Home:
             raise RuntimeError(f"{' '.join(arguments)}: {(output + complaints).decode()}")
         return output.decode().strip()
 
-    async def person(self, name: str, role: str = "member", balance: int = BALANCE) -> str:
-        """Adds somebody; returns an API key of theirs."""
+    async def person(
+        self, name: str, role: str = "member", balance: int = BALANCE, scopes: Sequence[str] = ()
+    ) -> str:
+        """Adds somebody; returns an API key of theirs, for *scopes* or for what keys are for."""
         email = f"{name}@example.org"
         funds = {"SORA_GATEWAY_CREDITS__STARTING_BALANCE": str(balance)}
         await self.command("user", "create", email, "--role", role, **funds)
-        return await self.command("key", "create", "--user", email)
+        chosen = [word for scope in scopes for word in ("--scope", scope)]
+        return await self.command("key", "create", "--user", email, *chosen)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
