@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
-from sora_gateway.cli import main
+from sora_gateway.accounts.codes import MOST
+from sora_gateway.cli import credits, main
 from sora_gateway.cli.operate import offline, operate
 from sora_gateway.core import job as j
 from sora_gateway.core.job import ExternalId, JobId
+from sora_gateway.http.admin_plans import MOST_DAYS
 from sora_gateway.settings import Settings
+from sora_gateway.store.credits import MOST_CREDITS
 from tests.jobs import accepted, walk
 from tests.people import actions
 from tests.running import person, running, settings_for
@@ -164,7 +167,7 @@ async def test_a_gateway_that_runs_notices_what_the_command_line_changes(tmp_pat
         tmp_path / "data",
         credits={"enabled": True},
         pricing={"per_video": 5},
-        plans={"none": {"may_generate": False}},
+        plans={"none": {"may_generate": False}, "gold": {"priority": "vip"}},
     )
     async with running(settings) as gateway, person(gateway) as ann:
 
@@ -177,13 +180,18 @@ async def test_a_gateway_that_runs_notices_what_the_command_line_changes(tmp_pat
         assert (await ann.http.post("/api/video/tasks", json=wish)).status_code == 202
         await run("plan.set", email=EMAIL, plan="none")
         assert (await ann.http.post("/api/video/tasks", json=wish)).status_code == 403
-        (new,) = await run("code.create", plan="default")
+        await run("plan.set", email=EMAIL, plan="default")
+        (new,) = await run("code.create", plan="gold", plan_days=3)
         redeemed = await ann.http.post("/api/credits/redeem", json={"code": new["code"]})
-        assert redeemed.status_code == 200
-        assert (await ann.http.post("/api/video/tasks", json=wish)).status_code == 202
+        assert redeemed.status_code == 200, redeemed.text
+        assert (await ann.http.post("/api/video/tasks", json=wish)).json()["priority"] == "vip"
         shown = await run("credits.show", email=EMAIL)
-        assert (shown["used"]["hour"], shown["plan"]) == (2, "default")
+        assert (shown["used"]["hour"], shown["plan"]) == (2, "gold")
         (latest, *_) = (await ann.get("/api/credits/ledger")).json()["entries"]
         assert latest["kind"] in {"hold", "settle"}
-        assert await actions(gateway, "user_ann") == ["credits.grant", "plan.give"]
+        assert await actions(gateway, "user_ann") == ["credits.grant", "plan.give", "plan.give"]
         assert (await run("credits.check"))["complaints"] == []
+
+
+def test_the_command_line_knows_the_bounds_of_the_api() -> None:
+    assert (credits.MOST, credits.MOST_CODES, credits.MOST_DAYS) == (MOST_CREDITS, MOST, MOST_DAYS)

@@ -22,6 +22,8 @@ async def test_plans_of_the_configuration_and_of_administrators_are_listed_toget
             "gold": ("added", 60),
             "silver": ("added", 20),
         }
+        # Whoever has it keeps a plan of that name: the one of the configuration.
+        await shop.admin("PUT", "users/user_ann/plan", plan="gold")
         await shop.admin("DELETE", "plans/gold", 204)
         plans = {plan["name"]: plan for plan in (await shop.admin("GET", "plans"))["plans"]}
         assert (plans["gold"]["source"], plans["gold"]["perDay"], plans["gold"]["priority"]) == (
@@ -65,6 +67,17 @@ async def test_a_plan_that_somebody_has_or_a_code_gives_stays(tmp_path: Path) ->
         await shop.admin("DELETE", f"codes/{made['id']}", 204)
         await shop.admin("DELETE", "plans/silver", 204)
         await shop.admin("DELETE", "plans/silver", 404)
+
+
+async def test_a_plan_that_nobody_has_any_more_can_be_removed(tmp_path: Path) -> None:
+    async with till(tmp_path) as shop:
+        await shop.put_plan("silver", perDay=20)
+        soon = "2026-11-23T00:00:00Z"
+        await shop.admin("PUT", "users/user_ann/plan", plan="silver", until=soon)
+        await shop.admin("POST", "codes", 201, plan="silver", expiresAt=soon)
+        await shop.admin("DELETE", "plans/silver", 409)
+        shop.clock.ahead += DAY
+        await shop.admin("DELETE", "plans/silver", 204)
 
 
 async def test_what_cannot_be_is_refused(tmp_path: Path) -> None:

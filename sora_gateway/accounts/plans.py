@@ -99,8 +99,8 @@ class Plans:
         self.changed()
 
     async def remove(self, name: str, entry: AuditEntry) -> None:
-        """Raises NotFound unless it was made here; Conflict while somebody has it."""
-        await self._store.credits.remove_plan(name, entry)
+        """Raises NotFound unless it was made here; Conflict while somebody has it and the configuration has no other."""
+        await self._store.credits.remove_plan(name, entry, another=name in self._configured)
         self._made.pop(name, None)
         self.changed()
 

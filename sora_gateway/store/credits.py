@@ -145,9 +145,9 @@ class Credits:
     async def put_plan(self, plan: StoredPlan, entry: AuditEntry) -> None:
         await self._writer.run(lambda tx: plans.put(tx, plan, entry))
 
-    async def remove_plan(self, name: str, entry: AuditEntry) -> None:
-        """Raises NotFound; Conflict while somebody has it."""
-        await self._writer.run(lambda tx: plans.remove(tx, name, entry))
+    async def remove_plan(self, name: str, entry: AuditEntry, *, another: bool) -> None:
+        """Raises NotFound; Conflict while somebody has it, unless there is *another* of that name."""
+        await self._writer.run(lambda tx: plans.remove(tx, name, entry, another=another))
 
     async def create_codes(self, new: Sequence[tuple[CodeRecord, str, AuditEntry]]) -> None:
         """Keeps codes with their hashes, all of them or none."""

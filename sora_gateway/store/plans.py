@@ -37,13 +37,15 @@ def put(tx: Transaction, plan: StoredPlan, entry: AuditEntry) -> None:
     audit.write(tx, entry)
 
 
-def remove(tx: Transaction, name: str, entry: AuditEntry) -> None:
-    """Raises NotFound; Conflict while somebody has it, or a code gives it."""
+def remove(tx: Transaction, name: str, entry: AuditEntry, *, another: bool) -> None:
+    """Raises NotFound; Conflict while somebody has it, or a code gives it, unless there is *another* of that name."""
     used = tx.one(
-        "SELECT 1 FROM users WHERE plan = ? UNION ALL SELECT 1 FROM codes WHERE plan = ? AND revoked_at IS NULL",
-        (name, name),
+        "SELECT 1 FROM users WHERE plan = ? AND (plan_until IS NULL OR plan_until > ?) UNION ALL"
+        " SELECT 1 FROM codes WHERE plan = ? AND revoked_at IS NULL AND uses_left > 0"
+        " AND (expires_at IS NULL OR expires_at > ?)",
+        (name, entry.at, name, entry.at),
     )
-    if used is not None:
+    if used is not None and not another:
         raise Conflict("Somebody has this plan, or a code gives it; change that first.")
     if tx.execute("DELETE FROM plans WHERE name = ?", (name,)).rowcount != 1:
         raise NotFound("There is no such plan among those that were made here.")
