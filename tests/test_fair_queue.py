@@ -167,10 +167,10 @@ def test_how_long_somebody_has_waited_elsewhere_counts() -> None:
     queue = FairQueue()
     queue.add("vip", "vic", Lane.VIP, 0.0)
     queue.add("new", "ann", Lane.BATCH, 0.0)
-    queue.add("old", "bob", Lane.BATCH, 0.0, waited=2 * PATIENCE)
-    queue.add("older", "bob", Lane.BATCH, 0.0, waited=3 * PATIENCE)
-    assert queue.order(0.0) == ["older", "vip", "old", "new"]
-    assert served(queue) == ["older", "vip", "old", "new"]
+    queue.add("old", "bob", Lane.BATCH, 0.0, since=-2 * PATIENCE)
+    queue.add("older", "bob", Lane.BATCH, 0.0, since=-3 * PATIENCE)
+    assert queue.order(0.0) == ["older", "vip", "new", "old"]
+    assert served(queue) == ["older", "vip", "new", "old"]
 
 
 def test_a_line_that_was_sent_away_remembers_who_was_served() -> None:
@@ -203,28 +203,57 @@ def test_between_two_turns_of_one_person_every_other_has_one_at_most(
 ) -> None:
     """In the lane of the one; a higher lane may go before them both, until patience has lifted them."""
     queue, now = FairQueue(), 0.0
-    lanes = {}
+    waiting: dict[str, Lane] = {}
     for number, (owner, lane) in enumerate(wanted):
         queue.add(f"{owner}-{number}", owner, lane, now)
-        lanes[f"{owner}-{number}"] = lane
+        waiting[f"{owner}-{number}"] = lane
+    turn_at: dict[tuple[str, Lane], float] = {}
+
+    def reached(key: str) -> int:
+        lane = waiting[key]
+        return max(0, lane - int((now - turn_at.get((key[0], lane), 0.0)) / PATIENCE))
+
     since: dict[str, Counter[str]] = {}
     for step in range(len(wanted)):
         now += pauses[step] if step < len(pauses) else 0.0
+        best = {
+            owner: min(reached(key) for key in waiting if key[0] == owner)
+            for owner in {*"".join(k[0] for k in waiting)}
+        }
         key = str(queue.take(now))
-        owner, lifted = key.split("-")[0], int(now / PATIENCE)
-        reached = max(0, lanes.pop(key) - lifted)
-        best: dict[str, int] = {}
-        for other, lane_there in lanes.items():
-            best[other[0]] = min(best.get(other[0], 2), max(0, lane_there - lifted))
-        assert all(reached <= there for there in best.values()), "a higher lane was passed over"
-        for waiting, turns in since.items():
-            if best.get(waiting) == reached and waiting != owner:
+        owner, level = key[0], reached(key)
+        assert level == min(best.values()), "a higher lane was passed over"
+        for other, turns in since.items():
+            if best.get(other) != level:
+                turns.clear()
+            elif other != owner:
                 turns[owner] += 1
-                assert turns[owner] <= 1, f"{owner} had two turns while {waiting} waited in the same lane"
-        since[owner] = Counter()
-        for waiting in "abcd":
-            if best.get(waiting) != reached or waiting == owner:
-                since[waiting] = Counter()
+                assert turns[owner] <= 1, f"{owner} had two turns while {other} waited in the same lane"
+        since = {other: since.get(other, Counter()) for other in "abcd"} | {owner: Counter()}
+        turn_at[owner, waiting.pop(key)] = now
+
+
+def test_a_long_line_that_is_served_is_not_lifted_over_who_comes_new() -> None:
+    """Ann's five hundred have waited for an hour; they keep Bob no longer than five hundred new ones would."""
+    queue = FairQueue()
+    for number in range(500):
+        queue.add(f"ann-{number}", "ann", Lane.BATCH, 0.0)
+    for minute in range(60):
+        queue.take(60.0 * minute)
+    queue.add("bob-0", "bob", Lane.BATCH, 3600.0)
+    queue.add("eve-0", "eve", Lane.NORMAL, 3600.0)
+    assert queue.order(3600.0)[:3] == ["eve-0", "bob-0", "ann-60"]
+    assert [queue.take(3600.0) for _ in range(3)] == ["eve-0", "bob-0", "ann-60"]
+
+
+def test_who_is_passed_over_by_a_lane_without_end_has_a_turn_whenever_their_patience_ends() -> None:
+    queue, turns = FairQueue(), 0
+    for number in range(20):
+        queue.add(f"ann-{number}", "ann", Lane.BATCH, 0.0)
+    for minute in range(100):
+        queue.add(f"vic-{minute}", "vic", Lane.VIP, 60.0 * minute)
+        turns += str(queue.take(60.0 * minute)).startswith("ann")
+    assert turns == 99 * 60 // int(2 * PATIENCE)
 
 
 class Steps:

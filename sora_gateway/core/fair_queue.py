@@ -3,7 +3,8 @@
 Of the people in the first lane it is the turn of whoever was served longest ago (least recently served, a round
 robin that people may join and leave): between two turns of one person every other gets one at most, so nobody
 starves anybody, and who comes new is served next and has saved up nothing while away. A lane goes before the ones
-below it, but nobody waits for ever: every :data:`PATIENCE` seconds of waiting lift a job by one lane.
+below it, but nobody waits for ever: every :data:`PATIENCE` seconds without a turn lift the oldest of a person's jobs in
+a lane by one lane. (Were all of a long line lifted, it would keep out whoever comes new into its own lane.)
 
 A turn costs the logarithm of the number of people who wait, and a question to each who may not have one now.
 """
@@ -36,13 +37,6 @@ class _Waiting:
     number: int
     """Of its coming: decides between those of one moment."""
 
-    def lifted(self, lanes: int) -> float:
-        """When it has risen by so many lanes."""
-        return self.since + lanes * PATIENCE
-
-    def lane_at(self, now: float) -> int:
-        return self.lane - sum(now >= self.lifted(lanes) for lanes in range(1, self.lane + 1))
-
 
 _Place = tuple[int, int, float, int]
 """Lane, the owner's latest turn, since when, number: the smallest is next."""
@@ -51,7 +45,7 @@ _Line = list[tuple[float, int, _Waiting]]
 
 
 class FairQueue:
-    """Jobs by key, each with its owner. Moments are seconds of any one clock that does not go back."""
+    """Jobs by key, each with its owner. Moments are seconds of any one clock; while it is behind, patience stands still."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, _Waiting] = {}
@@ -63,17 +57,19 @@ class FairQueue:
         """A heap: when the oldest of a line rises by a lane."""
         self._latest: dict[str, int] = {}
         """By owner: the number of their latest turn. One for each person, and so never forgotten."""
+        self._turn_at: dict[tuple[str, Lane], float] = {}
+        """By owner and lane: the moment of the latest turn."""
         self._count = 0
         self._now = 0.0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, key: str, owner: str, lane: Lane, now: float, waited: float = 0.0) -> None:
-        """*key*, which does not wait yet, does, and had before for *waited* seconds."""
+    def add(self, key: str, owner: str, lane: Lane, now: float, since: float | None = None) -> None:
+        """*key*, which does not wait yet, does; and has, here or elsewhere, *since* a moment before *now*."""
         self._now = max(self._now, now)
         self._count += 1
-        entry = _Waiting(key, owner, lane, now - waited, self._count)
+        entry = _Waiting(key, owner, lane, now if since is None else since, self._count)
         self._waiting[key] = entry
         heapq.heappush(self._lines.setdefault((owner, lane), []), (entry.since, entry.number, entry))
         if self._oldest(owner, lane) is entry:
@@ -112,6 +108,7 @@ class FairQueue:
             return None
         self._count += 1
         self._latest[taken.owner] = self._count
+        self._turn_at[taken.owner, taken.lane] = self._now
         self._remove(taken)
         for lane in Lane:
             oldest = self._oldest(taken.owner, lane)
@@ -127,6 +124,7 @@ class FairQueue:
         latest, count, had = dict(self._latest), self._count, dict[str, int]()
         lines = {where: sorted(line, reverse=True) for where, line in self._lines.items()}
         heads: list[tuple[_Place, _Waiting]] = []
+        turns: set[tuple[str, Lane]] = set()
 
         def push(where: tuple[str, Lane]) -> None:
             line = lines.get(where, [])
@@ -134,7 +132,8 @@ class FairQueue:
                 line.pop()
             if line:
                 entry = line[-1][2]
-                place = (entry.lane_at(now), latest.get(entry.owner, 0), entry.since, entry.number)
+                lane = entry.lane if where in turns else self._lane_at(entry, now)
+                place = (lane, latest.get(entry.owner, 0), entry.since, entry.number)
                 heapq.heappush(heads, (place, entry))
 
         for where in lines:
@@ -146,6 +145,7 @@ class FairQueue:
             where = (entry.owner, entry.lane)
             if place[1] == latest.get(entry.owner, 0):
                 lines[where].pop()
+                turns.add(where)
                 count += 1
                 latest[entry.owner] = count
                 had[entry.owner] = had.get(entry.owner, 0) + 1
@@ -174,8 +174,16 @@ class FairQueue:
             self._place(following)
             self._plan_lift(following)
 
+    def _lifted(self, entry: _Waiting, lanes: int) -> float:
+        """When the oldest of a line rises by so many lanes."""
+        without_turn = max(entry.since, self._turn_at.get((entry.owner, entry.lane), entry.since))
+        return without_turn + lanes * PATIENCE
+
+    def _lane_at(self, entry: _Waiting, now: float) -> int:
+        return entry.lane - sum(now >= self._lifted(entry, lanes) for lanes in range(1, entry.lane + 1))
+
     def _place_of(self, entry: _Waiting) -> _Place:
-        return entry.lane_at(self._now), self._latest.get(entry.owner, 0), entry.since, entry.number
+        return self._lane_at(entry, self._now), self._latest.get(entry.owner, 0), entry.since, entry.number
 
     def _place(self, entry: _Waiting) -> None:
         """Puts the oldest of a line where it belongs."""
@@ -187,9 +195,9 @@ class FairQueue:
             heapq.heapify(self._next)
 
     def _plan_lift(self, entry: _Waiting) -> None:
-        lane = entry.lane_at(self._now)
+        lane = self._lane_at(entry, self._now)
         if lane:
-            heapq.heappush(self._lifts, (entry.lifted(entry.lane - lane + 1), entry.number, entry))
+            heapq.heappush(self._lifts, (self._lifted(entry, entry.lane - lane + 1), entry.number, entry))
 
     def _lift(self) -> None:
         """Places anew who has become more urgent since the last look."""

@@ -65,8 +65,7 @@ async def queued(watcher: Watcher) -> None:
         return
     if gate.paused:
         await watcher.wait(f"{watcher.job.upstream} is paused: {gate.reason}.")
-    waited = max(0.0, watcher.now() - since)
-    turn = gate.ask(watcher.job.id, watcher.job.owner, watcher.job.lane, waited)
+    turn = gate.ask(watcher.job.id, watcher.job.owner, watcher.job.lane, since)
     try:
         granted = await watcher.meanwhile(_granted(turn, watcher.around.clock, left - wait))
         if granted and not watcher.around.stopping.is_set():

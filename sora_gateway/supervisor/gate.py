@@ -112,7 +112,7 @@ class Gate:
         now = self._clock.monotonic()
         # Who looks at a list asks for many of them at nearly the same moment.
         if not self._positions or now - self._positions_at > 1.0:
-            order = self._queue.order(now, self._seats.room)
+            order = self._queue.order(self._clock.now(), self._seats.room)
             self._positions = {JobId(key): place for place, key in enumerate(order, 1)}
             self._positions_at = now
         return self._positions[job_id]
@@ -120,15 +120,16 @@ class Gate:
     # --- places ----------------------------------------------------------------------------------
 
     def ask(
-        self, job_id: JobId, owner: str = "", lane: Lane = Lane.NORMAL, waited: float = 0.0
+        self, job_id: JobId, owner: str = "", lane: Lane = Lane.NORMAL, since: float | None = None
     ) -> asyncio.Future[bool]:
         """Done when *job_id* may send its create (True), or when the gate has just closed (False): another upstream
-        may be open. :meth:`leave` ends the wait; *waited* are the seconds of it before now."""
+        may be open. :meth:`leave` ends the wait, which began at the moment *since* (wall time), or begins now."""
         self.step_back(job_id)
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._positions = {}
         self._turns[job_id] = (owner, turn)
-        self._queue.add(job_id, owner, lane, self._clock.monotonic(), waited)
+        # By the time of day: it goes on over restarts, and two who came together stay together.
+        self._queue.add(job_id, owner, lane, self._clock.now(), since)
         self._admit()
         return turn
 
@@ -251,7 +252,7 @@ class Gate:
             if self._ready_at(now) > now:
                 self._open_later()
                 return
-            key = self._queue.take(now, self._seats.free)
+            key = self._queue.take(self._clock.now(), self._seats.free)
             if key is None:
                 return
             job_id = JobId(key)
