@@ -170,6 +170,12 @@ async def test_a_list_has_what_was_asked_for_between_two_moments(tmp_path: Path)
         assert await listed(ann, ("since", moments[1]), ("until", moments[2])) == ["hour 1"]
         naive = await ann.get(f"{TASKS}?since=2026-11-22T12:00:00")
         assert (naive.status_code, naive.json()["error"]["param"]) == (400, "since")
+        for number in ("0", "0.5", "1900000000"):
+            answer = await ann.get(f"{TASKS}?since={number}")
+            assert answer.json()["error"]["message"] == (
+                "The field 'since' is not valid: write a moment as ISO 8601 with a time zone, such as "
+                "2026-11-22T16:00:00Z."
+            )
 
 
 async def test_pages_of_a_narrowed_list_lose_nobody(tmp_path: Path) -> None:

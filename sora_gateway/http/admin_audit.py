@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from sora_gateway.core.views import View, iso
 from sora_gateway.http.routing import Access, Call, Endpoint
+from sora_gateway.http.validation import Moment
 from sora_gateway.store.audit import AuditFilter, Recorded
 
 _Text = Annotated[str, Field(max_length=300)]
@@ -23,8 +24,8 @@ class AuditQuery(View):
         None, description="The action, or its beginning: `user.` for all about people."
     )
     target: _Text | None = Field(None, description="What it was done to: an id, or `upstream NAME`.")
-    since: AwareDatetime | None = Field(None, description="From this moment on (ISO 8601 with a time zone).")
-    until: AwareDatetime | None = Field(None, description="Before this moment.")
+    since: Moment | None = Field(None, description="From this moment on (ISO 8601 with a time zone).")
+    until: Moment | None = Field(None, description="Before this moment.")
     after: Annotated[int, Field(ge=1, lt=1 << 63)] | None = Field(
         None, description="The id of the last entry of the page before."
     )

@@ -22,6 +22,7 @@ from sora_gateway.media.zip_stream import Member, opened, zipped
 from sora_gateway.store.jobs import Filter
 
 MAX_FILES = 200
+MAX_IN_ADDRESS = 50
 ZIP = "application/zip"
 MISSING = "missing.txt"
 """In the archive: which of the videos are not, and why."""
@@ -44,6 +45,15 @@ class AskArchive(View):
         return self
 
 
+class ArchiveQuery(AskArchive):
+    """The same in an address, which is not as long as any body."""
+
+    ids: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=128, pattern="^[!-~]+$")]],
+        Field(max_length=MAX_IN_ADDRESS),
+    ] = Field([])
+
+
 class ArchiveResponse(StreamingResponse):
     """Lets go of the file that is open as soon as the reader is gone."""
 
@@ -54,13 +64,13 @@ class ArchiveResponse(StreamingResponse):
 
 
 async def archive_by_address(call: Call) -> Response:
-    """The files of up to 200 finished videos: ``?ids=`` once for each, or ``?batch=``. What has no file, or none any
+    """The files of finished videos: ``?ids=`` once for each (at most 50), or ``?batch=`` (at most 200). What has no file, or none any
     more, is named in ``missing.txt`` of the archive. An archive without an end broke off: ask again."""
     return await _archive(call, call.query)
 
 
 async def archive_by_body(call: Call) -> Response:
-    """The same where the ids are too many for an address."""
+    """The same for up to 200 ids."""
     return await _archive(call, call.body)
 
 
@@ -123,7 +133,7 @@ async def _opened(call: Call, job: Job) -> tuple[BinaryIO, str]:
 ENDPOINTS = [
     Endpoint(
         method="GET", path="/api/video/tasks/archive", handler=archive_by_address, summary="Many files as one",
-        access=Access.VIEWER, tag="videos", query=AskArchive, produces=(ZIP,), errors=(NotFound, NotReady),
+        access=Access.VIEWER, tag="videos", query=ArchiveQuery, produces=(ZIP,), errors=(NotFound, NotReady),
     ),
     Endpoint(
         method="POST", path="/api/video/tasks/archive", handler=archive_by_body,

@@ -7,12 +7,13 @@ import io
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
 from sora_gateway.core.views import View, iso
 from sora_gateway.errors import InvalidRequest
 from sora_gateway.http.services import Services
+from sora_gateway.http.validation import Moment
 from sora_gateway.store.statements import Line, Usage
 
 CSV = "text/csv"
@@ -35,11 +36,11 @@ class LedgerQuery(View):
 class UsageQuery(View):
     model_config = ConfigDict(**{**View.model_config, "extra": "forbid"})
 
-    since: AwareDatetime | None = Field(
+    since: Moment | None = Field(
         None,
         description="From this moment on (ISO 8601 with a time zone); without, thirty days before the end.",
     )
-    until: AwareDatetime | None = Field(None, description="Before this moment; without, until now.")
+    until: Moment | None = Field(None, description="Before this moment; without, until now.")
 
     def bounds(self, now: float) -> tuple[float, float]:
         """Both moments. Raises InvalidRequest when they are the wrong way round."""

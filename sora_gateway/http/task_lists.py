@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from sora_gateway.core.job import State
 from sora_gateway.core.principal import Principal
@@ -16,6 +16,7 @@ from sora_gateway.http.auditing import actor_of
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.task_wishes import MAX_ID, Tags
 from sora_gateway.http.tasks import tasks_of
+from sora_gateway.http.validation import Moment
 from sora_gateway.store.jobs import Filter
 
 MAX_SEARCH = 200
@@ -34,8 +35,8 @@ class TaskFilter(View):
     batch: Annotated[str, Field(min_length=1, max_length=MAX_ID)] | None = Field(
         None, description="Id of a batch."
     )
-    since: AwareDatetime | None = Field(None, description="From this moment on (ISO 8601 with a time zone).")
-    until: AwareDatetime | None = Field(None, description="Before this moment.")
+    since: Moment | None = Field(None, description="From this moment on (ISO 8601 with a time zone).")
+    until: Moment | None = Field(None, description="Before this moment.")
     scope: Literal["visible", "mine", "team"] = Field(
         "visible", description="Everything that you may see, what is yours, or what the team may see."
     )

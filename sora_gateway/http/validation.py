@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeAlias, TypeVar, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ValidationError, WithJsonSchema
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError
 from starlette.datastructures import QueryParams
 
@@ -33,6 +34,8 @@ _RULES = {
     "too_long": "must have at most {max_length} items",
 }
 """What pydantic's kinds of errors mean to people who do not know it."""
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 
 _SHAPES = {
     "model_type": "an object",
@@ -133,6 +136,17 @@ WholeNumber: TypeAlias = Annotated[
     ),
 ]
 """A whole number, or its digits as text."""
+
+
+def _written_out(value: object) -> object:
+    # Pydantic also takes seconds since 1970, which the description does not say.
+    if not isinstance(value, str) or _DATE.match(value) is None:
+        raise ValueError("Write a moment as ISO 8601 with a time zone, such as 2026-11-22T16:00:00Z.")
+    return value
+
+
+Moment: TypeAlias = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+"""A moment in ISO 8601 with a time zone."""
 
 
 def shortened(name: str) -> str:
