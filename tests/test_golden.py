@@ -325,9 +325,9 @@ def test_openrouter_takes_a_job_with_202_and_says_pending() -> None:
     assert looked(body, 202) == Look(LookKind.ALIVE, "pending")
 
 
-def test_openrouters_result_is_the_signed_address_and_it_says_how_long() -> None:
+def test_openrouters_result_is_the_signed_address_and_it_says_how_long_and_what_it_took() -> None:
     assert looked(answer("openrouter_completed.json")) == Look(
-        LookKind.COMPLETED, "completed", None, "https://…signed…", 1763786400.0
+        LookKind.COMPLETED, "completed", None, "https://…signed…", 1763786400.0, cost=0.42
     )
 
 
