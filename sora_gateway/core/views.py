@@ -37,6 +37,10 @@ _VIDEO_STATUS: dict[Status, VideoStatus] = {
     "cancelled": "failed",
 }
 
+FIRST_MOMENT = datetime(1, 1, 1, tzinfo=UTC).timestamp()
+LAST_MOMENT = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
+"""Between them a moment has a year of four digits in UTC."""
+
 Priority = Literal["vip", "normal", "batch"]
 _PRIORITY: dict[Lane, Priority] = {Lane.VIP: "vip", Lane.NORMAL: "normal", Lane.BATCH: "batch"}
 Orientation = Literal["landscape", "portrait", "square"]
@@ -170,10 +174,16 @@ def orientation_of(size: str) -> Orientation:
 
 
 def iso(moment: float | None) -> str | None:
-    """Epoch seconds as ISO 8601 in UTC with milliseconds."""
+    """Epoch seconds as ISO 8601 in UTC with milliseconds; of what cannot be written so, the nearest that can."""
     if moment is None:
         return None
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    # With a time zone people can name moments that have no year in UTC, and a code adds its days to any moment.
+    return (
+        datetime.fromtimestamp(min(max(moment, FIRST_MOMENT), LAST_MOMENT), UTC).isoformat(
+            timespec="milliseconds"
+        )[:-6]
+        + "Z"
+    )
 
 
 def error_of(job: Job) -> TaskError | None:
