@@ -37,8 +37,6 @@ from sora_gateway.store.templates import TemplateRecord
 from sora_gateway.supervisor import Order
 
 MAX_VARIANTS = 100
-MAX_ITEMS = 10_000
-"""Of a list: more do not fit into a body."""
 MAX_SIZES = 8
 """Sizes of a batch with an image, each of which is a picture in memory."""
 _TOGETHER = 50
@@ -70,7 +68,7 @@ class FillTemplate(View):
     model_config = ASKED
 
     id: TemplateId
-    values: Annotated[list[Values], Field(min_length=1, max_length=MAX_ITEMS)]
+    values: Annotated[list[Values], Field(min_length=1)]
 
 
 class CreateBatch(View):
@@ -79,7 +77,7 @@ class CreateBatch(View):
 
     model_config = ASKED
 
-    items: Annotated[list[BatchItem], Field(min_length=1, max_length=MAX_ITEMS)] | None = None
+    items: Annotated[list[BatchItem], Field(min_length=1)] | None = None
     prompts: Annotated[str, Field(max_length=LONG_TEXT)] | None = Field(
         None,
         description="One in each line; empty lines are skipped, and a list loses its bullets or numbers.",
