@@ -186,9 +186,21 @@ async def test_what_cannot_all_be_paid_for_is_not_begun(tmp_path: Path) -> None:
 async def test_a_plan_allows_all_of_a_batch_or_none(tmp_path: Path) -> None:
     async with at_the_lab(tmp_path, Lab(), plans={"default": {"per_hour": 3}}) as ann:
         answer = await ann.http.post(BATCH, json={"prompts": "a\nb\nc\nd"})
-        assert answer.status_code == 429
+        # Waiting would not help: an hour never has so many.
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "plan_forbids")
         assert await nothing_was_made(ann)
-        assert len((await made(ann, prompts="a\nb\nc"))["tasks"]) == 3
+        assert len((await made(ann, prompts="a\nb"))["tasks"]) == 2
+        answer = await ann.http.post(BATCH, json={"prompts": "a\nb"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "plan_limit")
+        assert int(answer.headers["retry-after"]) > 3000
+        assert len((await made(ann, prompts="a"))["tasks"]) == 1
+
+
+async def test_what_costs_more_than_a_plan_allows_in_a_day_is_no_matter_of_waiting(tmp_path: Path) -> None:
+    async with at_the_lab(tmp_path, Lab(), plans={"default": {"daily_credits": 2 * PRICE}}) as ann:
+        answer = await ann.http.post(BATCH, json={"prompts": "a\nb\nc"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "plan_forbids")
+        assert len((await made(ann, prompts="a\nb"))["tasks"]) == 2
 
 
 async def test_whose_plan_is_for_those_who_never_wait_does_not_wait_for_a_batch_either(

@@ -12,7 +12,7 @@ from sora_gateway.core.asset import StoredFile
 from sora_gateway.core.claim import Claim
 from sora_gateway.core.job import Job
 from sora_gateway.core.plans import Allowance
-from sora_gateway.errors import DailyCreditsUsed, InsufficientCredits, PlanLimit
+from sora_gateway.errors import DailyCreditsUsed, InsufficientCredits, PlanForbids, PlanLimit
 from sora_gateway.store import claims, events, jobs, ledger, tags
 from sora_gateway.store.writer import Transaction
 
@@ -78,6 +78,7 @@ def check_limits(
 
     Raises:
         PlanLimit: not now; it says when.
+        PlanForbids: never so many at once.
     """
     for limit, window, words in ((allowance.per_hour, HOUR, "an hour"), (allowance.per_day, DAY, "a day")):
         if limit:
@@ -124,16 +125,20 @@ def _spent(tx: Transaction, owner: str, now: float) -> list[tuple[float, int]]:
 def _check_count(
     tx: Transaction, owner: str, now: float, wanted: int, limit: int, window: float, words: str
 ) -> None:
+    if wanted > limit:
+        raise PlanForbids(f"Your plan allows {limit} videos in {words}; ask for no more than that at once.")
     had = _asked_for(tx, owner, now - window)
     over = len(had) + wanted - limit
     if over > 0:
-        wait = had[over - 1] + window - now if over <= len(had) else window
+        wait = had[over - 1] + window - now
         raise PlanLimit(
             f"Your plan allows {limit} videos in {words}, and {len(had)} were asked for.", retry_after=wait
         )
 
 
 def _check_credits(tx: Transaction, owner: str, now: float, price: int, cap: int) -> None:
+    if price > cap:
+        raise PlanForbids(f"Your plan allows {cap} credits in a day, and this costs {price}.")
     had = _spent(tx, owner, now)
     spent = sum(held for _, held in had)
     if price and spent + price > cap:
