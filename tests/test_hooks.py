@@ -116,3 +116,17 @@ async def test_the_same_message_again_has_no_effect_and_without_a_secret_there_i
         again = message("ext-1")
         assert [(await upstream.post(PATH, **again)).status_code for _ in range(3)] == [202, 200, 200]
         assert (await upstream.post("/hooks/upstream/other", **again)).status_code == 404
+
+
+async def test_an_upstream_may_say_something_as_often_as_it_has_something_to_say(tmp_path: Path) -> None:
+    settings = lab_settings(
+        tmp_path, "http://127.0.0.1:9", upstream={"webhook_secret": SECRET}, limits={"per_address": 2}
+    )
+    async with (
+        running(settings) as gateway,
+        httpx.AsyncClient(base_url=gateway.address, trust_env=False) as upstream,
+    ):
+        strangers = [(await upstream.get("/api/auth/me")).status_code for _ in range(3)]
+        assert strangers == [401, 401, 429]
+        told = [await upstream.post(PATH, **message("ext-1", f"msg_{number}")) for number in range(5)]
+        assert [answer.status_code for answer in told] == [202] * 5

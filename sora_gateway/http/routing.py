@@ -182,6 +182,10 @@ async def _answer(
     )
 
 
+_UNCOUNTED = frozenset({"system", "upstreams"})
+"""Balancers ask often, and so does an upstream at which many videos are finished; it signs what it sends."""
+
+
 async def _counted(
     endpoint: Endpoint, request: Request, services: Services
 ) -> tuple[Principal | None, Mapping[str, str]]:
@@ -192,8 +196,8 @@ async def _counted(
     """
     address = request.client.host if request.client else ""
     limits = services.settings.limits
-    if endpoint.tag == "system":
-        return await _admit(endpoint, request, services), {}  # balancers ask often
+    if endpoint.tag in _UNCOUNTED:
+        return await _admit(endpoint, request, services), {}
     try:
         principal = await _admit(endpoint, request, services)
     except NotAuthenticated:
