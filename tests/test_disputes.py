@@ -76,6 +76,17 @@ async def test_a_deleted_video_is_decided_on_all_the_same(tmp_path: Path) -> Non
         assert (await ann.get(f"/api/video/tasks/{task['videoId']}")).status_code == 404
 
 
+async def test_a_decision_brings_no_deleted_video_back_to_whoever_follows_it(tmp_path: Path) -> None:
+    async with at_the_lab(tmp_path, Lab(looks=FINISHED)) as ann, person(ann.gateway, "root", "admin") as root:
+        task = await disputed(ann)
+        async with ann.live() as live:
+            await live.say(type="subscribe", all=True)
+            assert (await live.next())["type"] == "subscribed"
+            assert (await ann.http.delete(f"/api/video/tasks/{task['videoId']}")).status_code == 204
+            await decide(root, task, "release")
+            assert [(await live.next())["step"] for _ in range(2)] == ["deleted", "deleted"]
+
+
 async def test_only_a_failed_video_whose_credits_are_held_is_decided_on(tmp_path: Path) -> None:
     async with at_the_lab(tmp_path, Lab()) as ann, person(ann.gateway, "root", "admin") as root:
         task = await ann.comes_to((await ann.make())["videoId"], "processing")

@@ -93,6 +93,9 @@ def step_of(event: Event | None, after: Job) -> Step:
     """The word told to people for what just happened; None is the accept itself."""
     if event is None:
         return "accepted"
+    if after.deleted_at is not None:
+        # Its credits may be decided on later, which brings nothing back to whoever follows it.
+        return "deleted"
     if after.state is State.CANCELLED and not isinstance(event, j.Deleted | j.VisibilityChanged):
         return "cancelled"
     return _STEPS[type(event)]
