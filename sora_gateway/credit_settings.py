@@ -8,15 +8,15 @@ from pydantic import Field
 
 from sora_gateway.section import Section, Size
 
+MOST = 1_000_000_000_000
+"""Credits that somebody gets at once; the database counts to nine million times as many."""
+
 
 class Credits(Section):
     enabled: bool = Field(
         default=False, description="Whether credits stop anybody; without it every price is 0."
     )
-    # The database counts to nine million times as many.
-    starting_balance: int = Field(
-        default=0, ge=0, le=1_000_000_000_000, description="Credits that a new person gets."
-    )
+    starting_balance: int = Field(default=0, ge=0, le=MOST, description="Credits that a new person gets.")
     on_cancel: Literal["settle", "release"] = Field(
         default="settle",
         description="A job cancelled after the upstream took it, with no word that it stopped: settle or release.",
@@ -41,7 +41,9 @@ class Pricing(Section):
 
 class Plan(Section):
     may_generate: bool = Field(default=True, description="Whether people on it may have videos made.")
-    monthly_credits: int = Field(default=0, ge=0, description="Credits that each of them gets every month.")
+    monthly_credits: int = Field(
+        default=0, ge=0, le=MOST, description="Credits that each of them gets every month."
+    )
     concurrency: int = Field(
         default=0,
         ge=0,

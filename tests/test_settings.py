@@ -188,3 +188,15 @@ def test_settings_do_not_show_a_key_when_printed() -> None:
         {"upstreams": {"lab": {"base_url": "http://a/v1", "api_key": "canary-8213"}}}
     )
     assert "canary-8213" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("section", "name"), [("[credits]", "starting_balance"), ("[plans.gold]", "monthly_credits")]
+)
+def test_nobody_gets_more_at_once_than_can_be_counted(section: str, name: str) -> None:
+    path = Path("config.toml")
+    path.write_text(f"{section}\n{name} = {1 << 63}\n")
+    with pytest.raises(StartupError, match=name):
+        load_settings()
+    path.write_text(f"{section}\n{name} = 1_000_000_000_000\n")
+    load_settings()
