@@ -76,6 +76,17 @@ async def test_who_is_nobody_is_counted_by_address_whether_or_not_they_guess_at_
         assert (await ann.get("/api/auth/me")).is_success, "a good key is not a stranger's"
 
 
+async def test_who_may_not_do_what_they_ask_for_cannot_ask_for_ever(tmp_path: Path) -> None:
+    async with (
+        limited(tmp_path, per_address=2) as ann,
+        person(ann.gateway, "vera", "viewer") as vera,
+    ):
+        hidden = [(await ann.get("/api/admin/users")).status_code for _ in range(2)]
+        assert hidden == [404, 404]
+        assert (await vera.http.post("/api/video/tasks", json={"prompt": "x"})).status_code == 429
+        assert (await ann.get("/api/auth/me")).is_success, "what she may do is not a stranger's"
+
+
 async def test_nothing_is_limited_where_the_limits_are_0(tmp_path: Path) -> None:
     async with limited(tmp_path) as ann:
         for _ in range(30):

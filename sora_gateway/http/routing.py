@@ -200,7 +200,7 @@ async def _counted(
         return await _admit(endpoint, request, services), {}
     try:
         principal = await _admit(endpoint, request, services)
-    except NotAuthenticated:
+    except (NotAuthenticated, NotFound, Forbidden):
         services.limits.count(limits, None, address, paid=False)
         raise
     return principal, services.limits.count(limits, principal, address, paid=endpoint.paid)
