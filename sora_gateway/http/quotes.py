@@ -39,7 +39,7 @@ class AskQuote(QuotedWish):
     """One video, so many *variants* of it, or all *items*."""
 
     variants: Annotated[int, Field(strict=True, ge=1, le=MOST)] = Field(1, description="So many of each.")
-    items: Annotated[list[QuotedWish], Field(min_length=1, max_length=MOST)] | None = Field(
+    items: Annotated[list[QuotedWish], Field(min_length=1)] | None = Field(
         None, description="Several that would be made together; then nothing but variants is beside it."
     )
 
