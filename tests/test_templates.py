@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,17 @@ async def test_a_person_keeps_as_many_as_the_limit_says(tmp_path: Path) -> None:
         assert told(answer) == (409, None, "There are 2 templates already; delete one first.")
         # Changing one of them is not another one.
         assert (await ann.http.put(f"{TEMPLATES}/{first['id']}", json=PETS)).status_code == 200
+
+
+async def test_what_is_deleted_while_it_is_changed_stays_deleted(tmp_path: Path) -> None:
+    async with at_the_lab(tmp_path, Lab()) as ann:
+        wish = {"name": "Pets", "prompt": "a {animal}"}
+        template = (await ann.http.post("/api/templates", json=wish)).json()["id"]
+        changes = [ann.http.put(f"/api/templates/{template}", json=wish) for _ in range(10)]
+        deletion = ann.http.delete(f"/api/templates/{template}")
+        answers = await asyncio.gather(*changes[:5], deletion, *changes[5:])
+        assert {answer.status_code for answer in answers} <= {200, 204, 404}
+        assert (await ann.get("/api/templates")).json()["templates"] == []
 
 
 async def test_a_templates_use_is_the_teams_and_its_change_its_owners(tmp_path: Path) -> None:

@@ -79,7 +79,9 @@ async def create_template(call: Call) -> Template:
     """Saves a template."""
     now = call.services.clock.now()
     template_id = time_ordered("tpl", now, call.services.entropy.new_id("tpl"))
-    return await _put(call, template_id, call.caller.user_id, now)
+    template = _asked(call, template_id, call.caller.user_id, now)
+    await call.services.store.create_template(template, call.services.settings.limits.templates)
+    return (await _views(call, [template]))[0]
 
 
 async def get_template(call: Call) -> Template:
@@ -90,8 +92,10 @@ async def get_template(call: Call) -> Template:
 async def change_template(call: Call) -> Template:
     """Replaces all of it. Videos that were made with it stay as they are."""
     before = await _find_own(call)
+    template = _asked(call, before.id, before.owner, before.created_at)
     await _note(call, before, "template.change")
-    return await _put(call, before.id, before.owner, before.created_at)
+    await call.services.store.change_template(template)
+    return (await _views(call, [template]))[0]
 
 
 async def delete_template(call: Call) -> Response:
@@ -102,19 +106,18 @@ async def delete_template(call: Call) -> Response:
     return Response(status_code=204)
 
 
-async def _put(call: Call, template_id: str, owner: str, created_at: float) -> Template:
+def _asked(call: Call, template_id: str, owner: str, created_at: float) -> TemplateRecord:
+    """The template that the body describes. Raises InvalidRequest."""
     asked: SaveTemplate = call.body
     check_prompt(call.services, asked.prompt)
     try:
         gaps(asked.prompt)
     except TemplateError as error:
         raise InvalidRequest(str(error), param="prompt") from None
-    template = TemplateRecord(
+    return TemplateRecord(
         template_id, owner, asked.visibility, asked.name, asked.prompt, asked.model, asked.size, asked.seconds,
         created_at, call.services.clock.now(),
     )  # fmt: skip
-    await call.services.store.put_template(template, call.services.settings.limits.templates)
-    return (await _views(call, [template]))[0]
 
 
 async def _find(call: Call) -> TemplateRecord:

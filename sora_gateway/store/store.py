@@ -291,9 +291,13 @@ class Store:
 
     # --- templates -------------------------------------------------------------------------------
 
-    async def put_template(self, template: TemplateRecord, limit: int) -> None:
+    async def create_template(self, template: TemplateRecord, limit: int) -> None:
         """Raises Conflict when its owner has so many."""
-        await self._writer.run(lambda tx: templates.put(tx, template, limit))
+        await self._writer.run(lambda tx: templates.create(tx, template, limit))
+
+    async def change_template(self, template: TemplateRecord) -> None:
+        """Raises NotFound."""
+        await self._writer.run(lambda tx: templates.change(tx, template))
 
     async def remove_template(self, template_id: str) -> None:
         await self._writer.run(lambda tx: templates.remove(tx, template_id))

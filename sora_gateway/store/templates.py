@@ -33,17 +33,27 @@ _VISIBLE = "(? OR owner = ? OR visibility = 'team')"
 """Takes whether somebody sees all, and who they are."""
 
 
-def put(tx: Transaction, template: TemplateRecord, limit: int) -> None:
-    """Makes it, or changes what its owner made. Raises Conflict when they have *limit* (0: unlimited) already."""
-    known = tx.one("SELECT 1 FROM templates WHERE id = ?", (template.id,))
-    if known is None and limit:
+def create(tx: Transaction, template: TemplateRecord, limit: int) -> None:
+    """Raises Conflict when its owner has *limit* (0: unlimited) already."""
+    if limit:
         row = tx.one("SELECT count(*) AS number FROM templates WHERE owner = ?", (template.owner,))
         if row is not None and row["number"] >= limit:
             raise Conflict(f"There are {limit} templates already; delete one first.")
     tx.execute(
-        f"INSERT OR REPLACE INTO templates ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})",  # noqa: S608
+        f"INSERT INTO templates ({_COLUMNS}) VALUES ({', '.join('?' * len(_NAMES))})",  # noqa: S608
         tuple(getattr(template, name) for name in _NAMES),
     )
+
+
+def change(tx: Transaction, template: TemplateRecord) -> None:
+    """Raises NotFound when it was deleted meanwhile: a change must not bring it back."""
+    assignments = ", ".join(f"{name} = ?" for name in _NAMES)
+    cursor = tx.execute(
+        f"UPDATE templates SET {assignments} WHERE id = ?",  # noqa: S608 - our own names
+        (*(getattr(template, name) for name in _NAMES), template.id),
+    )
+    if cursor.rowcount != 1:
+        raise NotFound("There is no such template.")
 
 
 def remove(tx: Transaction, template_id: str) -> None:
