@@ -79,8 +79,10 @@ async def _ids(call: Call, asked: BulkAct) -> tuple[Sequence[str], bool]:
     if not states:
         return [], False
     wanted = replace(chosen(query, call.caller, MAX_BULK), states=states)
-    if not call.caller.sees_all:
-        # What others show to the team can be looked at, and nothing else.
+    everybodys = asked.filter is None or "scope" in asked.filter.model_fields_set
+    if not (call.caller.sees_all and everybodys):
+        # What others show to the team can be looked at, and nothing else; and an administrator who leaves something
+        # out does not mean everybody.
         wanted = replace(wanted, owner=call.caller.user_id)
     jobs, more = await call.services.store.page(call.caller, wanted)
     return [job.id for job in jobs], more

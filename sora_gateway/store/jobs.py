@@ -18,7 +18,7 @@ from sora_gateway.core.visibility import Visibility
 from sora_gateway.errors import NotFound
 from sora_gateway.store import audit, events, ledger
 from sora_gateway.store.audit import AuditEntry
-from sora_gateway.store.readers import Readers
+from sora_gateway.store.readers import ONE_OF, Readers, one_of
 from sora_gateway.store.writer import Transaction
 
 COLUMNS = tuple(f.name for f in fields(Job))
@@ -335,16 +335,20 @@ async def assets(readers: Readers, job_id: str) -> Mapping[str, StoredFile]:
 async def assets_of_many(readers: Readers, job_ids: list[JobId]) -> dict[str, list[str]]:
     """The variants that each of these jobs has stored."""
     found: dict[str, list[str]] = {}
-    marks = ", ".join("?" * len(job_ids))
-    for row in await readers.all(f"SELECT job_id, variant FROM assets WHERE job_id IN ({marks})", job_ids):  # noqa: S608
+    for row in await readers.all(
+        f"SELECT job_id, variant FROM assets WHERE job_id IN {ONE_OF}",  # noqa: S608
+        (one_of(job_ids),),
+    ):
         found.setdefault(row["job_id"], []).append(row["variant"])
     return found
 
 
 async def emails(readers: Readers, user_ids: list[str]) -> dict[str, str]:
     """The addresses of these people, by their ids."""
-    marks = ", ".join("?" * len(user_ids))
-    rows = await readers.all(f"SELECT id, email FROM users WHERE id IN ({marks})", user_ids)  # noqa: S608
+    rows = await readers.all(
+        f"SELECT id, email FROM users WHERE id IN {ONE_OF}",  # noqa: S608
+        (one_of(user_ids),),
+    )
     return {row["id"]: row["email"] for row in rows}
 
 

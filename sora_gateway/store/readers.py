@@ -6,8 +6,9 @@ Rows are fetched whole before anything else is awaited, so no reader holds up a 
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,6 +16,13 @@ from typing import Any
 import aiosqlite
 
 POOL_SIZE = 2
+ONE_OF = "(SELECT value FROM json_each(?))"
+"""For ``IN``, with what :func:`one_of` makes: any number of values, where question marks are limited."""
+
+
+def one_of(values: Iterable[str]) -> str:
+    """*values* as one parameter of a statement."""
+    return json.dumps(list(values))
 
 
 class Readers:

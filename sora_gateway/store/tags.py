@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sora_gateway.core.job import JobId
 from sora_gateway.core.principal import Principal
-from sora_gateway.store.readers import Readers
+from sora_gateway.store.readers import ONE_OF, Readers, one_of
 from sora_gateway.store.writer import Transaction
 
 
@@ -20,10 +20,9 @@ def put(tx: Transaction, job_id: str, tags: Sequence[str]) -> None:
 async def of_many(readers: Readers, job_ids: Sequence[JobId]) -> dict[str, list[str]]:
     """The tags of each of these jobs that has any, in the order in which they were given."""
     found: dict[str, list[str]] = {}
-    marks = ", ".join("?" * len(job_ids))
     for row in await readers.all(
-        f"SELECT job_id, tag FROM job_tags WHERE job_id IN ({marks}) ORDER BY rowid",  # noqa: S608 - question marks
-        tuple(job_ids),
+        f"SELECT job_id, tag FROM job_tags WHERE job_id IN {ONE_OF} ORDER BY rowid",  # noqa: S608
+        (one_of(job_ids),),
     ):
         found.setdefault(row["job_id"], []).append(row["tag"])
     return found
