@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from sora_gateway.realtime.session import Live, RealtimeLimits
 from sora_gateway.realtime.websocket import LiveSocket
 from sora_gateway.store import Store
 from tests.fakes import CountingEntropy
+from tests.gateways import count_real_work
 from tests.listening import listening
 from tests.stores import ADA, EPOCH, open_store
 
@@ -145,7 +146,8 @@ async def live_gateway(
         committed.extend(events)
         hub.publish(events)
 
-    async with open_store(tmp_path, on_commit) as store:
+    async with open_store(tmp_path, on_commit) as store, AsyncExitStack() as stack:
+        count_real_work(stack, store)
         accounts = Authenticator(store, clock, CountingEntropy())
         live = Live(store, hub, accounts, clock, limits or RealtimeLimits())
         async with listening(_app(live, accounts, allowed_origin)) as port:
