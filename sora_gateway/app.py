@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import gc
 import logging
-import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -46,7 +43,6 @@ from sora_gateway.http.signed_urls import UrlSigner
 from sora_gateway.http.system import System, counts, whole_table
 from sora_gateway.http.tries import Tries
 from sora_gateway.keybox import KeyBox
-from sora_gateway.logs.lines import configure as configure_logs
 from sora_gateway.logs.redaction import Redactor
 from sora_gateway.media import video
 from sora_gateway.media.child import run_in_child
@@ -323,64 +319,6 @@ async def opened(
         await stack.enter_async_context(ControlServer(places.control, operations.commands(operator)))
         readiness.phase = Phase.SERVING
         yield gateway
-
-
-def run(settings: Settings) -> int:
-    """Serves until a signal comes; returns the exit code.
-
-    Raises:
-        StartupError: it cannot start.
-    """
-    redactor = Redactor()
-    configure_logs(settings.log.level, settings.log.format, redactor)
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(_serve(settings, redactor))
-    return uvloop.run(_serve(settings, redactor))
-
-
-async def _serve(settings: Settings, redactor: Redactor) -> int:
-    stop, hurry = asyncio.Event(), asyncio.Event()
-
-    def signalled() -> None:
-        (hurry if stop.is_set() else stop).set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, signalled)
-    async with opened(settings, hurry=hurry, redactor=redactor) as gateway:
-        await _greet(gateway)
-        probes = asyncio.create_task(_probe(gateway.upstreams), name="probe upstreams")
-        # What was made until here lives as long as the process; the collector need not look at it, now or later.
-        gc.freeze()
-        gc.enable()
-        await stop.wait()
-        log.info("stopping; a second signal cuts it short")
-        probes.cancel()
-    return 0
-
-
-async def _greet(gateway: Gateway) -> None:
-    """Says where it is, to the terminal; the one-time link goes nowhere else."""
-    lines = [f"sora-gateway is ready at {gateway.public_url}"]
-    if gateway.upstreams.simulated:
-        lines.append("No upstream is configured: videos are simulated and cost nothing.")
-    if not await gateway.store.people.has_admin():
-        token = await gateway.accounts.new_login_link(None)
-        lines.append(f"Become the administrator (once, within an hour): {gateway.public_url}/#login={token}")
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()
-
-
-async def _probe(upstreams: Upstreams) -> None:
-    """Says at the start which upstreams cannot be used; their jobs wait."""
-    if upstreams.simulated:
-        return  # It is in this process.
-    for name, upstream in upstreams.by_name.items():
-        answer = await upstream.adapter.probe()
-        if not answer.startswith("ok"):
-            log.warning("the upstream %s cannot be used yet, its jobs wait: %s", name, answer)
 
 
 def _address(host: str, port: int) -> str:

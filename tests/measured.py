@@ -36,10 +36,10 @@ def stalls(lines: Path, since: float) -> list[float]:
 
 
 def main() -> int:
-    from sora_gateway import app
+    from sora_gateway import serving
     from sora_gateway.cli import main as command_line
 
-    serve, lines = app._serve, Path(sys.argv[1])
+    serve, lines = serving._serve, Path(sys.argv[1])
 
     async def measured(settings: Settings, redactor: Redactor) -> int:
         measuring = asyncio.create_task(meter(lines))
@@ -48,7 +48,7 @@ def main() -> int:
         finally:
             measuring.cancel()
 
-    instead(app, "_serve", measured)
+    instead(serving, "_serve", measured)
     return command_line(sys.argv[2:])
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sora_gateway.app import _probe
+from sora_gateway.serving import _probe
 from sora_gateway.http.services import Phase
 from tests.lab import Lab, at_the_lab, closing, ledger, turned_away, unused_port
 from tests.raw_server import serving_raw

@@ -66,7 +66,7 @@ def test_each_promise_names_tests_that_exist() -> None:
 
 def test_what_a_start_prints_is_what_the_quick_start_shows() -> None:
     (shown,) = re.findall(r"^```\n(sora-gateway is ready.*?)^```$", README, re.DOTALL | re.MULTILINE)
-    source = (ROOT / "sora_gateway/app.py").read_text(encoding="utf-8")
+    source = (ROOT / "sora_gateway/serving.py").read_text(encoding="utf-8")
     for line in shown.splitlines():
         assert line.partition("http://")[0] in source
     assert "(once, within an hour)" in shown

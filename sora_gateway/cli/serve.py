@@ -26,7 +26,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     # Pydantic would read the metadata of every installed package to look for plugins, and there are none.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
-        from sora_gateway.app import run
+        from sora_gateway.serving import run
 
         server = {
             name: getattr(arguments, name)

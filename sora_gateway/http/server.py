@@ -2,7 +2,7 @@
 
 Seams of uvicorn 0.54 that this relies on. Documented: ``Config`` and ``Server.serve(sockets=...)``. Pinned by
 tests/test_guarded_http.py: ``Server.startup`` (ends when the server accepts connections),
-``Server.capture_signals`` (replaced: signals belong to ``app.py``), ``Server.main_loop`` and ``Server.on_tick``
+``Server.capture_signals`` (replaced: signals belong to ``serving.py``), ``Server.main_loop`` and ``Server.on_tick``
 (the first replaced: one wake-up a second, which renews the Date header, instead of ten, and an end without
 delay), ``Server.force_exit``, and ``server_state.connections`` / ``server_state.tasks``.
 """
