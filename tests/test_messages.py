@@ -10,19 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sora_gateway.core import job as j
-from sora_gateway.core.job import EVENTS, TRANSITIONS, State, advance
+from sora_gateway.core.job import EVENTS, TRANSITIONS, ExternalId, State, advance
 from sora_gateway.core.messages import (
+    LOG_STEPS,
     BadMessage,
     Cursor,
     Ping,
     StoredEvent,
-    StoredState,
     Subscribe,
+    log_of,
     parse_client_message,
-    step_of,
     stored_state,
     update_of,
 )
+from sora_gateway.core.steps import StoredState, step_of
 from sora_gateway.core.views import Beside, task_view, video_view
 from tests.test_job import EXAMPLES, a_job
 
@@ -76,6 +77,7 @@ def test_what_a_client_may_say() -> None:
     assert parse_client_message('{"type":"ping"}') == Ping(type="ping")
     message = parse_client_message('{"type":"subscribe","externalVideoId":"x","pending":true,"since":"c"}')
     assert isinstance(message, Subscribe)
+    assert not message.log
     assert (message.name, message.pending, message.since) == ("external:x", True, "c")
 
 
@@ -111,6 +113,52 @@ def test_an_update_is_the_stored_state_with_a_cursor_and_addresses_made_for_the_
     assert update["cursor"] == "0123456789abcdef-7"
     assert (update["status"], update["stage"], update["step"]) == ("completed", "completed", "done")
     assert update["assets"]["videoUrl"] == "/video"
+
+
+def the_life_of_a_job(progress_reports: int) -> list[StoredEvent]:
+    """What is stored of a job from its accept until so many reports of progress."""
+    job, told = a_job(State.QUEUED), list[StoredEvent]()
+    reports = [j.Observed(float(n), n / 10) for n in range(1, progress_reports + 1)]
+    for event in (None, j.Claimed(0.0), j.Accepted(0.0, ExternalId("sora_1")), *reports):
+        job = job if event is None else advance(job, event)
+        at = 0.0 if event is None else event.at
+        step, payload = stored_state(job, event, at)
+        told.append(StoredEvent(len(told) + 7, job.id, job.owner, job.version, step, payload, at, False))
+    return told
+
+
+def test_a_step_log_tells_the_steps_as_the_updates_told_them() -> None:
+    events = the_life_of_a_job(progress_reports=2)
+    log = log_of("external:sora_1", events[0].job_id, events)
+    assert (log.type, log.topic, log.video_id, log.truncated) == (
+        "log",
+        "external:sora_1",
+        events[0].job_id,
+        False,
+    )
+    assert [step.step for step in log.steps] == [
+        "accepted",
+        "submitting",
+        "submitted",
+        "progress",
+        "progress",
+    ]
+    updates = [update_of(event, "0123456789abcdef", lambda job_id, names: {}) for event in events]
+    for step, update in zip(log.steps, updates, strict=True):
+        assert step.model_dump().items() <= update.model_dump().items()
+
+
+def test_a_long_step_log_has_the_newest_steps_and_says_so() -> None:
+    events = the_life_of_a_job(progress_reports=LOG_STEPS)
+    log = log_of("all", events[0].job_id, events)
+    assert (len(log.steps), log.truncated) == (LOG_STEPS, True)
+    assert log.steps[-1].seq == events[-1].job_seq
+
+
+def test_a_step_log_whose_oldest_events_are_trimmed_says_so() -> None:
+    events = the_life_of_a_job(progress_reports=2)
+    assert log_of("all", events[0].job_id, events[2:]).truncated
+    assert log_of("all", events[0].job_id, []).truncated
 
 
 def test_a_cancelled_video_is_a_failed_one_for_openai_clients() -> None:

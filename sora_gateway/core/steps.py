@@ -1,0 +1,152 @@
+"""What is told to people of each change of a job: a word for it, a sentence, and the state that is stored with it.
+
+Every stored event carries the whole public state of its job, so an unread one may be replaced by the next.
+Stored events hold no addresses: those are signed when a message is made for a reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+from pydantic_core import to_json
+
+from sora_gateway.core import job as j
+from sora_gateway.core.job import Event, Job, State
+from sora_gateway.core.views import Status, TaskError, View, error_of, iso, status_of
+from sora_gateway.core.visibility import Visibility
+
+Step = Literal[
+    "accepted", "submitting", "submitted", "waiting", "progress", "overdue", "downloading", "done", "failed",
+    "unknown", "cancelling", "cancelled", "deleted", "visibility", "charge",
+]  # fmt: skip
+
+_STEPS: dict[type[Event], Step] = {
+    j.Claimed: "submitting",
+    j.Postponed: "waiting",
+    j.Refused: "failed",
+    j.Accepted: "submitted",
+    j.AnswerLost: "unknown",
+    j.Observed: "progress",
+    j.Waiting: "waiting",
+    j.Rerouted: "waiting",
+    j.BecameOverdue: "overdue",
+    j.UpstreamCompleted: "downloading",
+    j.UpstreamFailed: "failed",
+    j.LostUpstream: "unknown",
+    j.Stored: "done",
+    j.FileLost: "failed",
+    j.CancelRequested: "cancelling",
+    j.CancelConfirmed: "cancelled",
+    j.CancelUnconfirmed: "cancelled",
+    j.Adopted: "submitted",
+    j.PayAgain: "waiting",
+    j.GivenUp: "failed",
+    j.FinalLimit: "failed",
+    j.Deleted: "deleted",
+    j.VisibilityChanged: "visibility",
+    j.ChargeSettled: "charge",
+    j.ChargeReleased: "charge",
+}
+
+
+def step_of(event: Event | None, after: Job) -> Step:
+    """The word told to people for what just happened; None is the accept itself."""
+    if event is None:
+        return "accepted"
+    if after.deleted_at is not None:
+        # Its credits may be decided on later, which brings nothing back to whoever follows it.
+        return "deleted"
+    if after.state is State.CANCELLED and not isinstance(event, j.Deleted | j.VisibilityChanged):
+        return "cancelled"
+    return _STEPS[type(event)]
+
+
+def sentence_of(step: Step, job: Job) -> str:
+    """The same in one plain sentence."""
+    match step:
+        case "accepted":
+            return "Accepted; waiting for a free place."
+        case "submitting":
+            return f"Sending it to {job.upstream}."
+        case "submitted":
+            return f"{job.upstream} has it."
+        case "waiting":
+            return job.note or "Waiting."
+        case "progress":
+            return f"{'About ' if job.progress_estimated else ''}{job.progress:.0f} % done."
+        case "overdue":
+            return "It takes longer than usual; still watching."
+        case "downloading":
+            return "Finished upstream; downloading the file."
+        case "done":
+            return "The video is ready."
+        case "failed":
+            return job.error_message or "The video failed."
+        case "unknown":
+            return f"It is not known whether {job.upstream} accepted it ({job.note}); an administrator can decide."
+        case "cancelling":
+            return "Cancelling."
+        case "cancelled":
+            return "Cancelled."
+        case "deleted":
+            return "Deleted."
+        case "charge":
+            return job.note
+        case "visibility":
+            return "The team may see it." if job.visibility is Visibility.TEAM else "Private again."
+
+
+class PublicState(View):
+    """What an event says of its job."""
+
+    video_id: str
+    external_video_id: str | None
+    status: Status
+    stage: State
+    progress: float
+    progress_estimated: bool
+    overdue: bool
+    cancel_requested: bool
+    step: Step
+    message: str
+    error: TaskError | None
+    visibility: Visibility = Visibility.PRIVATE
+    seq: int
+    timestamp: str
+
+
+class StoredState(PublicState):
+    """The same as it is stored: with the names of the job's files, whose addresses depend on when it is read."""
+
+    variants: list[str] = Field(default_factory=list)
+
+
+def stored_state(job: Job, event: Event | None, at: float, variants: Sequence[str] = ()) -> tuple[Step, str]:
+    """The step, and the JSON of :class:`StoredState`, that are stored with the change that *event* made.
+
+    *variants* are the files of a completed job. Written out by name, because making and checking the model takes
+    as long as storing the change; a test reads every payload back through it.
+    """
+    step, error = step_of(event, job), error_of(job)
+    payload = to_json(
+        {
+            "videoId": job.id,
+            "externalVideoId": job.external_id,
+            "status": status_of(job.state),
+            "stage": job.state,
+            "progress": round(job.progress, 1),
+            "progressEstimated": job.progress_estimated,
+            "overdue": job.overdue,
+            "cancelRequested": job.cancel_requested,
+            "step": step,
+            "message": sentence_of(step, job),
+            "error": error and {"code": error.code, "message": error.message},
+            "visibility": job.visibility,
+            "seq": job.version,
+            "timestamp": iso(at),
+            "variants": variants,
+        }
+    )
+    return step, payload.decode()
