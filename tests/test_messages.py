@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,7 @@ from sora_gateway.core.messages import (
     stored_state,
     update_of,
 )
-from sora_gateway.core.steps import StoredState, step_of
+from sora_gateway.core.steps import StoredState, sentence_of, step_of
 from sora_gateway.core.views import Beside, task_view, video_view
 from tests.test_job import EXAMPLES, a_job
 
@@ -98,6 +99,48 @@ def test_every_transition_is_told_with_a_step_and_a_sentence() -> None:
                 assert told.message
                 assert told.step == step == step_of(EXAMPLES[kind], after)
                 assert told.error is None or after.ended
+
+
+MINUTE, HOUR = 60.0, 3600.0
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "remaining", "sentence"),
+    [
+        (80.0, 125.0, "42 % done after 1 min 20 s; about 2 min to go."),
+        (80.0, None, "42 % done after 1 min 20 s."),
+        (9.7, 1.0, "42 % done after 9 s; about 5 s to go."),
+        (HOUR, 58.0, "42 % done after 1 h; about 1 min to go."),
+        (HOUR + 5 * MINUTE, 100 * MINUTE, "42 % done after 1 h 5 min; about 1 h 40 min to go."),
+        (-3.0, 32.0, "42 % done after 0 s; about 30 s to go."),  # a clock was set back
+    ],
+)
+def test_progress_is_told_with_the_time_that_passed_and_the_time_that_is_left(
+    elapsed: float, remaining: float | None, sentence: str
+) -> None:
+    sent = advance(a_job(State.QUEUED), j.Claimed(1000.0))
+    job = advance(sent, j.Accepted(1001.0, ExternalId("sora_1")))
+    event = j.Observed(1000.0 + elapsed, 42.0, remaining=remaining)
+    assert sentence_of("progress", advance(job, event), event, event.at) == sentence
+    guess = replace(event, estimated=True)
+    assert sentence_of("progress", advance(job, guess), guess, guess.at) == f"About {sentence}"
+
+
+def test_the_sentences_of_a_video_on_its_way() -> None:
+    told = [json.loads(event.payload)["message"] for event in the_life_of_a_job(progress_reports=1)]
+    assert told == [
+        "Checked and accepted; waiting for a free place.",
+        "Sending it to lab.",
+        "lab has it, as sora_1.",
+        "0 % done after 1 s.",
+    ]
+
+
+def test_what_takes_long_is_told_with_how_long_it_took() -> None:
+    sent = replace(a_job(State.PROCESSING), submitted_at=0.0)
+    event = j.BecameOverdue(12 * MINUTE)
+    sentence = sentence_of("overdue", advance(sent, event), event, event.at)
+    assert sentence == "Not ready after 12 min, which is longer than usual; still watching."
 
 
 def test_an_update_is_the_stored_state_with_a_cursor_and_addresses_made_for_the_reader() -> None:

@@ -63,6 +63,8 @@ class Observed(Event):
     progress: float | None
     estimated: bool = False
     upstream_status: str = ""
+    remaining: float | None = None
+    """Seconds that it is expected to need still: told to people, and not kept."""
 
 
 @dataclass(frozen=True, slots=True)

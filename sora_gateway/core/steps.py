@@ -63,21 +63,21 @@ def step_of(event: Event | None, after: Job) -> Step:
     return _STEPS[type(event)]
 
 
-def sentence_of(step: Step, job: Job) -> str:
-    """The same in one plain sentence."""
+def sentence_of(step: Step, job: Job, event: Event | None, at: float) -> str:
+    """The same in one plain sentence; *at* is the moment of the change."""
     match step:
         case "accepted":
-            return "Accepted; waiting for a free place."
+            return "Checked and accepted; waiting for a free place."
         case "submitting":
             return f"Sending it to {job.upstream}."
         case "submitted":
-            return f"{job.upstream} has it."
+            return f"{job.upstream} has it, as {job.external_id}."
         case "waiting":
             return job.note or "Waiting."
         case "progress":
-            return f"{'About ' if job.progress_estimated else ''}{job.progress:.0f} % done."
+            return _progress_sentence(job, event, at)
         case "overdue":
-            return "It takes longer than usual; still watching."
+            return f"Not ready{_so_far(job, at)}, which is longer than usual; still watching."
         case "downloading":
             return "Finished upstream; downloading the file."
         case "done":
@@ -96,6 +96,34 @@ def sentence_of(step: Step, job: Job) -> str:
             return job.note
         case "visibility":
             return "The team may see it." if job.visibility is Visibility.TEAM else "Private again."
+
+
+def _progress_sentence(job: Job, event: Event | None, at: float) -> str:
+    remaining = event.remaining if isinstance(event, j.Observed) else None
+    left = "" if remaining is None else f"; about {_roughly(remaining)} to go"
+    return f"{'About ' if job.progress_estimated else ''}{job.progress:.0f} % done{_so_far(job, at)}{left}."
+
+
+def _so_far(job: Job, at: float) -> str:
+    """How long ago the create was sent, where one was."""
+    return "" if job.submitted_at is None else f" after {_span(at - job.submitted_at)}"
+
+
+def _span(seconds: float) -> str:
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def _roughly(seconds: float) -> str:
+    """A guess, no finer than it is worth: five seconds, then whole minutes."""
+    step = 5 if seconds < 57.5 else 60
+    return _span(max(step, round(seconds / step) * step))
 
 
 class PublicState(View):
@@ -141,7 +169,7 @@ def stored_state(job: Job, event: Event | None, at: float, variants: Sequence[st
             "overdue": job.overdue,
             "cancelRequested": job.cancel_requested,
             "step": step,
-            "message": sentence_of(step, job),
+            "message": sentence_of(step, job, event, at),
             "error": error and {"code": error.code, "message": error.message},
             "visibility": job.visibility,
             "seq": job.version,

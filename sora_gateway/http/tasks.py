@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from sora_gateway.core.job import Job, JobId, State
-from sora_gateway.core.messages import PublicState
 from sora_gateway.core.principal import Principal, Scope
+from sora_gateway.core.steps import PublicState
 from sora_gateway.core.views import Beside, Task, View, task_view
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.errors import (

@@ -11,6 +11,7 @@ from sora_gateway.core import job as j
 from sora_gateway.core.job import State
 from sora_gateway.core.observation import Look, LookKind
 from sora_gateway.core.polling import estimated_progress
+from sora_gateway.core.trend import NO_TREND
 from sora_gateway.store.jobs import Change
 from sora_gateway.supervisor.observing import Observer, late_receipt
 from sora_gateway.supervisor.subject import Subject
@@ -158,12 +159,24 @@ async def _take_in(watcher: Watcher, subject: Subject, look: Look) -> None:
 def _progressed(watcher: Watcher, look: Look) -> j.Observed | None:
     """What a running job's look says that is worth storing; of what is only guessed, whole percents."""
     if look.progress is not None:
-        return j.Observed(watcher.now(), look.progress, upstream_status=look.status)
+        # Most looks say nothing new, and nobody is told of them.
+        new = look.progress != watcher.job.progress
+        return j.Observed(
+            watcher.now(),
+            look.progress,
+            upstream_status=look.status,
+            remaining=_remaining(watcher) if new else None,
+        )
     expected = watcher.around.durations.of(watcher.job).median
     progress = estimated_progress(_age(watcher), expected)
     if int(progress) == int(watcher.job.progress):
         return None
-    return j.Observed(watcher.now(), progress, True, look.status)
+    return j.Observed(watcher.now(), progress, True, look.status, _remaining(watcher))
+
+
+def _remaining(watcher: Watcher) -> float:
+    """Seconds to the end by the experience that the estimated moment of completion is made of."""
+    return watcher.around.durations.of(watcher.job).remaining(_age(watcher), NO_TREND)
 
 
 def _took(watcher: Watcher, subject: Subject, look: Look) -> float | None:
