@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-NAMES = ("startup", "store", "polling", "inflight")
+NAMES = ("startup", "store", "polling", "inflight", "fanout")
 
 
 def main(name: str, args: Sequence[str]) -> int:
@@ -18,6 +18,8 @@ def main(name: str, args: Sequence[str]) -> int:
         from sora_gateway.bench.polling import main as run
     elif name == "store":
         from sora_gateway.bench.store import main as run
+    elif name == "fanout":
+        from sora_gateway.bench.fanout import main as run
     else:
         from sora_gateway.bench.inflight import main as run
     return run(args)

@@ -107,7 +107,7 @@ def _reference(environment: Mapping[str, str]) -> tuple[float, float]:
     """CPU seconds of the reference when its imports are done, and when it has ended."""
     with _process([sys.executable, "-c", REFERENCE], environment) as process:
         _line(process)
-        imported = _cpu(process.pid)
+        imported = cpu_of(process.pid)
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.close()
@@ -120,12 +120,12 @@ def _gateway(data_dir: Path, environment: Mapping[str, str], idle: float | None 
     with _process(command, environment) as process:
         address = _line(process).rpartition(" ")[2]
         _until_ready(address)
-        wall, cpu = time.monotonic() - began, _cpu(process.pid)
+        wall, cpu = time.monotonic() - began, cpu_of(process.pid)
         idle_cpu, pss, rss = 0.0, 0.0, 0.0
         if idle is not None:
             time.sleep(idle)
-            memory = _memory(process.pid)
-            idle_cpu, pss, rss = _cpu(process.pid) - cpu, memory["Pss"], memory["Rss"]
+            memory = memory_of(process.pid)
+            idle_cpu, pss, rss = cpu_of(process.pid) - cpu, memory["Pss"], memory["Rss"]
         process.terminate()
         return Start(cpu, wall, _ended(process), idle_cpu, pss, rss)
 
@@ -178,12 +178,12 @@ def _until_ready(address: str) -> None:
     raise StartupError("The gateway did not become ready.")
 
 
-def _cpu(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """CPU seconds of a process so far, to the nanosecond: the clock that clock_getcpuclockid(3) names."""
     return time.clock_gettime((~pid << 3) | 2)
 
 
-def _memory(pid: int) -> Mapping[str, float]:
+def memory_of(pid: int) -> Mapping[str, float]:
     """Rss, Pss and so on in MB (10^6 bytes)."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]
     fields = (line.split() for line in lines)

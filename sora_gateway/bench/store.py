@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sora_gateway.bench.report import Goal, Report, machine, median_ratio, parser, positive, spread
 from sora_gateway.core.ids import time_ordered
@@ -45,6 +45,7 @@ _INSERT_EVENT = (
 )
 _UPDATE_ROW = "UPDATE jobs SET progress = ? WHERE id = ?"
 
+T = TypeVar("T")
 Change = tuple[Job, Job, Event]
 _CHANCE = SystemEntropy()
 
@@ -93,7 +94,7 @@ def main(args: Sequence[str]) -> int:
     return report.finish(options.json)
 
 
-def run_on_our_loop(work: Coroutine[Any, Any, Report]) -> Report:
+def run_on_our_loop(work: Coroutine[Any, Any, T]) -> T:
     """On the loop that the product has."""
     try:
         import uvloop

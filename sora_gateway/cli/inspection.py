@@ -15,7 +15,7 @@ def register(commands: Commands) -> None:
     add_settings(add_command(config, "show", "print the settings in force, secrets masked", _config_show))
     add_command(commands, "openapi", "print the API's OpenAPI document", _openapi)
     bench = add_command(commands, "bench", "measure this machine against references", _bench)
-    bench.add_argument("name", choices=("startup", "store", "polling", "inflight"))
+    bench.add_argument("name", choices=("startup", "store", "polling", "inflight", "fanout"))
     bench.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="options of the benchmark")
 
 

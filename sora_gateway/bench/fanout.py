@@ -1,0 +1,268 @@
+"""One change of a job to thousands of WebSockets: the gateway beside a bare ``websockets.broadcast`` server.
+
+Both servers are up at once, each a process with clients of its own in another one, and take turns in every round. What
+counts is the CPU of all threads of a server but the one that writes the database, from before the change until the
+last client has it, and the time from when its rows are written, before the commit, until then. See docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sora_gateway.bench.fanout_sides import Child, Fanout, Side
+from sora_gateway.bench.report import Goal, Report, machine, median_ratio, parser, positive
+from sora_gateway.entropy import SystemEntropy
+from sora_gateway.errors import StartupError
+
+LEVELS = (100, 1000, 5000, 10_000)
+BURST = 10
+FIRST = 20
+"""Clients that are there before memory is looked at: what a server makes with its first is no connection's."""
+EACH_JOB = 10
+"""Clients for each of many jobs."""
+AT_LEAST = 1000
+"""Deliveries of one measurement; with fewer clients it is several fan-outs."""
+STALLS = 8
+"""Fan-outs of each kind during which the event loop is watched, at most."""
+
+_CHANCE = SystemEntropy()
+
+
+@dataclass(slots=True)
+class Series:
+    """The same fan-outs on both sides, round by round."""
+
+    label: str
+    name: str
+    events: int = 1
+    ours: list[Fanout] = field(default_factory=list)
+    bare: list[Fanout] = field(default_factory=list)
+
+    def cpu(self) -> tuple[list[float], list[float]]:
+        """Seconds for each delivery of an event to a client."""
+        return [f.cpu / f.deliveries for f in self.ours], [f.cpu / f.deliveries for f in self.bare]
+
+    def last(self) -> tuple[list[float], list[float]]:
+        return [fanout.last for fanout in self.ours], [fanout.last for fanout in self.bare]
+
+    def goals(self, bound: float, *, time_too: bool = True) -> Iterator[Goal]:
+        each = "event and delivery" if self.events > 1 else "delivery"
+        yield Goal(f"{self.label}: CPU for each {each} / broadcast", median_ratio(*self.cpu()), bound)
+        if time_too:
+            yield Goal(f"{self.label}: time to the last / broadcast", median_ratio(*self.last()), bound)
+
+    def note(self) -> str:
+        cpu, last = self.cpu(), self.last()
+        return (
+            f"{self.label:<24} CPU {quartiles(ratios(*cpu))} x ({1e6 * statistics.median(cpu[0]):.3g} us, broadcast "
+            f"{1e6 * statistics.median(cpu[1]):.3g}), last {quartiles(ratios(*last))} x ({1e3 * statistics.median(last[0]):.3g} ms, "
+            f"{1e3 * statistics.median(last[1]):.3g}), clients idle {self.idle(self.ours)}, {self.idle(self.bare)}"
+        )  # fmt: skip
+
+    @staticmethod
+    def idle(side: Sequence[Fanout]) -> str:
+        return f"{statistics.median(fanout.idle for fanout in side):.0%}"
+
+    def samples(self) -> dict[str, Sequence[float]]:
+        measures: dict[str, Callable[[Fanout], float]] = {
+            "deliveries": lambda f: f.deliveries, "frames": lambda f: f.frames, "cpu_s": lambda f: f.cpu,
+            "store_cpu_s": lambda f: f.store, "last_s": lambda f: f.last, "clients_idle": lambda f: f.idle,
+        }  # fmt: skip
+        return {
+            f"{self.name}_{side}_{measure}": [value(fanout) for fanout in fanouts]
+            for side, fanouts in (("ours", self.ours), ("broadcast", self.bare))
+            for measure, value in measures.items()
+        }
+
+
+@dataclass(slots=True)
+class Connections:
+    """What connections cost, ours first: bytes and CPU seconds of each, and the share of a core that idle ones need."""
+
+    memory: tuple[float, float]
+    accept: tuple[float, float]
+    idle: tuple[float, float] | None = None
+
+    def note(self) -> str:
+        (ours, bare), (accepted, bare_accepted) = self.memory, self.accept
+        text = (
+            f"a connection             memory {ours / bare:.2f} x ({ours / 1e3:.3g} kB, broadcast {bare / 1e3:.3g}), "
+            f"CPU to make {accepted / bare_accepted:.2f} x ({accepted * 1e3:.2g} ms, {bare_accepted * 1e3:.2g})"
+        )
+        if self.idle is not None:
+            text += f", CPU while idle {self.idle[0] / self.idle[1]:.2f} x"
+        return text
+
+    def samples(self) -> dict[str, Sequence[float]]:
+        found: dict[str, Sequence[float]] = {
+            "memory_bytes": self.memory, "accept_cpu_s": self.accept, "idle_cores": self.idle or ()
+        }  # fmt: skip
+        return found
+
+
+def main(args: Sequence[str]) -> int:
+    made = parser("fanout", "Measure live updates to many WebSockets.", rounds=15)
+    made.add_argument("--subscribers", type=positive, default=LEVELS[-1], metavar="N",
+                      help=f"most subscribers on each side (default {LEVELS[-1]})")  # fmt: skip
+    made.add_argument("--idle", type=float, default=20.0, metavar="SECONDS", help="idle time (default 20)")
+    options = made.parse_args(args)
+    if not Path("/proc/self/smaps_rollup").exists():
+        raise StartupError("This benchmark reads /proc, which only Linux has.")
+    with tempfile.TemporaryDirectory(dir=options.dir, prefix="bench-fanout-") as name:
+        report = measure(Path(name).resolve(), options.rounds, options.subscribers, options.idle)
+    return report.finish(options.json)
+
+
+def measure(directory: Path, rounds: int, subscribers: int, idle: float) -> Report:
+    """Both sides side by side: ever more clients on one job, then the same over many."""
+    jobs = max(1, subscribers // EACH_JOB)
+    levels = [*(level for level in LEVELS if level < subscribers), subscribers]
+    series, stalls = list[Series](), dict[str, list[tuple[float, float]]]()
+    with _sides(directory, jobs) as (ours, bare):
+        sides = (ours, bare)
+        first = max(1, min(FIRST, subscribers // 2))
+        _warm_up(ours, bare, first)
+        before = [side.memory() for side in sides]
+        spent = [0.0, 0.0]
+        for level in levels:
+            for number, side in enumerate(sides):
+                began = side.cpu()[0]
+                side.connect(level)
+                spent[number] += side.cpu()[0] - began
+            if level == subscribers:
+                connections = _connections(sides, subscribers - first, before, spent, idle)
+            one = Series(f"{level} on one job", f"one_{level}")
+            burst = Series(f"{level}, burst of {BURST}", f"burst_{level}", BURST)
+            _rounds(sides, [one, burst], rounds)
+            series += [one, burst]
+        stalls["one"] = [ours.stall(1) for _ in range(min(rounds, STALLS))]
+        stalls["burst"] = [ours.stall(BURST) for _ in range(min(rounds, STALLS))]
+        bare_stalls = [bare.stall(1) for _ in range(min(rounds, STALLS))]
+        for side in sides:
+            side.spread_over(jobs)
+        many = Series(f"{subscribers} over {jobs} jobs", f"keyed_{subscribers}")
+        _rounds(sides, [many], rounds)
+        stalls["keyed"] = [ours.stall(1) for _ in range(min(rounds, STALLS))]
+    return _report(rounds, subscribers, [*series, many], connections, stalls, bare_stalls)
+
+
+@contextmanager
+def _sides(directory: Path, jobs: int) -> Iterator[tuple[Side, Side]]:
+    """Servers on one core, their clients on another, where there are two."""
+    cores = sorted(os.sched_getaffinity(0))
+    there, here = (cores[0], cores[1]) if len(cores) > 1 else (None, None)
+    with ExitStack() as stack:
+        server = Child("fanout_gateway", str(directory / "data"), str(jobs), directory=directory, cpu=there)
+        stack.callback(server.end)
+        reference = Child("fanout_reference", directory=directory, cpu=there)
+        stack.callback(reference.end)
+        ours = Side(server, directory, here)
+        stack.callback(ours.clients.end)
+        bare = Side(reference, directory, here)
+        stack.callback(bare.clients.end)
+        ours.begin_at(ours.version)
+        bare.begin_at(ours.version)
+        yield ours, bare
+
+
+def _warm_up(ours: Side, bare: Side, clients: int) -> None:
+    """The first fan-outs, of which the reference learns what a message looks like."""
+    ours.connect(clients)
+    bare.connect(clients)
+    bare.learn(ours.message())
+    bare.message()
+    for side in (ours, bare):
+        side.fan_out(BURST)
+
+
+def _connections(
+    sides: Sequence[Side], made: int, before: Sequence[float], spent: Sequence[float], idle: float
+) -> Connections:
+    ours, bare = ((side.memory() - start) / made for side, start in zip(sides, before, strict=True))
+    connections = Connections((ours, bare), (spent[0] / made, spent[1] / made))
+    if idle > 0:
+        used = [side.cpu()[0] for side in sides]
+        time.sleep(idle)
+        shares = [(side.cpu()[0] - start) / idle for side, start in zip(sides, used, strict=True)]
+        connections.idle = (shares[0], shares[1])
+    return connections
+
+
+def _rounds(sides: Sequence[Side], wanted: Sequence[Series], rounds: int) -> None:
+    """Every series on every side once per round, in a new order each time."""
+    turns = [(series, number) for series in wanted for number in range(len(sides))]
+    for _ in range(rounds):
+        turns.sort(key=lambda _: _CHANCE.fraction())
+        for series, number in turns:
+            side = sides[number]
+            times = -(-AT_LEAST // (series.events * side.connected))
+            (series.bare if number else series.ours).append(
+                together([side.fan_out(series.events) for _ in range(times)])
+            )
+
+
+def together(fanouts: Sequence[Fanout]) -> Fanout:
+    """Several as one: sums of what is divided by their deliveries, medians of the rest."""
+    return Fanout(
+        deliveries=sum(each.deliveries for each in fanouts),
+        frames=sum(each.frames for each in fanouts),
+        cpu=sum(each.cpu for each in fanouts),
+        store=statistics.median(each.store for each in fanouts),
+        last=statistics.median(each.last for each in fanouts),
+        idle=statistics.median(each.idle for each in fanouts),
+    )
+
+
+def _report(
+    rounds: int,
+    subscribers: int,
+    series: Sequence[Series],
+    connections: Connections,
+    stalls: dict[str, list[tuple[float, float]]],
+    bare_stalls: list[tuple[float, float]],
+) -> Report:
+    *_, one, burst, many = series
+    longest = {kind: max(late for late, _ in found) for kind, found in stalls.items()}
+    store = [fanout.store for fanout in many.ours]
+    return Report(
+        title=f"bench fanout: {rounds} rounds, up to {subscribers} subscribers on each side, {machine()}",
+        notes=[
+            *(each.note() for each in series),
+            connections.note(),
+            f"stalls of the event loop {', '.join(f'{kind} {1e3 * late:.3g} ms' for kind, late in longest.items())}; own CPU in one: "
+            f"{1e3 * max(used for found in stalls.values() for _, used in found):.3g} ms; broadcast {1e3 * max(late for late, _ in bare_stalls):.3g} ms",
+            f"not counted: the thread that writes the database, {1e3 * statistics.median(store):.3g} ms of CPU "
+            f"for {many.label.rpartition(' over ')[2]} in one commit",
+        ],
+        goals=[
+            *one.goals(0.75),
+            *many.goals(0.75),
+            *burst.goals(0.3, time_too=False),
+            Goal("longest stall of the event loop during any fan-out", 1e3 * max(longest.values()), 25.0, unit="ms"),
+            Goal("memory of an idle connection / broadcast", connections.memory[0] / connections.memory[1], 1.0),
+        ],
+        samples={name: values for each in series for name, values in each.samples().items()}
+        | connections.samples()
+        | {f"stall_{kind}_s": [late for late, _ in found] for kind, found in stalls.items()}
+        | {"stall_broadcast_s": [late for late, _ in bare_stalls]},
+    )  # fmt: skip
+
+
+def ratios(ours: Sequence[float], bare: Sequence[float]) -> list[float]:
+    """Those inside each round."""
+    return [mine / other for mine, other in zip(ours, bare, strict=True)]
+
+
+def quartiles(values: Sequence[float]) -> str:
+    """The median and, in brackets, the quartiles."""
+    low, middle, high = (
+        statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else [*values] * 3
+    )
+    return f"{middle:.2f} [{low:.2f} .. {high:.2f}]"

@@ -1,0 +1,214 @@
+"""The subscribers of ``bench fanout``: ``python -m sora_gateway.bench.fanout_clients PORT``.
+
+Thousands of WebSockets in one thread around epoll. Handshakes and frames are done by hand, and of a message nothing is
+looked at but whether it has the mark of the last one: it has to keep up with a server easily, and says what CPU it used.
+Commands and answers are lines of JSON on stdin and stdout; it ends when stdin does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import sys
+import time
+from collections.abc import Sequence
+
+from sora_gateway.bench.fanout_serving import raise_descriptor_limit
+
+AT_ONCE = 100
+"""Handshakes under way."""
+EACH_ADDRESS = 5000
+"""Connections from one address of this machine; each has some 28,000 ports."""
+PATIENCE = 30.0
+CONTROL = 0
+_BIND_ADDRESS_NO_PORT = 24
+"""Linux: the port is chosen when the connection is made, so that each peer's may be used anew."""
+_HANDSHAKE = (
+    "GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n{authorization}\r\n"
+)
+TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
+
+
+def masked(opcode: int, payload: bytes) -> bytes:
+    """A client's frame; its mask of zeros leaves the payload as it is."""
+    length = len(payload)
+    size = bytes([0x80 | length]) if length < 126 else bytes([0xFE]) + length.to_bytes(2)
+    return bytes([0x80 | opcode]) + size + bytes(4) + payload
+
+
+class Lost(Exception):
+    """A connection ended, or a handshake was refused."""
+
+
+class Clients:
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._poll = select.epoll()
+        self._sockets: dict[int, socket.socket] = {}
+        self._order: list[int] = []
+        self._rest: dict[int, bytes] = {}
+        """Frames that have come in part."""
+        self._buffer = bytearray(1 << 16)
+        self._mark = b"\xff"
+        """What the awaited message has in it; this one no text has."""
+        self._awaited: set[int] = set()
+        self._last = 0
+        self._frames = self._bytes = 0
+        self._keep = False
+        self._kept = b""
+
+    def serve(self) -> None:
+        """Obeys until stdin ends."""
+        self._poll.register(CONTROL, select.EPOLLIN)
+        commands, armed, used = b"", False, 0
+        while True:
+            if self._turn(-1.0):
+                read = os.read(CONTROL, 1 << 20)
+                if not read:
+                    return
+                commands += read
+                if commands.endswith(b"\n"):
+                    command, commands = json.loads(commands), b""
+                    armed = command["op"] == "arm"
+                    self._obey(command)
+                    used = time.process_time_ns()
+            if armed and not self._awaited:
+                armed = False
+                _say({"last": self._last, "frames": self._frames, "bytes": self._bytes, "used": time.process_time_ns() - used,
+                      "text": self._kept.decode()})  # fmt: skip
+
+    def _obey(self, command: dict[str, object]) -> None:
+        match command:
+            case {"op": "connect", "count": int(count), "key": str(key), "texts": list(texts)}:
+                self._connect(count, key, texts)
+            case {"op": "tell", "texts": list(texts)}:
+                for start in range(0, len(self._order), AT_ONCE):
+                    self._tell(self._order[start : start + AT_ONCE], start, texts)
+            case {"op": "arm", "mark": str(mark), "keep": bool(keep)}:
+                self._mark, self._keep, self._kept = mark.encode(), keep, b""
+                self._frames = self._bytes = 0
+                self._awaited = set(self._order)
+        _say({"connected": len(self._order)})
+
+    # --- connecting ------------------------------------------------------------------------------
+
+    def _connect(self, count: int, key: str, texts: Sequence[Sequence[str]]) -> None:
+        """*count* more connections; the n-th of all sends the n-th of *texts*, which begin anew at their end."""
+        authorization = f"Authorization: Bearer {key}\r\n" if key else ""
+        handshake = _HANDSHAKE.format(port=self._port, authorization=authorization).encode()
+        wanted = len(self._order) + count
+        while len(self._order) < wanted:
+            start = len(self._order)
+            made = [self._open(number) for number in range(start, min(start + AT_ONCE, wanted))]
+            for connection in made:
+                connection.send(handshake)
+            for connection in made:
+                self._rest[connection.fileno()] = self._accepted(connection)
+                connection.setblocking(False)
+                self._poll.register(connection.fileno(), select.EPOLLIN)
+            self._order += [connection.fileno() for connection in made]
+            self._tell(self._order[start:], start, texts)
+
+    def _open(self, number: int) -> socket.socket:
+        connection = socket.socket()
+        connection.settimeout(PATIENCE)
+        connection.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+        connection.bind((f"127.0.0.{1 + number // EACH_ADDRESS}", 0))
+        connection.connect(("127.0.0.1", self._port))
+        self._sockets[connection.fileno()] = connection
+        return connection
+
+    def _accepted(self, connection: socket.socket) -> bytes:
+        """What came after the answer to the handshake."""
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            read = connection.recv(4096)
+            if not read:
+                raise Lost("the server ended a connection instead of answering")
+            answer += read
+        head, _, rest = answer.partition(b"\r\n\r\n")
+        if b" 101 " not in head.partition(b"\r\n")[0]:
+            raise Lost(f"a handshake was refused: {answer[:300].decode(errors='replace')}")
+        return rest
+
+    def _tell(self, connections: Sequence[int], start: int, texts: Sequence[Sequence[str]]) -> None:
+        """Sends, and awaits that every connection follows what it asked for."""
+        self._mark, self._awaited = b'"subscribed"', set(connections)
+        for number, fd in enumerate(connections, start):
+            for text in texts[number % len(texts)]:
+                self._sockets[fd].send(masked(TEXT, text.encode()))
+        latest = time.monotonic() + PATIENCE
+        while self._awaited:
+            self._turn(0.1)
+            if time.monotonic() > latest:
+                raise Lost(f"{len(self._awaited)} subscriptions were not confirmed")
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def _turn(self, timeout: float) -> bool:
+        """Reads what has come; returns whether a command is among it.
+
+        A whole frame of middle length, which is what an update is, is recognised without being copied.
+        """
+        buffer, awaited, rest, mark, keep = self._buffer, self._awaited, self._rest, self._mark, self._keep
+        into, read, command, frames = [buffer], os.readv, False, 0
+        waited = bool(awaited)
+        for fd, _ in self._poll.poll(timeout, 64):
+            if fd == CONTROL:
+                command = True
+                continue
+            size = read(fd, into)
+            self._bytes += size
+            if (
+                size > 4 and buffer[0] == 0x81 and buffer[1] == 126 and size == (buffer[2] << 8 | buffer[3]) + 4
+                and not keep and not rest.get(fd)
+            ):  # fmt: skip
+                frames += 1
+                if buffer.find(mark, 4, size) >= 0:
+                    awaited.discard(fd)
+            else:
+                self._parse(fd, rest.pop(fd, b"") + bytes(buffer[:size]), ended=not size)
+        self._frames += frames
+        if waited and not awaited:
+            self._last = time.monotonic_ns()
+        return command
+
+    def _parse(self, fd: int, data: bytes, *, ended: bool) -> None:
+        if ended:
+            raise Lost("the server ended a connection")
+        while len(data) >= 2:
+            at, length = 2, data[1]
+            if length >= 126:
+                at = 4 if length == 126 else 10
+                length = int.from_bytes(data[2:at])
+            if len(data) < at + length:
+                break
+            opcode, payload, data = data[0] & 15, data[at : at + length], data[at + length :]
+            if opcode == PING:
+                self._sockets[fd].send(masked(PONG, payload))
+            elif opcode == CLOSE:
+                raise Lost(f"the server closed a connection: {payload!r}")
+            else:
+                self._frames += 1
+                if self._mark in payload:
+                    self._awaited.discard(fd)
+                    if self._keep:
+                        self._kept = payload
+        if data:
+            self._rest[fd] = data
+
+
+def _say(answer: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise_descriptor_limit()
+    try:
+        Clients(int(sys.argv[1])).serve()
+    except (Lost, OSError) as error:
+        _say({"error": str(error)})

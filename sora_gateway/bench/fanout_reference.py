@@ -1,0 +1,64 @@
+"""The reference of ``bench fanout``: a bare server of ``websockets`` that broadcasts what it was given.
+
+``python -m sora_gateway.bench.fanout_reference``. A client's message is the number of the topic that it follows from
+then on; 0 is the one that all follow. No compression; the pings are the gateway's.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import suppress
+
+from websockets.asyncio.server import ServerConnection, broadcast, serve
+from websockets.exceptions import ConnectionClosedError
+
+from sora_gateway.bench.fanout_serving import obey, raise_descriptor_limit
+from sora_gateway.bench.store import run_on_our_loop
+
+PING = 20
+"""Seconds between pings, and until a missing answer ends the connection."""
+
+
+class Broadcaster:
+    def __init__(self) -> None:
+        self._topics: dict[int, set[ServerConnection]] = {}
+        self._text = ""
+
+    async def handle(self, connection: ServerConnection) -> None:
+        following = set[ServerConnection]()
+        # The clients end without a farewell.
+        with suppress(ConnectionClosedError):
+            async for text in connection:
+                following.discard(connection)
+                following = self._topics.setdefault(int(text), set())
+                following.add(connection)
+                await connection.send('{"type":"subscribed"}')
+        following.discard(connection)
+
+    def learn(self, text: str) -> None:
+        self._text = text
+
+    async def publish(self, on: str, first: int, count: int) -> int:
+        """The same bytes as the gateway's but for the number; made beforehand, unlike there."""
+        texts = [re.sub(r'"seq":\d+', f'"seq":{first + n}', self._text) for n in range(count)]
+        topics = [each for number, each in self._topics.items() if (number == 0) == (on == "one")]
+        began = time.monotonic_ns()
+        for text in texts:
+            for connections in topics:
+                broadcast(connections, text)
+        return began
+
+
+async def _serve() -> None:
+    bare = Broadcaster()
+    async with serve(
+        bare.handle, "127.0.0.1", 0, compression=None, ping_interval=PING, ping_timeout=PING, backlog=2048
+    ) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        await obey({"port": port}, bare.publish, bare.learn)
+
+
+if __name__ == "__main__":
+    raise_descriptor_limit()
+    run_on_our_loop(_serve())
