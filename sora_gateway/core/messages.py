@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
@@ -55,21 +55,25 @@ class StoredEvent:
 
 # --- server to client --------------------------------------------------------------------------------
 
+_TYPE = partial(Field, description="Which message it is.")
+_TOPIC: str = Field(description="What it is about: `video:ID`, `external:ID` or `all`, as it was subscribed.")
+_CURSOR: str = Field(description="Where to go on after this message: `since` of the next `subscribe`.")
+
 
 class Assets(View):
     """Signed addresses of a completed job's files."""
 
-    video_url: str | None = None
-    thumbnail_url: str | None = None
-    spritesheet_url: str | None = None
+    video_url: str | None = Field(None, description="The video.")
+    thumbnail_url: str | None = Field(None, description="A still image of it.")
+    spritesheet_url: str | None = Field(None, description="A film strip of it.")
 
 
 class Ready(View):
-    """The socket is authenticated; subscriptions are welcome."""
+    """The socket is authenticated, at its beginning or once more; subscriptions are welcome."""
 
-    type: Literal["ready"] = "ready"
-    cursor: str
-    heartbeat: float
+    type: Literal["ready"] = _TYPE("ready")
+    cursor: str = Field(description="Where the event log is now.")
+    heartbeat: float = Field(description="Seconds between two signs of life of an event stream.")
 
 
 class Subscribed(View):
@@ -80,38 +84,41 @@ class Subscribed(View):
     updates that were missed follow first: those whose ``seq`` is not above the task's tell its past.
     """
 
-    type: Literal["subscribed"] = "subscribed"
-    topic: str
-    cursor: str
-    tasks: list[Task]
+    type: Literal["subscribed"] = _TYPE("subscribed")
+    topic: str = _TOPIC
+    cursor: str = _CURSOR
+    tasks: list[Task] = Field(description="The newest state of what was asked for.")
 
 
 class Update(PublicState):
     """One change of one job."""
 
-    type: Literal["update"] = "update"
-    cursor: str
-    assets: Assets | None = None
+    type: Literal["update"] = _TYPE("update")
+    cursor: str = _CURSOR
+    assets: Assets | None = Field(None, description="Signed addresses of the files, once they are stored.")
 
 
 class Reset(View):
     """The cursor cannot be honoured: take the snapshot that follows."""
 
-    type: Literal["reset"] = "reset"
-    cursor: str
-    reason: Literal["epoch", "too_old", "too_many", "unknown_cursor"]
+    type: Literal["reset"] = _TYPE("reset")
+    cursor: str = _CURSOR
+    reason: Literal["epoch", "too_old", "too_many", "unknown_cursor"] = Field(
+        description="Another database's cursor, events that are not kept any more, too many of them to be told one by "
+        "one, or no cursor at all."
+    )
 
 
 class LogStep(View):
     """One step of a job, as the update said it when it happened."""
 
-    step: Step
-    message: str
-    status: Status
-    stage: State
-    progress: float
-    seq: int
-    timestamp: str
+    step: Step = Field(description="What happened, in one word.")
+    message: str = Field(description="The same in one plain sentence.")
+    status: Status = Field(description="How far the video was then, in five words.")
+    stage: State = Field(description="The same in the nine stages of the gateway's machine.")
+    progress: float = Field(description="Percent, 0 to 100.")
+    seq: int = Field(description="Counts the video's changes.")
+    timestamp: str = Field(description="When it happened: ISO 8601 in UTC.")
 
 
 LOG_STEPS = 200
@@ -124,29 +131,38 @@ class Log(View):
     Of a long one, and of one whose oldest events are trimmed, the newest are there, and ``truncated`` says so.
     """
 
-    type: Literal["log"] = "log"
-    topic: str
-    video_id: str
-    steps: list[LogStep]
-    truncated: bool
+    type: Literal["log"] = _TYPE("log")
+    topic: str = _TOPIC
+    video_id: str = Field(description="The gateway's own id.")
+    steps: list[LogStep] = Field(max_length=LOG_STEPS, description="Oldest first.")
+    truncated: bool = Field(description="Whether there were older ones that are not told.")
 
 
 class Unsubscribed(View):
-    type: Literal["unsubscribed"] = "unsubscribed"
-    topic: str
+    """The answer to ``unsubscribe``: nothing of the topic follows."""
+
+    type: Literal["unsubscribed"] = _TYPE("unsubscribed")
+    topic: str = _TOPIC
 
 
 class ErrorMessage(View):
     """A message of the client's that could not be served; the connection stays."""
 
-    type: Literal["error"] = "error"
-    code: str
-    message: str
-    topic: str | None = None
+    type: Literal["error"] = _TYPE("error")
+    code: str = Field(description="Stable; made for programs.")
+    message: str = Field(description="One sentence, made for people.")
+    topic: str | None = Field(None, description="What it is about, as in `subscribed`.")
 
 
 class Pong(View):
-    type: Literal["pong"] = "pong"
+    """The answer to ``ping``."""
+
+    type: Literal["pong"] = _TYPE("pong")
+
+
+SERVER_MESSAGES: tuple[type[View], ...] = (
+    Ready, Subscribed, Update, Log, Reset, Unsubscribed, ErrorMessage, Pong,
+)  # fmt: skip
 
 
 UrlsOf: TypeAlias = Callable[[str, Sequence[str]], Mapping[str, str]]
@@ -180,16 +196,30 @@ class ClientMessage(View):
 
 
 class Auth(ClientMessage):
-    type: Literal["auth"]
-    token: Annotated[str, Field(min_length=1, max_length=512)]
+    """The first message of who has no header, cookie or ticket; later the same person's new credential."""
+
+    type: Literal["auth"] = _TYPE()
+    token: Annotated[str, Field(min_length=1, max_length=512, description="An API key.")]
 
 
 class Topic(ClientMessage):
     """Exactly one of the three."""
 
-    video_id: Annotated[str, Field(min_length=1, max_length=512)] | None = None
-    external_video_id: Annotated[str, Field(min_length=1, max_length=512)] | None = None
-    all: Literal[True] | None = None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["videoId"]}, {"required": ["externalVideoId"]}, {"required": ["all"]}]
+        }
+    )
+
+    video_id: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
+        None, description="One video, by the gateway's own id."
+    )
+    external_video_id: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
+        None, description="One video, by its upstream's id."
+    )
+    all: Literal[True] | None = Field(
+        None, description="All videos of one's own and of the team; an administrator's are everybody's."
+    )
 
     @property
     def name(self) -> str:
@@ -200,21 +230,26 @@ class Topic(ClientMessage):
 
 
 class Subscribe(Topic):
-    type: Literal["subscribe"]
-    since: str | None = None
-    """Cursor of the last event seen."""
-    pending: bool = False
-    """Wait for an external id that is not known yet, within the caller's own jobs."""
-    log: bool = False
-    """Send the step log of the job first; nothing of it with ``all``."""
+    """Follow it from now on; the same topic again begins anew."""
+
+    type: Literal["subscribe"] = _TYPE()
+    since: str | None = Field(None, description="Cursor of the last event seen.")
+    pending: bool = Field(
+        False, description="Wait for an external id that is not known yet, within the caller's own videos."
+    )
+    log: bool = Field(False, description="Send the step log of the video first; nothing of it with `all`.")
 
 
 class Unsubscribe(Topic):
-    type: Literal["unsubscribe"]
+    """Do not follow it any more."""
+
+    type: Literal["unsubscribe"] = _TYPE()
 
 
 class Ping(ClientMessage):
-    type: Literal["ping"]
+    """Are you there?"""
+
+    type: Literal["ping"] = _TYPE()
 
 
 AnyClientMessage = Auth | Subscribe | Unsubscribe | Ping

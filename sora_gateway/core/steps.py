@@ -129,20 +129,28 @@ def _roughly(seconds: float) -> str:
 class PublicState(View):
     """What an event says of its job."""
 
-    video_id: str
-    external_video_id: str | None
-    status: Status
-    stage: State
-    progress: float
-    progress_estimated: bool
-    overdue: bool
-    cancel_requested: bool
-    step: Step
-    message: str
-    error: TaskError | None
-    visibility: Visibility = Visibility.PRIVATE
-    seq: int
-    timestamp: str
+    video_id: str = Field(description="The gateway's own id.")
+    external_video_id: str | None = Field(
+        description="The upstream's id; null until it has accepted the video."
+    )
+    status: Status = Field(description="How far it is, in five words.")
+    stage: State = Field(description="The same in the nine stages of the gateway's machine.")
+    progress: float = Field(description="Percent, 0 to 100; 100 only when the file is stored.")
+    progress_estimated: bool = Field(
+        description="Whether the progress is the gateway's guess, because the upstream tells none."
+    )
+    overdue: bool = Field(description="Whether it takes longer than it should; it is still watched.")
+    cancel_requested: bool = Field(
+        description="Whether somebody wants it stopped, and that is not decided yet."
+    )
+    step: Step = Field(description="What just happened, in one word.")
+    message: str = Field(description="The same in one plain sentence.")
+    error: TaskError | None = Field(
+        description="Why there will be no video; null unless it failed or was cancelled."
+    )
+    visibility: Visibility = Field(Visibility.PRIVATE, description="Who may see it.")
+    seq: int = Field(description="Counts its changes: of two messages about it the higher one is newer.")
+    timestamp: str = Field(description="When it happened: ISO 8601 in UTC.")
 
 
 class StoredState(PublicState):

@@ -60,63 +60,75 @@ class OpenAIView(BaseModel):
 
 
 class TaskError(View):
-    code: str
-    message: str
+    code: str = Field(description="Stable; made for programs.")
+    message: str = Field(description="One sentence, made for people.")
 
 
 class Owner(View):
-    """Whose it is. *email* is null where the account is not there any more."""
+    """Whose it is."""
 
-    id: str
-    email: str | None
+    id: str = Field(description="The account's id.")
+    email: str | None = Field(description="Null where the account is not there any more.")
 
 
 class Task(View):
     """A job as ``/api`` and the live messages show it. Times are ISO 8601 in UTC."""
 
-    video_id: str
-    external_video_id: str | None
-    status: Status
-    stage: State
-    progress: float
-    progress_estimated: bool
-    overdue: bool
-    cancel_requested: bool
-    note: str
-    prompt: str
-    model: str
-    upstream: str
-    seconds: int
-    size: str
-    orientation: Orientation
-    credits: int
-    error: TaskError | None
-    video_url: str | None
-    thumbnail_url: str | None
-    spritesheet_url: str | None
-    created_at: str
-    submitted_at: str | None
-    completed_at: str | None
-    estimated_completion_at: str | None
-    expires_at: str | None
-    retry_of: str | None
-    operation: Operation
-    source_video_id: str | None
-    reference_url: str | None
-    visibility: Visibility
-    owner: Owner
-    mine: bool
-    tags: list[str]
-    batch_id: str | None
-    priority: Priority
+    video_id: str = Field(description="The gateway's own id.")
+    external_video_id: str | None = Field(
+        description="The upstream's id; null until it has accepted the video."
+    )
+    status: Status = Field(description="How far it is, in five words.")
+    stage: State = Field(description="The same in the nine stages of the gateway's machine.")
+    progress: float = Field(description="Percent, 0 to 100; 100 only when the file is stored.")
+    progress_estimated: bool = Field(
+        description="Whether the progress is the gateway's guess, because the upstream tells none."
+    )
+    overdue: bool = Field(description="Whether it takes longer than it should; it is still watched.")
+    cancel_requested: bool = Field(
+        description="Whether somebody wants it stopped, and that is not decided yet."
+    )
+    note: str = Field(description="What it waits for, in plain words; empty when it simply goes on.")
+    prompt: str = Field(description="What is to be seen.")
+    model: str = Field(description="The model that was asked for.")
+    upstream: str = Field(description="Who makes it, by the name in the gateway's configuration.")
+    seconds: int = Field(description="Length of the video.")
+    size: str = Field(description="Width and height in pixels, as in `1280x720`.")
+    orientation: Orientation = Field(description="The longer side of the size.")
+    credits: int = Field(description="Its price, held while it runs.")
+    error: TaskError | None = Field(
+        description="Why there will be no video; null unless it failed or was cancelled."
+    )
+    video_url: str | None = Field(description="Signed address of the video; null until it is stored.")
+    thumbnail_url: str | None = Field(description="Signed address of its still image.")
+    spritesheet_url: str | None = Field(description="Signed address of its film strip.")
+    created_at: str = Field(description="When the gateway accepted it.")
+    submitted_at: str | None = Field(description="When it was last sent to the upstream.")
+    completed_at: str | None = Field(description="When the file was stored.")
+    estimated_completion_at: str | None = Field(
+        description="When it should be ready, by experience; null when nobody can say."
+    )
+    expires_at: str | None = Field(description="When the upstream says that it drops its own copy.")
+    retry_of: str | None = Field(description="The video that this one tries again.")
+    operation: Operation = Field(description="How it is made: anew, or from another video.")
+    source_video_id: str | None = Field(description="The video that it is made from.")
+    reference_url: str | None = Field(description="Signed address of the image that it begins with.")
+    visibility: Visibility = Field(description="Who may see it.")
+    owner: Owner = Field(description="Whose it is.")
+    mine: bool = Field(description="Whether it is the reader's own.")
+    tags: list[str] = Field(description="The words by which its owner finds it again.")
+    batch_id: str | None = Field(description="What was ordered together with it.")
+    priority: Priority = Field(description="Its owner's place in the queue.")
     queue_position: int | None = Field(
         description="While it waits for a place at its upstream: the next one is at 1."
     )
-    estimated_start_at: str | None
+    estimated_start_at: str | None = Field(
+        description="While it waits for a place at its upstream: when it should get one."
+    )
     upstream_cost: float | None = Field(
         description="What the upstream says that it took, in its own money; null when it does not say."
     )
-    seq: int
+    seq: int = Field(description="Counts its changes: of two messages about it the higher one is newer.")
 
 
 @dataclass(frozen=True, slots=True)
