@@ -1,4 +1,5 @@
-// The one place that calls the gateway's HTTP API. Nothing else uses fetch, but for the texts in i18n.js.
+// The one place that calls the gateway's HTTP API. Nothing else uses fetch, but for the texts in i18n.js and the live
+// connection, whose module stands alone.
 //
 // Every function resolves with the decoded JSON body (null for 204) and rejects with an ApiError.
 
@@ -31,12 +32,6 @@ export const onUnauthorized = (callback) => {
 
 /** An address relative to the page, so that the gateway may live under a sub-path. */
 const address = (path) => new URL(path, document.baseURI);
-
-export const socketAddress = () => {
-  const url = address("ws");
-  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  return url.href;
-};
 
 /** A file's address as the server gave it: absolute, or a path. Undefined for none. */
 export const fileAddress = (url) => (url ? address(url).href : undefined);

@@ -149,7 +149,10 @@ function putMe({ user, simulator, hasPassword }) {
 
 function follow() {
   disconnect = connect({
-    state: (word) => (state.connection.value = word),
+    state(word, transport) {
+      state.connection.value = word;
+      state.transport.value = transport;
+    },
     snapshot: (list) => state.putSnapshot(list, SNAPSHOT),
     tasks: state.putTasks,
     updates: takeUpdates,

@@ -33,8 +33,10 @@ export const noWayBack = signal(false);
 export const models = signal(null);
 export const modelsError = signal(null);
 
-/** How the live connection is; see live.js. */
+/** How the live connection is; see sora-live.js. */
 export const connection = signal("connecting");
+/** What carries it: "websocket" | "sse" | "polling", null while nothing does. */
+export const transport = signal(null);
 
 /** Ids of the known jobs, newest first. */
 export const order = signal([]);
@@ -147,5 +149,6 @@ export function clear() {
     dialog.value = null;
     noWayBack.value = false;
     connection.value = "connecting";
+    transport.value = null;
   });
 }
