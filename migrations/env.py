@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from sora_gateway.store import credit_tables
+from sora_gateway.store import webhook_tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=credit_tables.metadata,
+    target_metadata=webhook_tables.metadata,
     render_as_batch=True,
     compare_type=True,
     compare_server_default=True,

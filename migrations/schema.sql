@@ -320,3 +320,53 @@ CREATE TABLE templates (
     CONSTRAINT fk_templates_owner FOREIGN KEY(owner) REFERENCES users (id)
 );
 CREATE INDEX ix_templates_owner ON templates (owner);
+CREATE TABLE webhooks (
+    id TEXT NOT NULL, 
+    owner TEXT NOT NULL, 
+    url TEXT NOT NULL, 
+    description TEXT NOT NULL, 
+    events TEXT NOT NULL, 
+    everybody BOOLEAN NOT NULL, 
+    enabled BOOLEAN NOT NULL, 
+    disabled_reason TEXT NOT NULL, 
+    secret TEXT NOT NULL, 
+    old_secret TEXT, 
+    old_until FLOAT, 
+    failing_since FLOAT, 
+    created_at FLOAT NOT NULL, 
+    changed_at FLOAT NOT NULL, 
+    CONSTRAINT pk_webhooks PRIMARY KEY (id), 
+    CONSTRAINT fk_webhooks_owner FOREIGN KEY(owner) REFERENCES users (id)
+);
+CREATE INDEX ix_webhooks_owner ON webhooks (owner);
+CREATE TABLE webhook_deliveries (
+    seq INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+    id TEXT NOT NULL, 
+    webhook_id TEXT NOT NULL, 
+    job_id TEXT, 
+    type TEXT NOT NULL, 
+    created_at FLOAT NOT NULL, 
+    status TEXT NOT NULL, 
+    note TEXT NOT NULL, 
+    tries INTEGER NOT NULL, 
+    round INTEGER NOT NULL, 
+    next_at FLOAT, 
+    CONSTRAINT ck_webhook_deliveries_status CHECK (status IN ('pending', 'delivered', 'given_up')), 
+    CONSTRAINT fk_webhook_deliveries_job_id FOREIGN KEY(job_id) REFERENCES jobs (id), 
+    CONSTRAINT fk_webhook_deliveries_webhook_id FOREIGN KEY(webhook_id) REFERENCES webhooks (id), 
+    CONSTRAINT uq_webhook_deliveries_id UNIQUE (id)
+);
+CREATE INDEX ix_webhook_deliveries_webhook_id_seq ON webhook_deliveries (webhook_id, seq);
+CREATE INDEX ix_webhook_deliveries_pending ON webhook_deliveries (webhook_id, next_at) WHERE status = 'pending';
+CREATE INDEX ix_webhook_deliveries_created_at ON webhook_deliveries (created_at);
+CREATE TABLE webhook_tries (
+    id INTEGER NOT NULL, 
+    delivery INTEGER NOT NULL, 
+    at FLOAT NOT NULL, 
+    duration FLOAT NOT NULL, 
+    http_status INTEGER, 
+    error TEXT NOT NULL, 
+    CONSTRAINT pk_webhook_tries PRIMARY KEY (id), 
+    CONSTRAINT fk_webhook_tries_delivery FOREIGN KEY(delivery) REFERENCES webhook_deliveries (seq)
+);
+CREATE INDEX ix_webhook_tries_delivery ON webhook_tries (delivery);

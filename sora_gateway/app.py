@@ -67,6 +67,7 @@ from sora_gateway.supervisor.supervisor import CREATES_MAY_FINISH
 from sora_gateway.supervisor.watcher import Limits
 from sora_gateway.upstream.addresses import Lookups, public_or
 from sora_gateway.upstream.client import HttpClient
+from sora_gateway.webhooks.endpoints import Webhooks
 from sora_gateway.wiring import Upstreams, open_upstreams
 
 if TYPE_CHECKING:
@@ -165,14 +166,19 @@ async def opened(
             root_path=settings.server.root_path,
         )
         hub: Hub
+        webhooks: Webhooks
 
         def publish(events: list[StoredEvent]) -> None:
-            hub.publish(events)  # made next, of the store's epoch; nothing is committed before
+            hub.publish(events)  # both are made next, of the store; nothing is committed before
+            webhooks.sender.committed(events)
 
         store = await stack.enter_async_context(Store(places.database, publish))
         runtime = RuntimeSettings(settings, store, clock)
         await runtime.load()
         hub = Hub(store.epoch, lambda job_id, variants: {name: urls.sign(job_id, name) for name in variants})
+        webhooks = Webhooks(
+            settings.webhooks, store, KeyBox(places.secrets / "webhooks.key"), clock, entropy, redactor.add, urls.sign
+        )  # fmt: skip
 
         def starting_balance() -> int:
             return runtime.current.credits.starting_balance
@@ -284,6 +290,7 @@ async def opened(
             authenticate=Credentials(accounts),
             catalogue=upstreams.catalogue,
             provisioning=provisioning,
+            webhooks=webhooks,
             statistics=counts(supervisor, hub),
             limits=RequestLimits(clock),
             readiness=readiness,
@@ -316,6 +323,8 @@ async def opened(
             gateway.public_url, supervisor.finding,
         )  # fmt: skip
         stack.push_async_callback(gateway.close, hurry)
+        webhooks.origin = gateway.public_url.removesuffix(settings.server.root_path)
+        await stack.enter_async_context(webhooks)
         await stack.enter_async_context(ControlServer(places.control, operations.commands(operator)))
         readiness.phase = Phase.SERVING
         yield gateway

@@ -38,6 +38,7 @@ from sora_gateway.credit_settings import Credits, Limits, Plan, Pricing
 from sora_gateway.errors import StartupError
 from sora_gateway.oidc_settings import Oidc
 from sora_gateway.section import HostAndPort, HostName, Network, Origin, Seconds, Section, Size, UpstreamName
+from sora_gateway.webhook_settings import Webhooks
 
 CLIENT_VARIABLES = frozenset({"sora_gateway_url", "sora_gateway_api_key"})
 """What ``generate`` and ``watch`` read from the environment, as an ``.env`` shows it."""
@@ -266,6 +267,7 @@ class Settings(BaseSettings):
     credits: Credits = Credits()
     pricing: Pricing = Pricing()
     limits: Limits = Limits()
+    webhooks: Webhooks = Webhooks()
     plans: dict[UpstreamName, Plan] = Field(default_factory=dict)
     log: Log = Log()
 

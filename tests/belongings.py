@@ -15,10 +15,12 @@ import httpx
 from PIL import Image
 
 from sora_gateway.core.actor import COMMAND_LINE
+from sora_gateway.core.webhooks import DeliveryStatus
 from sora_gateway.store import audit
 from sora_gateway.store.identities import IdentityRecord
+from sora_gateway.store.webhook_deliveries import Conclusion, DeliveryRecord, TryRecord
 from tests.lab import WORKING, Lab, closing
-from tests.matrix import SECRET, SHOWN, Row, Thing
+from tests.matrix import RECEIVER, SECRET, SHOWN, Row, Thing
 from tests.raw_server import Received, Wire
 from tests.running import Json, Person
 from tests.sample_videos import sample_image, sample_mp4
@@ -44,6 +46,8 @@ OF = {
     Thing.KEY: (Whose.PRIVATE, Whose.GONE, Whose.NOBODYS),
     Thing.SESSION: (Whose.PRIVATE, Whose.GONE, Whose.NOBODYS),
     Thing.IDENTITY: (Whose.PRIVATE, Whose.GONE, Whose.NOBODYS),
+    Thing.WEBHOOK: (Whose.PRIVATE, Whose.GONE, Whose.NOBODYS),
+    Thing.DELIVERY: (Whose.PRIVATE, Whose.GONE, Whose.NOBODYS),
 }
 """Whose each thing can be."""
 MADE_UP = {
@@ -55,6 +59,8 @@ MADE_UP = {
     Thing.KEY: ("key_" + "0" * 32,),
     Thing.SESSION: ("session_" + "0" * 32,),
     Thing.IDENTITY: ("identity_" + "0" * 32,),
+    Thing.WEBHOOK: ("hook_" + "0" * 32,),
+    Thing.DELIVERY: ("msg_" + "0" * 32,),
 }
 
 
@@ -182,6 +188,7 @@ class House:
         make = {
             Thing.JOB: self._video, Thing.IMAGE: self._image, Thing.CHARACTER: self._character, Thing.KEY: self._key,
             Thing.SESSION: self._session, Thing.TEMPLATE: self._template, Thing.IDENTITY: self._identity,
+            Thing.WEBHOOK: self._webhook, Thing.DELIVERY: self._delivery,
         }[thing]  # fmt: skip
         return await make(whose, job)
 
@@ -253,6 +260,27 @@ class House:
         await people.link_identity(record, entry)
         if whose is Whose.GONE:
             await people.unlink_identity(id, "user_ann", entry)
+        return Target((id,))
+
+    async def _webhook(self, whose: Whose, _: str) -> Target:
+        wish = {"url": RECEIVER, "events": ["video.cancelled"], "description": SECRET}
+        made = await self.team.ann.http.post("/api/webhooks", json=wish)
+        id = str(made.json()["id"])
+        if whose is Whose.GONE:
+            assert (await self.team.ann.http.delete(f"/api/webhooks/{id}")).status_code == 204
+        return Target((id,))
+
+    async def _delivery(self, whose: Whose, _: str) -> Target:
+        (webhook,) = (await self._webhook(Whose.PRIVATE, "")).ids
+        store = self.team.gateway.store
+        made = TryRecord(0.0, 0.1, 404, "The receiver answered with status 404.")
+        id = f"msg_{self.made:032x}"
+        tested = DeliveryRecord(
+            0, id, webhook, None, "webhook.test", 0.0, DeliveryStatus.PENDING, "", 0, 1, None
+        )
+        await store.webhooks.insert_test(tested, Conclusion(made, DeliveryStatus.GIVEN_UP, RECEIVER))
+        if whose is Whose.GONE:
+            assert (await self.team.ann.http.delete(f"/api/webhooks/{webhook}")).status_code == 204
         return Target((id,))
 
 

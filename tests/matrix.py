@@ -15,6 +15,8 @@ from tests.sample_videos import sample_mp4
 
 SECRET = "a paper boat that only Ann may see"
 SHOWN = "a paper kite that the team may see"
+RECEIVER = "http://127.0.0.1:9/hook"
+"""Where nobody listens; :func:`tests.team.team` allows it."""
 BLACK = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNgYGAAAAAEAAH2FzhVAAAAAElFTkSuQmCC"
 """An image of one pixel."""
 
@@ -82,6 +84,8 @@ class Thing(StrEnum):
     KEY = "API key"
     SESSION = "sign-in"
     IDENTITY = "identity at a provider"
+    WEBHOOK = "webhook"
+    DELIVERY = "message to a webhook"
 
 
 @dataclass(frozen=True)
@@ -211,6 +215,19 @@ MATRIX = {
         Right.MINE, status=201, body={"name": "laptop", "scopes": ["account"]}, scope=Scope.ACCOUNT
     ),
     "DELETE /api/keys/{id}": Row(Right.OWN, Thing.KEY, status=204),
+    # --- webhooks -----------------------------------------------------------------------------------
+    "GET /api/webhooks": Row(Right.MINE, scope=Scope.ACCOUNT),
+    "POST /api/webhooks": Row(
+        Right.MAKE, status=201, body={"url": RECEIVER, "events": ["video.cancelled"]}, scope=Scope.ACCOUNT
+    ),
+    "GET /api/webhooks/deliveries/{id}": Row(Right.OWN, Thing.DELIVERY),
+    "POST /api/webhooks/deliveries/{id}/replay": Row(Right.OWN, Thing.DELIVERY, status=202),
+    "GET /api/webhooks/{id}": Row(Right.OWN, Thing.WEBHOOK),
+    "PATCH /api/webhooks/{id}": Row(Right.OWN, Thing.WEBHOOK, body={"description": "changed"}),
+    "DELETE /api/webhooks/{id}": Row(Right.OWN, Thing.WEBHOOK, status=204),
+    "POST /api/webhooks/{id}/rotate-secret": Row(Right.OWN, Thing.WEBHOOK),
+    "POST /api/webhooks/{id}/test": Row(Right.OWN, Thing.WEBHOOK),
+    "GET /api/webhooks/{id}/deliveries": Row(Right.OWN, Thing.WEBHOOK),
     # --- administration -----------------------------------------------------------------------------
     "GET /api/admin/upstreams": Row(Right.ADMINISTER),
     "GET /api/admin/upstreams/{name}": Row(Right.ADMINISTER, name="lab"),
@@ -273,6 +290,7 @@ MATRIX = {
     "GET /health": Row(Right.OPEN),
     "GET /ready": Row(Right.OPEN),
     "GET /openapi.json": Row(Right.OPEN),
+    "GET /asyncapi.json": Row(Right.OPEN),
 }
 ONE_JOB = {route: row for route, row in MATRIX.items() if row.thing is Thing.JOB}
 

@@ -10,13 +10,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
 from sora_gateway.app import Gateway
 from tests.described import as_described
 from tests.lab import SPEED, Lab, at_the_lab, closing
-from tests.matrix import BLACK, MATRIX, ONE_JOB, SECRET, SHOWN
+from tests.matrix import BLACK, MATRIX, ONE_JOB, RECEIVER, SECRET, SHOWN
 from tests.running import Json, Person, person
 from tests.sample_videos import sample_mp4
 
@@ -58,9 +59,12 @@ async def team(
     if lab is None:
         lab = Lab(content=closing(200, sample_mp4(), {"Content-Type": "video/mp4"}))
     upstream = {"max_concurrent": 0, "profile": "openai"}
+    webhooks = {"hosts": [urlsplit(RECEIVER).netloc], "per_person": 0} | sections.pop("webhooks", {})
     async with contextlib.AsyncExitStack() as stack:
         ann = await stack.enter_async_context(
-            at_the_lab(data_dir, lab, balance=10_000, speed=speed, upstream=upstream, **sections)
+            at_the_lab(
+                data_dir, lab, balance=10_000, speed=speed, upstream=upstream, webhooks=webhooks, **sections
+            )
         )
         bob, vic, root = [
             await stack.enter_async_context(person(ann.gateway, name, role, credits=credits))

@@ -23,6 +23,12 @@ def is_strong(secret: str) -> bool:
     return len(key) >= MIN_KEY and len(set(key)) >= _MIN_DIFFERENT
 
 
+def signature(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
+    """*secret*'s signature over these bytes, as the header has it: ``v1,<base64>``. *timestamp* is in epoch seconds."""
+    signed = b".".join((message_id.encode(), timestamp.encode(), body))
+    return "v1," + base64.b64encode(hmac.new(_key(secret), signed, hashlib.sha256).digest()).decode()
+
+
 def is_signed(secret: str, message_id: str, timestamp: str, signatures: str, body: bytes, now: float) -> bool:
     """Whether one of *signatures* (``v1,<base64>``, separated by spaces) is *secret*'s over these bytes, and *timestamp*
     (epoch seconds) is near *now*. The secret is base64 after ``whsec_``; one that is not counts as it is."""
@@ -30,8 +36,7 @@ def is_signed(secret: str, message_id: str, timestamp: str, signatures: str, bod
         return False
     if abs(now - int(timestamp)) > TOLERANCE:
         return False
-    signed = b".".join((message_id.encode(), timestamp.encode(), body))
-    expected = base64.b64encode(hmac.new(_key(secret), signed, hashlib.sha256).digest()).decode()
+    expected = signature(secret, message_id, timestamp, body).removeprefix("v1,")
     found = False
     for one in signatures.split(" "):
         version, _, value = one.partition(",")

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sora_gateway.supervisor import Supervisor
     from sora_gateway.supervisor.characters import Characters
     from sora_gateway.supervisor.charges import Charges
+    from sora_gateway.webhooks.endpoints import Webhooks
 
 
 class WhoAsks(Protocol):
@@ -102,6 +103,7 @@ class Services:
     authenticate: WhoAsks
     catalogue: Catalogue
     provisioning: Provisioning
+    webhooks: Webhooks
     statistics: Callable[[], Mapping[str, int]]
     """Counts for ``/health``: nothing about people, nothing about versions."""
     limits: RequestLimits

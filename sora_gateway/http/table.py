@@ -32,6 +32,7 @@ from sora_gateway.http import (
     task_tags,
     tasks,
     templates,
+    webhooks,
 )
 from sora_gateway.http.hooks import Hooks
 from sora_gateway.http.routing import Endpoint
@@ -59,6 +60,7 @@ def table(system: System) -> list[Endpoint]:
         *people.ENDPOINTS,
         *sign_in.ENDPOINTS,
         *api_keys.ENDPOINTS,
+        *webhooks.ENDPOINTS,
         *oidc.ENDPOINTS,
         *quotes.ENDPOINTS,
         *credits.ENDPOINTS,

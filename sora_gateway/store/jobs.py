@@ -16,7 +16,7 @@ from sora_gateway.core.operation import Operation
 from sora_gateway.core.principal import Principal
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.errors import NotFound
-from sora_gateway.store import audit, events, ledger
+from sora_gateway.store import audit, events, ledger, webhook_deliveries
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.readers import ONE_OF, Readers, one_of
 from sora_gateway.store.writer import Transaction
@@ -175,6 +175,8 @@ def save(
         tx.execute("DELETE FROM assets WHERE job_id = ?", (after.id,))
     ledger.apply(tx, after, movement, event.at, decided.actor if decided is not None else "")
     events.append(tx, after, event, event.at)
+    if after.ended and not before.ended and after.deleted_at is None:
+        webhook_deliveries.queue(tx, after, event.at)
     if decided is not None:
         audit.write(tx, decided)
 

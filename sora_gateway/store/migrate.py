@@ -76,7 +76,7 @@ def differences(migrations: Path) -> list[str]:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    from sora_gateway.store import credit_tables
+    from sora_gateway.store import webhook_tables
 
     with tempfile.TemporaryDirectory() as directory:
         database = Path(directory) / "fresh.db"
@@ -86,6 +86,6 @@ def differences(migrations: Path) -> list[str]:
             context = MigrationContext.configure(
                 connection, opts={"compare_type": True, "compare_server_default": True}
             )
-            found = [str(difference) for difference in compare_metadata(context, credit_tables.metadata)]
+            found = [str(difference) for difference in compare_metadata(context, webhook_tables.metadata)]
         engine.dispose()
     return found

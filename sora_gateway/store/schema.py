@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sora_gateway.errors import StartupError
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision; a test compares it with ``migrations/versions``."""
 
 

@@ -48,6 +48,7 @@ from sora_gateway.store.readers import Readers
 from sora_gateway.store.shares import ShareRecord
 from sora_gateway.store.templates import TemplateRecord
 from sora_gateway.store.upstreams import AddedUpstream, Failure
+from sora_gateway.store.webhooks import Webhooks
 from sora_gateway.store.writer import Transaction, Writer
 
 T = TypeVar("T")
@@ -63,6 +64,7 @@ class Store:
         self.people = People(self._writer, self._readers)
         self.administration = Administration(self._writer, self._readers)
         self.credits = Credits(self._writer, self._readers)
+        self.webhooks = Webhooks(self._writer, self._readers)
         self._stack = AsyncExitStack()
         self.epoch = ""
 

@@ -1,0 +1,1 @@
+"""Outbound webhooks: other programs are told, with a signature, when videos have ended."""
