@@ -95,11 +95,12 @@ fuzz: FUZZ_SEED ?= 1
 fuzz: $(VENV)/dev.stamp .venv-fuzz/ready.stamp ## throw what the API's description allows, and what it does not, at a gateway (FUZZ_SECONDS, FUZZ_SEED)
 	$(BIN)/python -m tests.clients.fuzz --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 
-bench: $(VENV)/dev.stamp ## measure start-up, store, polling and jobs in flight against references
+bench: $(VENV)/dev.stamp ## measure start-up, store, polling, jobs in flight and live updates against references
 	$(BIN)/sora-gateway bench startup
 	$(BIN)/sora-gateway bench store
 	$(BIN)/sora-gateway bench polling
 	$(BIN)/sora-gateway bench inflight
+	$(BIN)/sora-gateway bench fanout
 
 wheel-test: $(VENV)/dev.stamp ## build the wheel and try it in an empty environment
 	.ci/wheel-test $(BIN)/python

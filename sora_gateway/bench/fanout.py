@@ -61,10 +61,10 @@ class Series:
     def note(self) -> str:
         cpu, last = self.cpu(), self.last()
         return (
-            f"{self.label:<24} CPU {quartiles(ratios(*cpu))} x ({1e6 * statistics.median(cpu[0]):.3g} us, broadcast "
-            f"{1e6 * statistics.median(cpu[1]):.3g}), last {quartiles(ratios(*last))} x ({1e3 * statistics.median(last[0]):.3g} ms, "
-            f"{1e3 * statistics.median(last[1]):.3g}), clients idle {self.idle(self.ours)}, {self.idle(self.bare)}"
-        )  # fmt: skip
+            f"{self.label:<22} CPU {quartiles(ratios(*cpu))} x {1e6 * statistics.median(cpu[1]):.1f} us, "
+            f"last {quartiles(ratios(*last))} x {1e3 * statistics.median(last[1]):.1f} ms, "
+            f"clients idle {self.idle(self.ours)} ({self.idle(self.bare)})"
+        )
 
     @staticmethod
     def idle(side: Sequence[Fanout]) -> str:
@@ -93,11 +93,11 @@ class Connections:
     def note(self) -> str:
         (ours, bare), (accepted, bare_accepted) = self.memory, self.accept
         text = (
-            f"a connection             memory {ours / bare:.2f} x ({ours / 1e3:.3g} kB, broadcast {bare / 1e3:.3g}), "
-            f"CPU to make {accepted / bare_accepted:.2f} x ({accepted * 1e3:.2g} ms, {bare_accepted * 1e3:.2g})"
+            f"{'a connection':<22} memory {ours / bare:.2f} x {bare / 1e3:.1f} kB, "
+            f"CPU to make it {accepted / bare_accepted:.2f} x {bare_accepted * 1e3:.2f} ms"
         )
         if self.idle is not None:
-            text += f", CPU while idle {self.idle[0] / self.idle[1]:.2f} x"
+            text += f", CPU of all while idle {self.idle[0] / self.idle[1]:.2f} x {100 * self.idle[1]:.1f} % of a core"
         return text
 
     def samples(self) -> dict[str, Sequence[float]]:
@@ -159,9 +159,15 @@ def _sides(directory: Path, jobs: int) -> Iterator[tuple[Side, Side]]:
     cores = sorted(os.sched_getaffinity(0))
     there, here = (cores[0], cores[1]) if len(cores) > 1 else (None, None)
     with ExitStack() as stack:
-        server = Child("fanout_gateway", str(directory / "data"), str(jobs), directory=directory, cpu=there)
+        server = Child(
+            "sora_gateway.bench.fanout_gateway",
+            str(directory / "data"),
+            str(jobs),
+            directory=directory,
+            cpu=there,
+        )
         stack.callback(server.end)
-        reference = Child("fanout_reference", directory=directory, cpu=there)
+        reference = Child("sora_gateway.bench.fanout_reference", directory=directory, cpu=there)
         stack.callback(reference.end)
         ours = Side(server, directory, here)
         stack.callback(ours.clients.end)
@@ -185,12 +191,13 @@ def _warm_up(ours: Side, bare: Side, clients: int) -> None:
 def _connections(
     sides: Sequence[Side], made: int, before: Sequence[float], spent: Sequence[float], idle: float
 ) -> Connections:
-    ours, bare = ((side.memory() - start) / made for side, start in zip(sides, before, strict=True))
+    # Nothing is divided by zero: a few clients may fit into memory that is there, and need no CPU for a moment.
+    ours, bare = (max(1.0, (side.memory() - start) / made) for side, start in zip(sides, before, strict=True))
     connections = Connections((ours, bare), (spent[0] / made, spent[1] / made))
     if idle > 0:
         used = [side.cpu()[0] for side in sides]
         time.sleep(idle)
-        shares = [(side.cpu()[0] - start) / idle for side, start in zip(sides, used, strict=True)]
+        shares = [max(1e-6, (side.cpu()[0] - start) / idle) for side, start in zip(sides, used, strict=True)]
         connections.idle = (shares[0], shares[1])
     return connections
 
@@ -234,11 +241,14 @@ def _report(
     return Report(
         title=f"bench fanout: {rounds} rounds, up to {subscribers} subscribers on each side, {machine()}",
         notes=[
+            "x what a bare server takes for the same: CPU for each delivery of an event, time until the last has it",
             *(each.note() for each in series),
             connections.note(),
-            f"stalls of the event loop {', '.join(f'{kind} {1e3 * late:.3g} ms' for kind, late in longest.items())}; own CPU in one: "
-            f"{1e3 * max(used for found in stalls.values() for _, used in found):.3g} ms; broadcast {1e3 * max(late for late, _ in bare_stalls):.3g} ms",
-            f"not counted: the thread that writes the database, {1e3 * statistics.median(store):.3g} ms of CPU "
+            f"{'stalls of the loop':<22} "
+            + ", ".join(f"{kind} {milliseconds(late)}" for kind, late in longest.items())
+            + f" (own CPU in one: {milliseconds(max(used for found in stalls.values() for _, used in found))}); "
+            f"broadcast {milliseconds(max(late for late, _ in bare_stalls))}",
+            f"{'not counted':<22} the thread that writes the database: {milliseconds(statistics.median(store))} of CPU "
             f"for {many.label.rpartition(' over ')[2]} in one commit",
         ],
         goals=[
@@ -266,3 +276,7 @@ def quartiles(values: Sequence[float]) -> str:
         statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else [*values] * 3
     )
     return f"{middle:.2f} [{low:.2f} .. {high:.2f}]"
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:.1f} ms"

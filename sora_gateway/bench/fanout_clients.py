@@ -21,6 +21,9 @@ AT_ONCE = 100
 """Handshakes under way."""
 EACH_ADDRESS = 5000
 """Connections from one address of this machine; each has some 28,000 ports."""
+PAUSE, MANY = 0.00025, 200
+"""While more than so many clients await the message, there are seconds between two looks at the sockets: whoever
+looks for each message by itself is woken, by the server, for each."""
 PATIENCE = 30.0
 CONTROL = 0
 _BIND_ADDRESS_NO_PORT = 24
@@ -75,7 +78,9 @@ class Clients:
                     armed = command["op"] == "arm"
                     self._obey(command)
                     used = time.process_time_ns()
-            if armed and not self._awaited:
+            if armed and len(self._awaited) > MANY:
+                time.sleep(PAUSE)
+            elif armed and not self._awaited:
                 armed = False
                 _say({"last": self._last, "frames": self._frames, "bytes": self._bytes, "used": time.process_time_ns() - used,
                       "text": self._kept.decode()})  # fmt: skip
@@ -156,7 +161,7 @@ class Clients:
         buffer, awaited, rest, mark, keep = self._buffer, self._awaited, self._rest, self._mark, self._keep
         into, read, command, frames = [buffer], os.readv, False, 0
         waited = bool(awaited)
-        for fd, _ in self._poll.poll(timeout, 64):
+        for fd, _ in self._poll.poll(timeout, 512):
             if fd == CONTROL:
                 command = True
                 continue

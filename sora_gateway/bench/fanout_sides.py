@@ -23,7 +23,7 @@ SETTLED = 0.01
 
 
 class Child:
-    """A process that obeys, *cpu* is where it runs. It ends when its stdin does, and when :meth:`end` is called."""
+    """A process that runs *module* and obeys; *cpu* is where it runs. It ends when its stdin does, and when :meth:`end` is called."""
 
     def __init__(self, module: str, *args: str, directory: Path, cpu: int | None) -> None:
         kept = {
@@ -32,7 +32,7 @@ class Child:
             if not n.startswith(("SORA_GATEWAY_", "CREDENTIALS_DIRECTORY"))
         }
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
-            [sys.executable, "-m", f"sora_gateway.bench.{module}", *args],
+            [sys.executable, "-m", module, *args],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=directory, env=kept,
         )  # fmt: skip
         self.pid = self._process.pid
@@ -99,7 +99,9 @@ class Side:
         self._writer: int | None = hello.get("writer")
         self.jobs: list[str] = hello.get("jobs", [])
         self.version: int = hello.get("version", 0)
-        self.clients = Child("fanout_clients", str(hello["port"]), directory=directory, cpu=cpu)
+        self.clients = Child(
+            "sora_gateway.bench.fanout_clients", str(hello["port"]), directory=directory, cpu=cpu
+        )
         self.connected = 0
         self._on = "one"
         self._versions: dict[str, int] = {}
