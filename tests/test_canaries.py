@@ -116,6 +116,7 @@ async def looked_at(one: Person, admin: Person, video_id: str) -> list[str]:
         await one.get("/health"),
         await one.get("/ready"),
         await one.get("/openapi.json"),
+        await one.get("/asyncapi.json"),
         await one.get("/api/video/tasks", headers=signed_out),
         await one.http.post(
             "/api/video/tasks", json={"prompt": "a", UPSTREAM_KEY[:64]: 1}, headers=signed_out
@@ -194,6 +195,7 @@ PUBLIC = {
     "GET /health": "whether the process is alive, for whoever restarts it",
     "GET /ready": "whether it takes work, for a balancer",
     "GET /openapi.json": "what the API is: the same for every gateway of this version, and in the repository",
+    "GET /asyncapi.json": "what the live protocol is: the same",
     "GET /api/shared/{token}": "the link is the credential, for one video until it ends or is revoked",
     "GET /api/shared/{token}/content": "the same, for its files",
     "POST /api/auth/login": "the password is the credential",

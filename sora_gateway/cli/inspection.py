@@ -1,4 +1,4 @@
-"""``migrate``, ``config show``, ``openapi`` and ``bench``."""
+"""``migrate``, ``config show``, ``openapi``, ``asyncapi`` and ``bench``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def register(commands: Commands) -> None:
     config = add_group(commands, "config", "the settings")
     add_settings(add_command(config, "show", "print the settings in force, secrets masked", _config_show))
     add_command(commands, "openapi", "print the API's OpenAPI document", _openapi)
+    add_command(commands, "asyncapi", "print the live protocol's AsyncAPI document", _asyncapi)
     bench = add_command(commands, "bench", "measure this machine against references", _bench)
     bench.add_argument("name", choices=("startup", "store", "polling", "inflight", "fanout"))
     bench.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="options of the benchmark")
@@ -67,6 +68,13 @@ def _openapi(arguments: argparse.Namespace) -> int:
 
     endpoints = table(System(0.0, lambda: endpoints))
     print(json.dumps(document(endpoints), indent=2, ensure_ascii=False))
+    return 0
+
+
+def _asyncapi(arguments: argparse.Namespace) -> int:
+    from sora_gateway.http.asyncapi import document
+
+    print(json.dumps(document(), indent=2, ensure_ascii=False))
     return 0
 
 

@@ -63,9 +63,9 @@ _CURSOR: str = Field(description="Where to go on after this message: `since` of 
 class Assets(View):
     """Signed addresses of a completed job's files."""
 
-    video_url: str | None = Field(None, description="The video.")
-    thumbnail_url: str | None = Field(None, description="A still image of it.")
-    spritesheet_url: str | None = Field(None, description="A film strip of it.")
+    video_url: str | None = Field(default=None, description="The video.")
+    thumbnail_url: str | None = Field(default=None, description="A still image of it.")
+    spritesheet_url: str | None = Field(default=None, description="A film strip of it.")
 
 
 class Ready(View):
@@ -95,7 +95,9 @@ class Update(PublicState):
 
     type: Literal["update"] = _TYPE("update")
     cursor: str = _CURSOR
-    assets: Assets | None = Field(None, description="Signed addresses of the files, once they are stored.")
+    assets: Assets | None = Field(
+        default=None, description="Signed addresses of the files, once they are stored."
+    )
 
 
 class Reset(View):
@@ -151,7 +153,7 @@ class ErrorMessage(View):
     type: Literal["error"] = _TYPE("error")
     code: str = Field(description="Stable; made for programs.")
     message: str = Field(description="One sentence, made for people.")
-    topic: str | None = Field(None, description="What it is about, as in `subscribed`.")
+    topic: str | None = Field(default=None, description="What it is about, as in `subscribed`.")
 
 
 class Pong(View):
@@ -212,13 +214,14 @@ class Topic(ClientMessage):
     )
 
     video_id: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
-        None, description="One video, by the gateway's own id."
+        default=None, description="One video, by the gateway's own id."
     )
     external_video_id: Annotated[str, Field(min_length=1, max_length=512)] | None = Field(
-        None, description="One video, by its upstream's id."
+        default=None, description="One video, by its upstream's id."
     )
     all: Literal[True] | None = Field(
-        None, description="All videos of one's own and of the team; an administrator's are everybody's."
+        default=None,
+        description="All videos of one's own and of the team; an administrator's are everybody's.",
     )
 
     @property
@@ -233,11 +236,14 @@ class Subscribe(Topic):
     """Follow it from now on; the same topic again begins anew."""
 
     type: Literal["subscribe"] = _TYPE()
-    since: str | None = Field(None, description="Cursor of the last event seen.")
+    since: str | None = Field(default=None, description="Cursor of the last event seen.")
     pending: bool = Field(
-        False, description="Wait for an external id that is not known yet, within the caller's own videos."
+        default=False,
+        description="Wait for an external id that is not known yet, within the caller's own videos.",
     )
-    log: bool = Field(False, description="Send the step log of the video first; nothing of it with `all`.")
+    log: bool = Field(
+        default=False, description="Send the step log of the video first; nothing of it with `all`."
+    )
 
 
 class Unsubscribe(Topic):

@@ -148,7 +148,7 @@ class PublicState(View):
     error: TaskError | None = Field(
         description="Why there will be no video; null unless it failed or was cancelled."
     )
-    visibility: Visibility = Field(Visibility.PRIVATE, description="Who may see it.")
+    visibility: Visibility = Field(default=Visibility.PRIVATE, description="Who may see it.")
     seq: int = Field(description="Counts its changes: of two messages about it the higher one is newer.")
     timestamp: str = Field(description="When it happened: ISO 8601 in UTC.")
 

@@ -36,6 +36,7 @@ class System:
         self._started_at = started_at
         self._table = table
         self._description: bytes | None = None
+        self._live_description: bytes | None = None
 
     def endpoints(self) -> list[Endpoint]:
         return [
@@ -66,6 +67,14 @@ class System:
                 access=Access.PUBLIC,
                 tag="system",
             ),
+            Endpoint(
+                method="GET",
+                path="/asyncapi.json",
+                handler=self.asyncapi,
+                summary="The description of the live protocol.",
+                access=Access.PUBLIC,
+                tag="system",
+            ),
         ]
 
     async def health(self, call: Call) -> Health:
@@ -91,6 +100,16 @@ class System:
             described = document(self._table(), server.public_url or server.root_path or "/")
             self._description = json.dumps(described).encode()
         return Response(self._description, media_type="application/json")
+
+    async def asyncapi(self, call: Call) -> Response:
+        """AsyncAPI 3.0: the messages of ``/ws`` and of the event streams. Made at the first look, too."""
+        if self._live_description is None:
+            from sora_gateway.http.asyncapi import document
+
+            server = call.services.settings.server
+            described = document(server.public_url, server.root_path)
+            self._live_description = json.dumps(described).encode()
+        return Response(self._live_description, media_type="application/json")
 
 
 def whole_table(system: System) -> Sequence[Endpoint]:
