@@ -54,6 +54,7 @@ from sora_gateway.media.library import ReferenceLibrary
 from sora_gateway.places import DataDirectory, shipped
 from sora_gateway.provisioning import Provisioning
 from sora_gateway.realtime.hub import Hub
+from sora_gateway.realtime.live import Live, RealtimeLimits
 from sora_gateway.runtime_settings import RuntimeSettings
 from sora_gateway.settings import Settings
 from sora_gateway.signing_keys import KeyRing
@@ -185,6 +186,9 @@ async def opened(
 
         accounts = Authenticator(store, clock, entropy, starting_balance)
         accounts.revoked = hub.recheck
+        live = Live(
+            store, hub, accounts, clock, lambda: RealtimeLimits(**runtime.current.realtime.for_connections())
+        )
         stack.push_async_callback(accounts.close)
         passwords = Passwords()
         stack.callback(passwords.close)
@@ -266,6 +270,7 @@ async def opened(
             store=store,
             supervisor=supervisor,
             hub=hub,
+            live=live,
             accounts=accounts,
             plans=plans,
             codes=codes,
@@ -300,6 +305,7 @@ async def opened(
             http=GuardedH11.with_limits(max_connections=settings.server.max_connections),
             refuse=services.unanswered.refuse,
             trusted_proxies=settings.server.trusted_proxies,
+            max_message=settings.realtime.max_message,
         )
         application = gateway_application(
             system, services, Spool(places.scratch, settings.media.min_free_disk), shipped("static")

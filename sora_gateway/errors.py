@@ -292,6 +292,15 @@ class PlanLimit(TooManyRequests):
     code, type = "plan_limit", "insufficient_quota"
 
 
+class LiveLimit(TooManyRequests):
+    """There are as many live connections as there may be; over a WebSocket this is the close code 1013."""
+
+    code = "too_many_connections"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_after=10)
+
+
 class DailyCreditsUsed(PlanLimit):
     """The caller's plan allows no more credits in a day; the answer says when it does."""
 
@@ -351,11 +360,11 @@ class CloseCode(IntEnum):
     BAD_MESSAGE = 1008
     """A message was none of the protocol's; the reason says which part. Stop: it would happen again."""
     TOO_BIG = 1009
-    """A message had more than 64 KiB. Stop."""
+    """A message had more than `realtime.max_message` bytes. Stop."""
     RESTARTING = 1012
     """The gateway restarts. Reconnect after a random second or two, with the cursor."""
     LIMIT_REACHED = 1013
-    """Reserved; today a connection too many is answered with HTTP 503 instead of a handshake. Back off."""
+    """There are as many live connections as there may be: in all, of one person, or from one address. Back off."""
     TOO_SLOW = 4000
     """The client reads too slowly. Reconnect with the cursor."""
     EXPIRED = 4001
@@ -363,7 +372,7 @@ class CloseCode(IntEnum):
     RESYNC = 4002
     """What the connection follows has to be decided anew. Reconnect without a cursor."""
     TOO_MANY_MESSAGES = 4003
-    """More than thirty messages in a second. Back off."""
+    """More messages in a second than `realtime.messages_per_second`. Back off."""
     NOT_AUTHENTICATED = 4401
     """No credential within ten seconds, or one that is not good. Stop and sign in."""
     FORBIDDEN = 4403

@@ -222,6 +222,30 @@ class Realtime(Section):
     replay: int = Field(
         default=1000, ge=1, description="Events replayed to a returning client at most; beyond it, a reset."
     )
+    connections: int = Field(
+        default=20_000,
+        ge=0,
+        description="Live connections at once, WebSockets and event streams; 0 is unlimited.",
+    )
+    per_person: int = Field(default=100, ge=0, description="The same of one person; 0 is unlimited.")
+    per_address: int = Field(
+        default=1000,
+        ge=0,
+        description="The same from one address; 0 is unlimited. Behind a proxy set server.trusted_proxies, "
+        "or everybody has the proxy's address.",
+    )
+    messages_per_second: int = Field(
+        default=30, ge=1, description="Messages that a client may send on one WebSocket in a second."
+    )
+    max_message: int = Field(
+        default=65536,
+        ge=1024,
+        description="Bytes of one message that a client sends at most; read at the start.",
+    )
+
+    def for_connections(self) -> dict[str, Any]:
+        """What a connection has to know."""
+        return self.model_dump(exclude={"max_message"})
 
 
 class Log(Section):

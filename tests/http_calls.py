@@ -76,6 +76,7 @@ def services(clock: StillClock | None = None) -> Services:
         store=NOBODY,
         supervisor=NOBODY,
         hub=NOBODY,
+        live=NOBODY,
         accounts=NOBODY,
         codes=NOBODY,
         charges=NOBODY,

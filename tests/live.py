@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
@@ -32,7 +33,9 @@ from sora_gateway.http.middleware import CommonHeaders, ErrorBoundary
 from sora_gateway.http.unanswered import Unanswered
 from sora_gateway.realtime import sse
 from sora_gateway.realtime.hub import Hub
-from sora_gateway.realtime.session import Live, RealtimeLimits
+from sora_gateway.realtime.line import DIRECT
+from sora_gateway.realtime.live import Live, RealtimeLimits
+from sora_gateway.realtime.session import Looked
 from sora_gateway.realtime.websocket import LiveSocket
 from sora_gateway.store import Store
 from tests.fakes import CountingEntropy
@@ -137,7 +140,9 @@ async def live_gateway(
     limits: RealtimeLimits | None = None,
     clock: Clock | None = None,
     allowed_origin: str = "https://gateway.test",
+    plain: bool = False,
 ) -> AsyncIterator[LiveGateway]:
+    """*plain*: on a server that does not offer its transports."""
     clock = clock or SystemClock()
     hub = Hub(EPOCH, urls_of)
     committed: list[StoredEvent] = []
@@ -149,13 +154,25 @@ async def live_gateway(
     async with open_store(tmp_path, on_commit) as store, AsyncExitStack() as stack:
         count_real_work(stack, store)
         accounts = Authenticator(store, clock, CountingEntropy())
-        live = Live(store, hub, accounts, clock, limits or RealtimeLimits())
-        async with listening(_app(live, accounts, allowed_origin)) as port:
+        in_force = limits or RealtimeLimits()
+        live = Live(store, hub, accounts, clock, lambda: in_force)
+        app: ASGIApp = _app(live, accounts, allowed_origin)
+        async with listening(_without_lines(app) if plain else app) as port:
             yield LiveGateway(port, store, hub, accounts, clock, committed)
             hub.close()
         await accounts.close()
         assert hub.statistics().connections == 0, "a connection was not ended"
         assert hub.statistics().subscriptions == 0
+
+
+def _without_lines(app: ASGIApp) -> ASGIApp:
+    """As another server would call it."""
+
+    async def called(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["extensions"] = {name: each for name, each in scope["extensions"].items() if name != DIRECT}
+        await app(scope, receive, send)
+
+    return called
 
 
 def _app(live: Live, accounts: Authenticator, allowed_origin: str) -> Starlette:
@@ -171,8 +188,11 @@ def _app(live: Live, accounts: Authenticator, allowed_origin: str) -> Starlette:
 
     tickets = StreamTickets(live.clock, CountingEntropy(), accounts.renewed)
 
-    async def looked(connection: HTTPConnection, principal: Principal, job: Job | None) -> None:
-        """Nobody writes it down here."""
+    def looks_of(connection: HTTPConnection, principal: Principal) -> Looked:
+        async def looked(job: Job | None) -> None:
+            """Nobody writes it down here."""
+
+        return looked
 
     async def of_job(request: Request) -> Response:
         principal = await caller(request)
@@ -184,7 +204,7 @@ def _app(live: Live, accounts: Authenticator, allowed_origin: str) -> Starlette:
 
     return Starlette(
         routes=[
-            WebSocketRoute("/ws", LiveSocket(live, origin_allowed, session_of, tickets.redeem, looked)),
+            WebSocketRoute("/ws", LiveSocket(live, origin_allowed, session_of, tickets.redeem, looks_of)),
             Route("/api/video/tasks/{id}/stream", of_job),
             Route("/api/events/stream", of_all),
         ],

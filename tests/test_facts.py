@@ -22,10 +22,11 @@ from sora_gateway.core.reconcile import EARLY, LATE, LOOKS, RESENDS
 from sora_gateway.core.steering import LATEST, LONGEST_KEPT, SHORTEST_KEPT, SOONEST
 from sora_gateway.core.views import status_of
 from sora_gateway.errors import CloseCode
-from sora_gateway.http import server
+from sora_gateway.http.server import GatewayServer
 from sora_gateway.http.waiting import MAX_WAIT
 from sora_gateway.media.download import DownloadLimits
-from sora_gateway.realtime.session import SNAPSHOT, RealtimeLimits
+from sora_gateway.realtime.live import RealtimeLimits
+from sora_gateway.realtime.session import SNAPSHOT
 from sora_gateway.settings import Jobs, Media, Polling, Realtime, Simulator, Upstream
 from sora_gateway.supervisor.gate import FIRST_PAUSE, LONGEST_PAUSE
 from sora_gateway.supervisor.polling import LOST_AFTER, LOST_CONFIRMATIONS, VISIBILITY_GRACE
@@ -50,7 +51,9 @@ def agree(settings: Any, limits: Any) -> set[str]:
 def test_the_parts_defaults_are_the_settings() -> None:
     """The parts take plain values, so that they know nothing of settings."""
     assert agree(Jobs(), Limits()) == {"create_attempts", "create_timeout", "overdue_after", "final_limit"}
-    assert len(agree(Realtime(), RealtimeLimits())) == len(Realtime.model_fields)
+    assert set(Realtime.model_fields) - agree(Realtime(), RealtimeLimits()) == {"max_message"}
+    assert set(Realtime().for_connections()) == agree(Realtime(), RealtimeLimits())
+    assert inspect.signature(GatewayServer).parameters["max_message"].default == Realtime().max_message
     assert agree(Media(), DownloadLimits()) == {"max_file"}
     assert Media().downloads == DownloadLimits().at_once
     assert agree(Polling(), PollPolicy()) == {"min_interval", "max_interval", "watched_interval"}
@@ -95,10 +98,7 @@ def test_the_page_knows_the_close_codes() -> None:
 
 def test_the_numbers_in_the_close_codes_are_the_limits() -> None:
     said = comments_of(CloseCode)
-    assert "64 KiB" in said["TOO_BIG"]
-    assert "ws_max_size=65536" in inspect.getsource(server)
-    assert "thirty messages" in said["TOO_MANY_MESSAGES"]
-    assert RealtimeLimits().messages_per_second == 30
+    assert all(name in Realtime.model_fields for name in re.findall(r"`realtime\.(\w+)`", str(said)))
     assert "ten seconds" in said["NOT_AUTHENTICATED"]
     assert Realtime().auth_timeout == 10
 

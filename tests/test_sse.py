@@ -16,7 +16,7 @@ import pytest
 from sora_gateway.core import job as j
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
-from sora_gateway.realtime.session import RealtimeLimits
+from sora_gateway.realtime.live import RealtimeLimits
 from tests.fakes import ManualClock
 from tests.jobs import NOW, accepted, to_completed, to_processing, walk
 from tests.listening import peer_of
@@ -24,9 +24,9 @@ from tests.live import LiveGateway, live_gateway, until
 from tests.stores import ADA, BEN, EPOCH, ROOT
 
 
-@pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[LiveGateway]:
-    async with live_gateway(tmp_path) as gateway:
+@pytest.fixture(params=["the server's own lines", "plain ASGI"])
+async def gateway(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[LiveGateway]:
+    async with live_gateway(tmp_path, plain=request.param == "plain ASGI") as gateway:
         yield gateway
 
 

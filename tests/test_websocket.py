@@ -14,10 +14,10 @@ from websockets.exceptions import InvalidStatus
 from sora_gateway.core import job as j
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
-from sora_gateway.realtime.session import RealtimeLimits
+from sora_gateway.realtime.live import RealtimeLimits
+from sora_gateway.realtime.mailbox import MAX_EVENTS
 from sora_gateway.store.accepting import NewJob, accept
 from sora_gateway.store.events import EventScope, Replay
-from sora_gateway.store.writer import Transaction
 from tests.fakes import ManualClock
 from tests.jobs import NOW, accepted, make_job, to_completed, to_processing, walk
 from tests.listening import peer_of
@@ -25,9 +25,9 @@ from tests.live import LiveGateway, Watcher, live_gateway, until
 from tests.stores import ADA, BEN, EPOCH, ROOT, VERA
 
 
-@pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[LiveGateway]:
-    async with live_gateway(tmp_path) as gateway:
+@pytest.fixture(params=["the server's own lines", "plain ASGI"])
+async def gateway(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[LiveGateway]:
+    async with live_gateway(tmp_path, plain=request.param == "plain ASGI") as gateway:
         yield gateway
 
 
@@ -487,23 +487,34 @@ async def test_compression_is_not_negotiated(gateway: LiveGateway) -> None:
         assert "sec-websocket-extensions" not in watcher.connection.response.headers
 
 
-async def test_a_reader_that_is_too_slow_is_closed_and_comes_back_with_its_cursor(
-    gateway: LiveGateway,
-) -> None:
+async def test_many_changes_at_once_are_told_to_who_reads_them(gateway: LiveGateway) -> None:
+    """More than a mailbox holds: what the line takes is not kept there."""
     async with gateway.socket(ROOT) as watcher:
-        cursor = (await watcher.ask(type="subscribe", all=True))["cursor"]
-        jobs = [make_job() for _ in range(300)]
-        # What is committed in one go is published in one go: no reader can be quick enough for this.
-
-        def accept_all(tx: Transaction) -> None:
-            accept(tx, [NewJob(job) for job in jobs])
-
-        await gateway.store.run(accept_all)
-        assert await watcher.close_code() == CloseCode.TOO_SLOW
-    assert gateway.hub.statistics().too_slow == 1
-    async with gateway.socket(ROOT) as watcher:
-        await watcher.ask(type="subscribe", all=True, since=cursor)
+        await watcher.ask(type="subscribe", all=True)
+        jobs = [make_job() for _ in range(2 * MAX_EVENTS)]
+        await gateway.store.run(lambda tx: accept(tx, [NewJob(job) for job in jobs]))
         seen = [(await watcher.next())["videoId"] for _ in jobs]
+    assert seen == [job.id for job in jobs]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+async def test_a_reader_that_is_too_slow_is_closed_and_comes_back_with_its_cursor(
+    tmp_path: Path, plain: bool
+) -> None:
+    jobs: list[j.Job] = []
+    async with live_gateway(tmp_path, limits=RealtimeLimits(replay=100_000), plain=plain) as gateway:
+        async with gateway.socket(ROOT) as watcher:
+            cursor = (await watcher.ask(type="subscribe", all=True))["cursor"]
+            watcher.connection.transport.pause_reading()
+            while not gateway.hub.statistics().too_slow:
+                more = [make_job() for _ in range(100)]
+                jobs += more
+                await gateway.store.run(lambda tx, more=more: accept(tx, [NewJob(job) for job in more]))  # type: ignore[misc]
+            watcher.connection.transport.resume_reading()
+            assert await watcher.close_code() == CloseCode.TOO_SLOW
+        async with gateway.socket(ROOT) as watcher:
+            assert (await watcher.ask(type="subscribe", all=True, since=cursor))["type"] == "subscribed"
+            seen = [(await watcher.next())["videoId"] for _ in jobs]
     assert seen == [job.id for job in jobs]
 
 
@@ -575,16 +586,20 @@ async def test_a_stopping_gateway_says_1012_to_everyone(gateway: LiveGateway) ->
         assert await ada.close_code() == await ben.close_code() == CloseCode.RESTARTING
 
 
-async def test_a_connection_that_ends_leaves_no_task_behind(gateway: LiveGateway) -> None:
+async def test_a_connection_that_is_asked_nothing_has_no_task_and_one_that_ends_leaves_none(
+    tmp_path: Path,
+) -> None:
     def live_tasks() -> list[str]:
-        return [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("live")]
+        return sorted(task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("live"))
 
-    async with gateway.socket() as polite, gateway.socket() as rude:
-        await polite.ask(type="subscribe", all=True)
-        assert len(live_tasks()) == 6
-        rude.connection.transport.abort()
-    await until(lambda: not live_tasks())
-    await until(lambda: gateway.hub.statistics().connections == 0)
+    async with live_gateway(tmp_path) as gateway:
+        async with gateway.socket() as polite, gateway.socket() as rude:
+            await polite.ask(type="subscribe", all=True)
+            await until(lambda: live_tasks() == ["live rights"])
+            rude.connection.transport.abort()
+            await until(lambda: gateway.hub.statistics().connections == 1)
+        await until(lambda: not live_tasks())
+        await until(lambda: gateway.hub.statistics().connections == 0)
 
 
 def _masked(payload: bytes) -> bytes:

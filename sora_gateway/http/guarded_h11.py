@@ -1,22 +1,30 @@
 """uvicorn's h11 protocol with bounds on what a peer can cost before it has asked for anything.
 
 Without them a request head may be of any size if it arrives in one piece, and a silent or half-sent one is
-kept for ever. Pinned to uvicorn 0.54: overridden are ``connection_made``, ``data_received``,
-``connection_lost``, ``send_400_response`` and ``on_response_complete``.
+kept for ever. While an event stream is sent it is also a :class:`~sora_gateway.realtime.line.Line`: chunks are
+written to the transport beside h11, which counts none in a chunked body.
+
+Pinned to uvicorn 0.54: overridden are ``connection_made``, ``data_received``, ``connection_lost``,
+``send_400_response``, ``on_response_complete``, ``pause_writing`` and ``resume_writing``; ``app`` is wrapped.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
+from sora_gateway.realtime.line import DIRECT, Reader
+
 MAX_HEAD = 32 * 1024
 """Bytes of request line and headers together."""
 MAX_HEADERS = 100
+SEND_BUFFER = 128 * 1024
+"""Bytes that the kernel keeps for a reader of an event stream that does not read."""
 
 _END_OF_LINE = re.compile(rb"\r?\n[ \t]?")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
@@ -94,6 +102,53 @@ class GuardedH11(H11Protocol):
         self.conn = self._parser
         self._timer: asyncio.TimerHandle | None = None
         self._refused = False
+        self._reader: Reader | None = None
+        self.full = False
+        app = self.app
+
+        def offering_the_line(scope: Any, receive: Any, send: Any) -> Any:
+            scope.setdefault("extensions", {})[DIRECT] = self
+            return app(scope, receive, send)
+
+        self.app = offering_the_line
+
+    # --- as a line ---------------------------------------------------------------------------------
+
+    def attach(self, reader: Reader) -> None:
+        self._reader = reader
+        sock: socket.socket | None = self.transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        if self.transport.is_closing():
+            reader.lost()
+
+    @property
+    def write(self) -> Any:
+        return self.transport.write
+
+    def hold(self) -> None:
+        """A peer that has asked for an event stream says nothing more."""
+
+    def go_on(self) -> None: ...
+
+    def end(self, code: int, reason: str) -> None:
+        """Cuts the connection off: an event stream has no last word, and one that could be taken needs no end here."""
+        self.cycle.disconnected = True
+        self.transport.abort()
+
+    def pause_writing(self) -> None:
+        self.full = True
+        super().pause_writing()
+        if self._reader is not None:
+            self._reader.paused()
+
+    def resume_writing(self) -> None:
+        self.full = False
+        super().resume_writing()
+        if self._reader is not None:
+            self._reader.resumed()
+
+    # --- as a guard --------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -105,6 +160,9 @@ class GuardedH11(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         super().connection_lost(exc)
+        if self._reader is not None:
+            self._reader.lost()
+            self._reader = None
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -113,6 +171,7 @@ class GuardedH11(H11Protocol):
         self._watch_head()
 
     def on_response_complete(self) -> None:
+        self._reader = None
         super().on_response_complete()
         self._watch_head()
 

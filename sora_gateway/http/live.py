@@ -8,14 +8,12 @@ from pydantic import ConfigDict, Field
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.types import Receive, Send
-from starlette.types import Scope as AsgiScope
 
 from sora_gateway.core.actor import Actor
 from sora_gateway.core.job import Job
 from sora_gateway.core.principal import Principal, Scope
 from sora_gateway.core.views import View, iso
-from sora_gateway.errors import CrossOrigin, NotFound
+from sora_gateway.errors import CrossOrigin, LiveLimit, NotFound
 from sora_gateway.http.auditing import actor_of
 from sora_gateway.http.credentials import session_of
 from sora_gateway.http.finding import find
@@ -23,9 +21,9 @@ from sora_gateway.http.middleware import REQUEST_ID
 from sora_gateway.http.origin import is_cross_origin, is_foreign_stream
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
-from sora_gateway.realtime.session import Live, RealtimeLimits
+from sora_gateway.realtime.session import Looked
 from sora_gateway.realtime.sse import stream
-from sora_gateway.realtime.websocket import LiveSocket
+from sora_gateway.realtime.websocket import LiveSocket, address_of
 
 
 class Since(View):
@@ -39,61 +37,51 @@ class Since(View):
     )
 
 
+class TaskSince(Since):
+    log: bool = Field(False, description="Begin with the step log of the video.")
+
+
 class StreamTicket(View):
     ticket: str = Field(description="For `?ticket=` of `/ws` and of the event streams; works once.")
     expires_at: str
 
 
-def live_of(services: Services) -> Live:
-    """What the live endpoints are handed."""
-    wanted = services.settings.realtime
-    limits = RealtimeLimits(
-        wanted.heartbeat, wanted.sse_max_age, wanted.auth_timeout, wanted.topics, wanted.replay
-    )
-    return Live(services.store, services.hub, services.accounts, services.clock, limits)
-
-
 def live_routes(services: Services) -> list[BaseRoute]:
     """The WebSocket; its protocol is that of ``core/messages.py``."""
-    return [WebSocketRoute("/ws", _EachConnection(services))]
 
+    def looks_of(connection: HTTPConnection, principal: Principal) -> Looked:
+        looks = services.looks
+        by = Actor(principal.user_id, address_of(connection), connection.scope[REQUEST_ID])
 
-class _EachConnection:
-    """Serves every connection by the settings of the moment at which it is made."""
+        async def looked(job: Job | None) -> None:
+            if job is None:
+                await looks.note_list(principal, by)
+            else:
+                await looks.note(principal, job, by)
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+        return looked
 
-    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        socket = LiveSocket(
-            live_of(self._services),
-            lambda headers: not is_cross_origin(headers),
-            session_of,
-            self._services.tickets.redeem,
-            self._looked,
-        )
-        await socket(scope, receive, send)
-
-    async def _looked(self, connection: HTTPConnection, principal: Principal, job: Job | None) -> None:
-        address = connection.client.host if connection.client is not None else ""
-        by = Actor(principal.user_id, address, connection.scope[REQUEST_ID])
-        if job is None:
-            await self._services.looks.note_list(principal, by)
-        else:
-            await self._services.looks.note(principal, job, by)
+    socket = LiveSocket(
+        services.live,
+        lambda headers: not is_cross_origin(headers),
+        session_of,
+        services.tickets.redeem,
+        looks_of,
+    )
+    return [WebSocketRoute("/ws", socket)]
 
 
 async def task_stream(call: Call) -> Response:
     """The changes of one video as server-sent events; the stream ends after its final event."""
     _check_page(call)
-    return stream(call.request, call.caller, await find(call), live_of(call.services))
+    return stream(call.request, call.caller, await find(call), call.services.live)
 
 
 async def all_stream(call: Call) -> Response:
     """The changes of all my videos as server-sent events; an administrator sees everybody's."""
     _check_page(call)
     await call.services.looks.note_list(call.caller, actor_of(call))
-    return stream(call.request, call.caller, None, live_of(call.services))
+    return stream(call.request, call.caller, None, call.services.live)
 
 
 def _check_page(call: Call) -> None:
@@ -113,13 +101,13 @@ _OVER = {204: "The video has ended and its last event was seen: there is nothing
 ENDPOINTS = [
     Endpoint(
         method="GET", path="/api/video/tasks/{id}/stream", handler=task_stream, summary="Follow it",
-        access=Access.VIEWER, tag="live", query=Since, tickets=True, produces=("text/event-stream",), also=_OVER,
-        errors=(NotFound, CrossOrigin),
+        access=Access.VIEWER, tag="live", query=TaskSince, tickets=True, produces=("text/event-stream",), also=_OVER,
+        errors=(NotFound, CrossOrigin, LiveLimit),
     ),
     Endpoint(
         method="GET", path="/api/events/stream", handler=all_stream, summary="Follow all my videos",
         access=Access.VIEWER, tag="live", query=Since, tickets=True, produces=("text/event-stream",),
-        errors=(CrossOrigin,),
+        errors=(CrossOrigin, LiveLimit),
     ),
     Endpoint(
         method="POST", path="/api/stream-tickets", handler=mint_ticket, summary="A ticket for one stream",

@@ -45,15 +45,18 @@ class GatewayServer:
         ws: Callable[..., asyncio.Protocol] | None = None,
         refuse: Callable[[float], Awaitable[None]] | None = None,
         trusted_proxies: Sequence[str] = (),
+        max_message: int = 65536,
     ) -> None:
         """*refuse* answers the requests that have no answer when their time is up; it is given its own, in seconds.
 
         *trusted_proxies* are addresses and networks whose X-Forwarded-For and X-Forwarded-Proto become the
-        connection's client and scheme; what anybody else says there counts for nothing.
+        connection's client and scheme; what anybody else says there counts for nothing. *max_message* is what a
+        WebSocket's client may send in one message, in bytes.
         """
         self._refuse = refuse
         self._http = http
         self._ws = ws or _websocket
+        self._max_message = max_message
         self._trusted_proxies = [each for proxy in trusted_proxies for each in (proxy, *_mapped(proxy))]
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -73,7 +76,7 @@ class GatewayServer:
             http=self._http,
             ws=self._ws,  # type: ignore[arg-type]  # uvicorn calls it and asks for no more
             ws_per_message_deflate=False,
-            ws_max_size=65536,
+            ws_max_size=self._max_message,
             ws_ping_interval=20,
             ws_ping_timeout=20,
             timeout_keep_alive=5,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sora_gateway.media.library import ReferenceLibrary
     from sora_gateway.provisioning import Provisioning
     from sora_gateway.realtime.hub import Hub
+    from sora_gateway.realtime.live import Live
     from sora_gateway.runtime_settings import RuntimeSettings
     from sora_gateway.settings import Settings
     from sora_gateway.signing_keys import Signer
@@ -79,6 +80,7 @@ class Services:
     store: Store
     supervisor: Supervisor
     hub: Hub
+    live: Live
     accounts: Authenticator
     plans: Plans
     codes: Codes

@@ -70,7 +70,7 @@ async def _end(mailbox: Mailbox, receive: Receive, clock: Clock, seconds: float)
     for end in (leaving, mailbox.closed):
         end.add_done_callback(lambda _: mailbox.arrived.set())
     try:
-        while not leaving.done() and not mailbox.closed.done() and not mailbox.doubted.is_set():
+        while not leaving.done() and not mailbox.closed.done() and not mailbox.doubted:
             letter = mailbox.take()
             if letter is not None and letter.event.final:
                 return

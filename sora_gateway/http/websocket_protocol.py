@@ -1,16 +1,37 @@
-"""uvicorn's protocol for one WebSocket. Pinned to uvicorn 0.54: overridden is ``send``, replaced is ``conn``."""
+"""uvicorn's protocol for one WebSocket, which offers its transport to who would write to it directly.
+
+Until a connection is attached it is ASGI as usual: the handshake, and who it is. From then on what comes is handed to
+its reader and what goes is written to the transport, without a task or a queue; the ASGI task ends, and with it what a
+handshake needs (headers, scope, queue), which is most of a connection's memory.
+
+Pinned to uvicorn 0.54 by tests/test_uvicorn_seams.py. Overridden: ``handle_connect``, ``send``, ``run_asgi``,
+``send_receive_event_to_app``, ``handle_close``, ``handle_parser_exception``, ``keepalive_timeout``, ``connection_lost``,
+``pause_writing`` and ``resume_writing``; replaced: ``conn``, and in the end ``queue``, ``writable``, ``scope``.
+"""
 
 from __future__ import annotations
 
 import logging
+import socket
 from typing import Any
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Response
+from websockets.exceptions import InvalidState
+from websockets.frames import Frame
+from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import StatusLike
 
 from sora_gateway.http.middleware import CAREFUL_HEADERS
+from sora_gateway.realtime.line import DIRECT, Reader
+
+SEND_BUFFER = 128 * 1024
+"""Bytes that the kernel keeps for a peer that does not read; by itself it would take megabytes."""
+CLOSING = 10.0
+"""Seconds that a peer has to answer a close."""
+CUTTING = 1.0
+"""The same of one that takes nothing."""
 
 
 class _Handshakes(ServerProtocol):
@@ -23,19 +44,163 @@ class _Handshakes(ServerProtocol):
         return response
 
 
+class _Dropped:
+    """In the place of what an attached connection needs no more."""
+
+    def put_nowait(self, message: object) -> None: ...
+    def set(self) -> None: ...
+
+
+_DROPPED: Any = _Dropped()
+
+
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """A handshake that was refused over HTTP is over. uvicorn takes it for one that was forgotten, and logs an
-    error for each: a program with a revoked key would fill the log with them."""
+    """A :class:`~sora_gateway.realtime.line.Line` from :meth:`attach` on.
+
+    A handshake that was refused over HTTP is over. uvicorn takes it for one that was forgotten, and logs an error for
+    each: a program with a revoked key would fill the log with them.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._reader: Reader | None = None
+        self.full = False
         self.conn = _Handshakes(
             extensions=[],  # no compression: memory for each connection, and lengths that tell of their content
             max_size=self.config.ws_max_size,
             logger=logging.getLogger("uvicorn.error"),
         )
 
+    # --- as a line ---------------------------------------------------------------------------------
+
+    def attach(self, reader: Reader) -> None:
+        waiting, self.queue = self.queue, _DROPPED
+        self._reader, self.writable = reader, _DROPPED
+        sock: socket.socket | None = self.transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        if self.disconnected or self.transport.is_closing():
+            reader.lost()
+        while not waiting.empty():
+            message = waiting.get_nowait()
+            if message["type"] == "websocket.receive":
+                reader.received(message.get("text"))
+
+    @property
+    def write(self) -> Any:
+        return self.transport.write
+
+    def hold(self) -> None:
+        if not self.read_paused and not self.transport.is_closing():
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def go_on(self) -> None:
+        if self.read_paused and not self.transport.is_closing():
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def end(self, code: int, reason: str) -> None:
+        if self.close_sent or self.transport.is_closing():
+            return
+        try:
+            self.conn.send_close(code, reason)
+        except InvalidState:
+            self.transport.abort()
+            return
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.stop_keepalive()
+        self.go_on()
+        # Not a close, which would wait for what the peer does not take.
+        self.close_timer = self.loop.call_later(CUTTING if self.full else CLOSING, self.transport.abort)
+
+    # --- what uvicorn calls ------------------------------------------------------------------------
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            # The task that was made for it has not run yet.
+            extensions: Any = self.scope["extensions"]
+            extensions[DIRECT] = self
+
+    async def run_asgi(self) -> None:
+        try:
+            await self.app(self.scope, self.receive, self.send)
+        except ClientDisconnected:
+            pass
+        except BaseException:
+            self.logger.exception("Exception in ASGI application\n")
+            self.send_500_response()
+        else:
+            if not self.handshake_complete:
+                self.logger.error("ASGI callable returned without completing handshake.")
+                self.send_500_response()
+        if self._reader is not None:
+            self.scope = self.request = self.response = None  # type: ignore[assignment]  # nobody asks for them any more
+        elif self.close_timer is None:
+            self.transport.close()
+
     async def send(self, message: Any) -> None:
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
             self.handshake_complete = True
+
+    def send_receive_event_to_app(self) -> None:
+        data = b"".join(self.frames)
+        self.frames = []
+        if self.close_sent:
+            return
+        text: str | None = None
+        if self.curr_msg_data_type == "text":
+            try:
+                text = data.decode()
+            except UnicodeDecodeError:
+                self.conn.send_close(1007, "a text message is UTF-8")
+                self.handle_parser_exception()
+                return
+        if self._reader is not None:
+            self._reader.received(text)
+            return
+        if text is None:
+            self.queue.put_nowait({"type": "websocket.receive", "bytes": data})
+        else:
+            self.queue.put_nowait({"type": "websocket.receive", "text": text})
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def handle_close(self, event: Frame) -> None:
+        super().handle_close(event)
+        self._lost()
+
+    def handle_parser_exception(self) -> None:
+        super().handle_parser_exception()
+        self._lost()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._lost()
+        self.loop.call_later(CUTTING, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._lost()
+
+    def _lost(self) -> None:
+        if self._reader is not None:
+            self._reader.lost()
+
+    def pause_writing(self) -> None:
+        self.full = True
+        if self._reader is None:
+            super().pause_writing()
+        else:
+            self._reader.paused()
+
+    def resume_writing(self) -> None:
+        self.full = False
+        if self._reader is None:
+            super().resume_writing()
+        else:
+            self._reader.resumed()

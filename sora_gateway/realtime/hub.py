@@ -1,26 +1,35 @@
 """The in-process fan-out: from the store's writer, after its commit, to every connection that follows the job.
 
-Publishing is synchronous, in the order of the global sequence, and waits for nobody: it makes the message of
-an event once and puts it into mailboxes. Connections are found by job, by owner, or by following everybody.
+Publishing waits for nobody: the message of an event is made and framed once and written to the line of every
+connection that takes it, or put into its mailbox. Connections are found by job, by owner, or by following everybody.
+Events are told in the order of the global sequence. After every :data:`SLICE` deliveries the event loop has its turn;
+of the events that come meanwhile, one that is not final gives way to the next of its job, as in a mailbox.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 
 from sora_gateway.core.job import Job
-from sora_gateway.core.messages import StoredEvent, UrlsOf, update_of
+from sora_gateway.core.messages import StoredEvent, UrlsOf
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
-from sora_gateway.realtime.mailbox import Letter, Mailbox
+from sora_gateway.realtime.framing import Form
+from sora_gateway.realtime.letter import Letter
+from sora_gateway.realtime.mailbox import Mailbox
 from sora_gateway.store.events import EventScope
 
 log = logging.getLogger(__name__)
+
+SLICE = 128
+"""Deliveries in one turn of the event loop: a few milliseconds with what the kernel does for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,8 @@ class Subscription:
     external_id: str | None = None
     """Awaited: the next event of the principal's own jobs that has it decides the job."""
     since: str | None = None
+    log: bool = False
+    """Whether the job's step log is told first."""
     floor: int = 0
     """Events up to this one were read from the log, or are in the snapshot."""
     attached: bool = False
@@ -88,6 +99,11 @@ class Hub:
         self._of_everybody: set[Subscription] = set()
         self._awaiting: dict[str, set[Subscription]] = {}
         """By owner: subscriptions to external ids that no job has yet."""
+        self._pending: dict[int, StoredEvent] = {}
+        """By sequence number: what nobody was told yet."""
+        self._newest: dict[str, int] = {}
+        """The pending event of each job that the job's next one replaces."""
+        self._telling: Iterator[None] | None = None
         self._published = 0
         self._merged = 0
         self._too_slow = 0
@@ -99,29 +115,68 @@ class Hub:
         for event in events:
             self._published += 1
             try:
-                self._tell(event)
+                # At once, and not when its turn comes: who may read what has changed already.
+                if event.step == "visibility" and not event.team:
+                    self._withdraw(event)
+                if event.owner in self._awaiting:
+                    self._bind(event)
             except Exception:
-                # A bug in one message must not keep the writer from its callers, nor leave a silent hole.
-                log.exception("the event %d could not be told", event.seq)
-                for subscription in self._following(event):
-                    subscription.mailbox.close(CloseCode.RESYNC)
+                self._untold(event)
+            else:
+                self._add(event)
+        if self._telling is None and self._pending:
+            self._telling = self._tell_all()
+            self._turn()
 
-    def _tell(self, event: StoredEvent) -> None:
-        if event.step == "visibility" and not event.team:
-            self._withdraw(event)
-        if event.owner in self._awaiting:
-            self._bind(event)
-        letter: Letter | None = None
+    def _add(self, event: StoredEvent) -> None:
+        replaced = self._newest.pop(event.job_id, None)
+        if replaced is not None:
+            del self._pending[replaced]
+            self._merged += 1
+        self._pending[event.seq] = event
+        if not event.final:
+            self._newest[event.job_id] = event.seq
+
+    def _turn(self) -> None:
+        """Tells until it is somebody else's turn, and has itself called again if that was not all."""
+        assert self._telling is not None
+        if next(self._telling, self) is self:
+            self._telling = None
+        else:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _tell_all(self) -> Iterator[None]:
+        """Tells every pending event, also those that come meanwhile, with a pause after each slice."""
+        left = SLICE
+        while self._pending:
+            event = self._pending.pop(next(iter(self._pending)))
+            if self._newest.get(event.job_id) == event.seq:
+                del self._newest[event.job_id]
+            try:
+                # Who comes later than this list reads the event in the log, or in its snapshot.
+                audience = list(self._following(event))
+                telling = _Telling(self, event)
+                told = 0
+                while told < len(audience):
+                    part = audience[told : told + left]
+                    telling.tell(part)
+                    told += len(part)
+                    left -= len(part)
+                    if not left:
+                        yield
+                        left = SLICE
+            except Exception:
+                self._untold(event)
+
+    def _untold(self, event: StoredEvent) -> None:
+        """A bug in one message must not keep the writer from its callers, nor leave a silent hole."""
+        log.exception("the event %d could not be told", event.seq)
         for subscription in self._following(event):
-            if subscription.wants(event):
-                if letter is None:
-                    letter = self.letter(event)
-                subscription.mailbox.put(letter)
+            subscription.mailbox.close(CloseCode.RESYNC)
 
     def letter(self, event: StoredEvent) -> Letter:
         """The message of *event*, the same for all its readers, with addresses signed now."""
-        text = update_of(event, self.epoch, self.urls_of).model_dump_json(by_alias=True)
-        return Letter(event, text, len(text.encode()))
+        return Letter(event, self.epoch, self.urls_of)
 
     def _following(self, event: StoredEvent) -> Iterator[Subscription]:
         yield from self._by_job.get(event.job_id, ())
@@ -148,27 +203,38 @@ class Hub:
                 self._unlink(subscription)
                 subscription.job_id = event.job_id
                 self._link(subscription)
-                subscription.mailbox.bound.append(subscription)
-                subscription.mailbox.arrived.set()
+                subscription.mailbox.bind(subscription)
 
     # --- following -------------------------------------------------------------------------------
 
-    @contextmanager
-    def connect(self, principal: Principal) -> Iterator[Mailbox]:
-        """A mailbox for one connection, closed at once if the hub is."""
+    def enter(self, principal: Principal) -> Mailbox:
+        """A mailbox for one connection, closed at once if the hub is. :meth:`leave` it in the end."""
         mailbox = Mailbox(principal)
         if self._closed is not None:
             mailbox.close(self._closed)
         self._mailboxes.add(mailbox)
+        return mailbox
+
+    def leave(self, mailbox: Mailbox) -> None:
+        """Forgets *mailbox*; more than once is the same as once."""
+        if mailbox not in self._mailboxes:
+            return
+        self._mailboxes.remove(mailbox)
+        for subscription in list(mailbox.subscriptions):
+            self.unfollow(subscription)
+        mailbox.close(CloseCode.NORMAL)
+        self._merged += mailbox.merged
+        if mailbox.closed.result() is CloseCode.TOO_SLOW:
+            self._too_slow += 1
+
+    @contextmanager
+    def connect(self, principal: Principal) -> Iterator[Mailbox]:
+        """A mailbox while this is entered."""
+        mailbox = self.enter(principal)
         try:
             yield mailbox
         finally:
-            self._mailboxes.remove(mailbox)
-            for subscription in list(mailbox.subscriptions):
-                self.unfollow(subscription)
-            self._merged += mailbox.merged
-            if mailbox.closed.done() and mailbox.closed.result() is CloseCode.TOO_SLOW:
-                self._too_slow += 1
+            self.leave(mailbox)
 
     def watched(self, job: Job) -> bool:
         """Whether somebody follows *job*, or everything of its owner's, at this moment."""
@@ -185,10 +251,11 @@ class Hub:
         job_id: str | None = None,
         external_id: str | None = None,
         since: str | None = None,
+        log: bool = False,
     ) -> Subscription:
         """From now on *mailbox* gets the events of one job, of a job awaited by its external id, or with
         neither of everything that its principal may see. Whether the job may be seen was asked before."""
-        subscription = Subscription(mailbox, topic, job_id, external_id, since)
+        subscription = Subscription(mailbox, topic, job_id, external_id, since, log)
         self._link(subscription)
         mailbox.subscriptions.add(subscription)
         return subscription
@@ -196,6 +263,7 @@ class Hub:
     def unfollow(self, subscription: Subscription) -> None:
         """Ends *subscription*, and drops what was unread only for its sake."""
         mailbox = subscription.mailbox
+        subscription.floor = sys.maxsize  # it may be in the audience of an event that is being told
         self._unlink(subscription)
         mailbox.subscriptions.discard(subscription)
         if subscription in mailbox.bound:
@@ -254,3 +322,38 @@ class Hub:
             merged=self._merged + sum(mailbox.merged for mailbox in self._mailboxes),
             too_slow=self._too_slow,
         )
+
+
+class _Telling:
+    """One event on its way to its audience."""
+
+    def __init__(self, hub: Hub, event: StoredEvent) -> None:
+        self._hub = hub
+        self._event = event
+        self._letter: Letter | None = None
+
+    def _made(self) -> Letter:
+        """Made for the first who wants it: of what nobody follows there is no message."""
+        if self._letter is None:
+            self._letter = self._hub.letter(self._event)
+        return self._letter
+
+    def tell(self, audience: list[Subscription]) -> None:
+        """The innermost loop: what stands here is done ten thousand times for one event."""
+        event = self._event
+        seq, owner, team, final = event.seq, event.owner, event.team, event.final
+        form: Form | None = None
+        data = b""
+        for subscription in audience:
+            mailbox = subscription.mailbox
+            write = mailbox.write
+            if write is None or final or seq <= mailbox.last or seq <= subscription.floor:
+                if subscription.wants(event):
+                    mailbox.put(self._made())
+                    mailbox.go_on()
+            elif team or mailbox.user_id == owner or mailbox.sees_all:
+                if mailbox.form is not form:
+                    form = mailbox.form
+                    data = self._made().framed(form)
+                mailbox.last = seq
+                write(data)

@@ -10,20 +10,28 @@ The mailbox is registered before the log is read, so nothing falls between the t
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, TypeAlias
 
-from sora_gateway.clock import Clock
 from sora_gateway.core.job import Job
-from sora_gateway.core.messages import Cursor, Ready, Reset, StoredEvent, Subscribe, Subscribed
-from sora_gateway.core.principal import Principal, Scope
+from sora_gateway.core.messages import (
+    LOG_STEPS,
+    Cursor,
+    Ready,
+    Reset,
+    StoredEvent,
+    Subscribe,
+    Subscribed,
+    log_of,
+)
+from sora_gateway.core.principal import Principal
 from sora_gateway.core.views import Beside, Task, task_view
-from sora_gateway.errors import CloseCode, NotFound
-from sora_gateway.realtime.hub import Hub, Subscription
-from sora_gateway.realtime.mailbox import Letter, Mailbox
-from sora_gateway.store import Store
+from sora_gateway.errors import NotFound
+from sora_gateway.realtime.framing import Outgoing
+from sora_gateway.realtime.hub import Subscription
+from sora_gateway.realtime.live import Live
+from sora_gateway.realtime.mailbox import Mailbox
 from sora_gateway.store.jobs import Filter
 
 SNAPSHOT = 100
@@ -31,53 +39,7 @@ SNAPSHOT = 100
 
 ResetReason = Literal["epoch", "too_old", "too_many", "unknown_cursor"]
 
-
-@dataclass(frozen=True, slots=True)
-class RealtimeLimits:
-    """Times in seconds; *replay* in events, *topics* per WebSocket with 0 for unlimited."""
-
-    heartbeat: float = 15.0
-    sse_max_age: float = 1800.0
-    auth_timeout: float = 10.0
-    topics: int = 100
-    replay: int = 1000
-    send_timeout: float = 10.0
-    """A peer that takes nothing for so long is given up."""
-    recheck: float = 30.0
-    """How often an open connection's credential is looked at again."""
-    messages_per_second: int = 30
-    """Inbound, per WebSocket."""
-
-
 Looked: TypeAlias = Callable[[Job | None], Awaitable[None]]
-
-
-class Authenticator(Protocol):
-    """Who presents a credential; None if it is nobody's (any more)."""
-
-    async def by_bearer(self, token: str) -> Principal | None: ...
-    async def by_session(self, token: str) -> Principal | None: ...
-    async def renewed(self, principal: Principal) -> Principal | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """What the endpoints are handed."""
-
-    store: Store
-    hub: Hub
-    authenticator: Authenticator
-    clock: Clock
-    limits: RealtimeLimits
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One message for one reader. *cursor* is where a stream that ends after it goes on."""
-
-    kind: Literal["reset", "subscribed", "update"]
-    text: str
-    cursor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +53,6 @@ class Attached:
     """Whether it is one job, and that has ended: after these messages nothing follows."""
 
 
-def may_follow(principal: Principal) -> bool:
-    """Whether the credential is for looking at videos at all."""
-    return Scope.READ in principal.scopes
-
-
 class Session:
     """One connection's subscriptions and rights. Whoever uses it attaches one subscription at a time, and
     takes nothing from the mailbox meanwhile."""
@@ -106,61 +63,12 @@ class Session:
         self._mailbox = mailbox
         self._looked = looked
 
-    # --- rights ----------------------------------------------------------------------------------
-
-    async def guard(self) -> None:
-        """Looks at the credential at once, when it ends, when somebody doubts it, and every now and then; returns when
-        the connection has to end.
-
-        A task of its own, so that a reader who takes nothing cannot put it off. At once, because the credential may
-        have been revoked between the sign-in and the moment from which the hub knew of the connection.
-        """
-        mailbox, authenticator = self._mailbox, self._live.authenticator
-        while True:
-            mailbox.doubted.clear()
-            asked = mailbox.principal
-            renewed = await authenticator.renewed(asked)
-            if mailbox.principal is asked:  # or it was renewed in band meanwhile
-                self.renew(renewed, self._ended_how(asked))
-            if mailbox.closed.done():
-                return
-            await self._live.clock.sleep(self._until_look(), mailbox.doubted)
-
-    def _until_look(self) -> float:
-        ends = self._mailbox.principal.expires_at
-        rest = self._live.limits.recheck
-        return rest if ends is None else max(0.01, min(rest, ends - self._live.clock.now()))
-
-    def _ended_how(self, principal: Principal) -> CloseCode:
-        """Why a credential that is no longer good is not."""
-        ends = principal.expires_at
-        over = ends is not None and ends <= self._live.clock.now()
-        return CloseCode.EXPIRED if over else CloseCode.FORBIDDEN
-
-    def renew(self, principal: Principal | None, otherwise: CloseCode) -> None:
-        """Goes on as *principal*, or ends the connection with *otherwise* if that is nobody."""
-        before = self._mailbox.principal
-        if principal is None:
-            self._mailbox.close(otherwise)
-        elif principal.user_id != before.user_id or not may_follow(principal):
-            self._mailbox.close(CloseCode.FORBIDDEN)
-        elif (principal.role, principal.sees_all) != (before.role, before.sees_all):
-            # What is followed was decided under other rights: begin anew.
-            self._mailbox.close(CloseCode.RESYNC)
-        else:
-            self._mailbox.principal = principal
-
-    @property
-    def closed(self) -> asyncio.Future[Any]:
-        """Done when the connection has to end."""
-        return self._mailbox.closed
-
     async def ready(self) -> str:
         """The message that greets an authenticated reader."""
         cursor = Cursor(self._live.hub.epoch, await self._live.store.head())
-        return Ready(cursor=str(cursor), heartbeat=self._live.limits.heartbeat).model_dump_json(by_alias=True)
-
-    # --- following -------------------------------------------------------------------------------
+        return Ready(cursor=str(cursor), heartbeat=self._live.limits().heartbeat).model_dump_json(
+            by_alias=True
+        )
 
     async def follow(self, wanted: Subscribe) -> Subscription:
         """Registers what the reader asks for; :meth:`attach` comes next.
@@ -177,7 +85,7 @@ class Session:
         waiting: Subscription | None = None
         if wanted.pending and wanted.external_video_id is not None:
             # Before looking: an id that is stored while we look must not be missed.
-            waiting = hub.follow(mailbox, topic, external_id=text, since=wanted.since)
+            waiting = hub.follow(mailbox, topic, external_id=text, since=wanted.since, log=wanted.log)
         try:
             job = await self._live.store.find(text, mailbox.principal)
         except NotFound:
@@ -188,7 +96,7 @@ class Session:
             await self._looked(job)
         if waiting is not None:
             hub.unfollow(waiting)
-        return hub.follow(mailbox, topic, job_id=job.id, since=wanted.since)
+        return hub.follow(mailbox, topic, job_id=job.id, since=wanted.since, log=wanted.log)
 
     async def attach(self, subscription: Subscription) -> Attached:
         """Closes the gap between the log and the mailbox.
@@ -208,6 +116,7 @@ class Session:
         tasks = await self._tasks(jobs, mailbox.principal)
         after = await store.head()
         missed = await self._missed(subscription, after)
+        steps = await self._steps(subscription)
 
         if isinstance(missed, list):
             subscription.floor = after
@@ -218,14 +127,10 @@ class Session:
         mailbox.keep(lambda event: any(other.wants(event) for other in mailbox.subscriptions))
         one_ended = subscription.job_id is not None and jobs[0].ended
         return Attached(
-            self._told(subscription, tasks, missed),
+            self._told(subscription, tasks, missed, steps),
             missed=len(missed) if isinstance(missed, list) else None,
             ended=one_ended,
         )
-
-    def update(self, letter: Letter) -> Outgoing:
-        """The message in *letter*."""
-        return Outgoing("update", letter.text, str(Cursor(self._live.hub.epoch, letter.event.seq)))
 
     async def _snapshot(self, subscription: Subscription) -> list[Job]:
         principal = self._mailbox.principal
@@ -268,7 +173,9 @@ class Session:
             return "unknown_cursor"
         if subscription.job_id is None and subscription.external_id is not None:
             return []  # The job is not there yet; once it is, the cursor is used.
-        replay = await self._live.store.events_after(subscription.scope, cursor.seq, self._live.limits.replay)
+        replay = await self._live.store.events_after(
+            subscription.scope, cursor.seq, self._live.limits().replay
+        )
         # After reading, because the log may have been trimmed meanwhile; an empty one ends at its head.
         oldest = await self._live.store.oldest_event() or head + 1
         if cursor.seq + 1 < oldest:
@@ -284,8 +191,20 @@ class Session:
             and not any(other.covers(event) for other in others if other is not subscription)
         ]
 
+    async def _steps(self, subscription: Subscription) -> Outgoing | None:
+        """The step log, if it was asked for. What the snapshot does not know yet may be in it."""
+        if not subscription.log or subscription.job_id is None:
+            return None
+        events = await self._live.store.events_of(subscription.job_id, LOG_STEPS + 1)
+        text = log_of(subscription.topic, subscription.job_id, events).model_dump_json(by_alias=True)
+        return Outgoing("log", text)
+
     def _told(
-        self, subscription: Subscription, tasks: list[Task], missed: list[StoredEvent] | ResetReason | None
+        self,
+        subscription: Subscription,
+        tasks: list[Task],
+        missed: list[StoredEvent] | ResetReason | None,
+        steps: Outgoing | None,
     ) -> Iterator[Outgoing]:
         cursor = str(Cursor(self._live.hub.epoch, subscription.floor))
         if isinstance(missed, str):
@@ -293,7 +212,10 @@ class Session:
             yield Outgoing("reset", reset.model_dump_json(by_alias=True), cursor)
         elif missed is not None and subscription.since is not None:
             cursor = subscription.since
+        if steps is not None:
+            # On a stream its id is where the stream goes on, as that of every message.
+            yield Outgoing(steps.kind, steps.text, cursor)
         subscribed = Subscribed(topic=subscription.topic, cursor=cursor, tasks=tasks)
         yield Outgoing("subscribed", subscribed.model_dump_json(by_alias=True), cursor)
         for event in missed if isinstance(missed, list) else ():
-            yield self.update(self._live.hub.letter(event))
+            yield self._live.hub.letter(event).message

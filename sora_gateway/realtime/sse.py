@@ -8,6 +8,7 @@ an EventSource to stop. Any other end means: come back with the last id.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from starlette.requests import Request
@@ -17,8 +18,14 @@ from starlette.types import Receive, Scope, Send
 from sora_gateway.core.job import Job
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
+from sora_gateway.realtime.flow import Flow, Gone
+from sora_gateway.realtime.framing import Form, chunk, event, event_chunk
+from sora_gateway.realtime.line import DIRECT, Line
+from sora_gateway.realtime.live import Live
 from sora_gateway.realtime.mailbox import Mailbox
-from sora_gateway.realtime.session import Attached, Live, Outgoing, Session
+from sora_gateway.realtime.plain import PlainLine
+from sora_gateway.realtime.session import Attached, Session
+from sora_gateway.realtime.websocket import address_of
 
 RETRY = 3000
 """Milliseconds after which a browser comes back."""
@@ -28,16 +35,21 @@ CLOSE_TIMEOUT = 1.0
 def stream(request: Request, principal: Principal, job: Job | None, live: Live) -> Response:
     """The events of *job*, which *principal* may see, or of everything that they may see.
 
-    ``Last-Event-ID`` resumes, or ``?since=`` at a first connection; the header wins.
+    ``Last-Event-ID`` resumes, or ``?since=`` at a first connection; the header wins. ``?log=true`` begins with the
+    step log of *job*.
     """
     since = request.headers.get("last-event-id") or request.query_params.get("since") or None
-    return EventStream(live, principal, job, since)
+    log = request.query_params.get("log", "").lower() in ("true", "1", "yes", "on", "t", "y")
+    return EventStream(live, principal, job, since, log=log)
 
 
 class EventStream(StreamingResponse):
-    """Raises NotFound, before anything is sent, if the job was deleted meanwhile."""
+    """Raises NotFound or LiveLimit, before anything is sent: the job was deleted meanwhile, or there are as many live
+    connections as there may be."""
 
-    def __init__(self, live: Live, principal: Principal, job: Job | None, since: str | None) -> None:
+    def __init__(
+        self, live: Live, principal: Principal, job: Job | None, since: str | None, *, log: bool
+    ) -> None:
         super().__init__(
             content=(),
             media_type="text/event-stream",
@@ -47,98 +59,138 @@ class EventStream(StreamingResponse):
         self._principal = principal
         self._job = job
         self._since = since
+        self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] == "HEAD":
             await Response(headers=self.headers)(scope, receive, send)
             return
-        with self._live.hub.connect(self._principal) as mailbox:
+        live, most = self._live, self._live.limits().most
+        with (
+            live.doors.entered(address_of(Request(scope)), most) as place,
+            live.hub.connect(self._principal) as mailbox,
+        ):
+            place.known_as(self._principal.user_id, most)
             topic = "all" if self._job is None else f"video:{self._job.id}"
-            subscription = self._live.hub.follow(
-                mailbox, topic, job_id=self._job.id if self._job else None, since=self._since
+            subscription = live.hub.follow(
+                mailbox, topic, job_id=self._job.id if self._job else None, since=self._since, log=self._log
             )
-            session = Session(self._live, mailbox)
-            attached = await session.attach(subscription)
+            attached = await Session(live, mailbox).attach(subscription)
             if attached.ended and attached.missed == 0:
                 await Response(status_code=204)(scope, receive, send)
                 return
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            speaker = _Speaker(self._live, session, mailbox, send, self._job is not None)
-            await self._converse(speaker, attached, session, receive)
-
-    async def _converse(
-        self, speaker: _Speaker, attached: Attached, session: Session, receive: Receive
-    ) -> None:
-        """Speaks until there is nothing more to say, nobody listens, or the stream has to end."""
-        speaking = asyncio.create_task(speaker.speak(attached), name="event stream")
-        leaving = asyncio.create_task(client_left(receive), name="event stream's reader")
-        guarding = asyncio.create_task(session.guard(), name="event stream's rights")
-        try:
-            ends = {speaking, leaving, guarding, session.closed}
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            left = leaving.done()
-            for task in (speaking, leaving, guarding):
-                task.cancel()
-            results = await asyncio.gather(speaking, leaving, guarding, return_exceptions=True)
-        if not left:
+            live.rights.watch(mailbox)
+            # Only HTTP/1.1 has chunks, which is how our own bytes lie between the server's.
+            line: Line | None = (
+                scope.get("extensions", {}).get(DIRECT) if scope["http_version"] == "1.1" else None
+            )
+            if line is not None:
+                speaker = _Speaker(live, mailbox, line, event_chunk, chunk, one_job=self._job is not None)
+                await speaker.speak(attached)
+                gone = speaker.gone
+            else:
+                gone = await self._speak_plainly(attached, mailbox, receive, send)
+        if not gone:
             # To a reader that takes nothing even this cannot be said: that is left to the transport.
             with suppress(TimeoutError, OSError):
                 async with asyncio.timeout(CLOSE_TIMEOUT):
-                    await speaker.end()
-        for result in results:
-            if isinstance(result, Exception) and not isinstance(result, OSError):
-                raise result
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _speak_plainly(
+        self, attached: Attached, mailbox: Mailbox, receive: Receive, send: Send
+    ) -> bool:
+        """The same over plain ASGI. Returns whether the reader has gone."""
+        line = PlainLine(lambda data: send({"type": "http.response.body", "body": data, "more_body": True}))
+        speaker = _Speaker(self._live, mailbox, line, event, bytes, one_job=self._job is not None)
+
+        async def until_the_end() -> None:
+            await speaker.speak(attached)
+            line.end(0, "")
+
+        carrying = asyncio.create_task(line.carry(), name="event stream's writer")
+        leaving = asyncio.create_task(client_left(receive), name="event stream's reader")
+        speaking = asyncio.create_task(until_the_end(), name="event stream")
+        try:
+            await asyncio.wait({carrying, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone = leaving.done()
+            speaker.lost()
+            for task in (carrying, leaving, speaking):
+                task.cancel()
+            await asyncio.gather(carrying, leaving, speaking, return_exceptions=True)
+        return gone
 
 
 class _Speaker:
-    """Everything that is said on one stream."""
+    """Everything that is said on one stream; the reader of its line, from which nothing comes."""
 
-    def __init__(self, live: Live, session: Session, mailbox: Mailbox, send: Send, ends: bool) -> None:
-        """*ends*: whether it is one job's stream, over with the job."""
-        self._live = live
-        self._ends = ends
-        self._session = session
+    def __init__(
+        self,
+        live: Live,
+        mailbox: Mailbox,
+        line: Line,
+        form: Form,
+        wrap: Callable[[bytes], bytes],
+        *,
+        one_job: bool,
+    ) -> None:
+        """*wrap* makes what is no message fit the line; *one_job*: the stream is over with its job."""
+        self._clock = live.clock
+        self._limits = live.limits()
         self._mailbox = mailbox
-        self._send = send
+        self._line = line
+        self._wrap = wrap
+        self._flow = Flow(mailbox, line, form, self._limits.send_timeout)
+        self._over = asyncio.Event()
+        self.gone = False
+        """Whether the reader has left."""
+        mailbox.closed.add_done_callback(lambda _: self._over.set())
+        if one_job:
+            mailbox.on_final = self._over.set
 
     async def speak(self, attached: Attached) -> None:
-        clock, limits = self._live.clock, self._live.limits
-        ends_at = clock.monotonic() + limits.sse_max_age
-        await self._say(f"retry: {RETRY}\n\n")
-        for message in attached.messages:
-            if self._mailbox.closed.done():
-                return  # what was read before may not be told any more
-            await self._tell(message)
-        if attached.ended:
-            return
-        beat_at = clock.monotonic() + limits.heartbeat
-        while clock.monotonic() < ends_at:
-            letter = self._mailbox.take()
-            if letter is not None:
-                await self._tell(self._session.update(letter))
-                if self._ends and letter.event.final:
-                    return
-                beat_at = clock.monotonic() + limits.heartbeat
-                continue
-            await clock.sleep(min(ends_at, beat_at) - clock.monotonic(), self._mailbox.arrived)
-            if clock.monotonic() >= beat_at:
-                await self._say(": still here\n\n")
-                beat_at = clock.monotonic() + limits.heartbeat
-
-    async def end(self) -> None:
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _tell(self, message: Outgoing) -> None:
-        await self._say(f"id: {message.cursor}\nevent: {message.kind}\ndata: {message.text}\n\n")
-
-    async def _say(self, text: str) -> None:
+        """Returns when there is nothing more to say, nobody listens, or the stream has to end."""
+        self._line.attach(self)
+        ends_at = self._clock.monotonic() + self._limits.sse_max_age
         try:
-            async with asyncio.timeout(self._live.limits.send_timeout):
-                await self._send({"type": "http.response.body", "body": text.encode(), "more_body": True})
-        except TimeoutError:
-            self._mailbox.close(CloseCode.TOO_SLOW)
-            raise BrokenPipeError("the reader takes nothing") from None
+            self._line.write(self._wrap(f"retry: {RETRY}\n\n".encode()))
+            for message in attached.messages:
+                await self._flow.say(message)
+            if not attached.ended:
+                self._mailbox.flow()
+                await self._keep_alive(ends_at)
+        except Gone:
+            pass
+        finally:
+            self._mailbox.rest()
+            self._flow.over()
+            if self._line.full:
+                self._line.end(CloseCode.TOO_SLOW, "")
+
+    async def _keep_alive(self, ends_at: float) -> None:
+        while not self._over.is_set():
+            rest = min(self._limits.heartbeat, ends_at - self._clock.monotonic())
+            if rest <= 0:
+                return
+            await self._clock.sleep(rest, self._over)
+            if not self._over.is_set() and not self._line.full:
+                self._line.write(self._wrap(b": still here\n\n"))
+
+    def received(self, text: str | None) -> None:
+        """Nothing comes on an event stream."""
+
+    def paused(self) -> None:
+        self._flow.paused()
+
+    def resumed(self) -> None:
+        self._flow.resumed()
+
+    def lost(self) -> None:
+        self.gone = True
+        self._flow.over()
+        self._over.set()
+        self._mailbox.close(CloseCode.GOING_AWAY)
 
 
 async def client_left(receive: Receive) -> None:

@@ -6,6 +6,7 @@ AUTOINCREMENT means that a number is never used twice, also after trimming.
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from typing import cast
 
@@ -95,8 +96,18 @@ async def after(readers: Readers, scope: EventScope, seq: int, limit: int) -> Re
         f" WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?",
         (*arguments, limit + 1),
     )
-    flags = ("final", "team")
-    found = [
-        StoredEvent(**{**dict(row), **{flag: bool(row[flag]) for flag in flags}}) for row in rows[:limit]
-    ]
-    return Replay(found, complete=len(rows) <= limit)
+    return Replay([_event(row) for row in rows[:limit]], complete=len(rows) <= limit)
+
+
+async def newest_of(readers: Readers, job_id: str, count: int) -> list[StoredEvent]:
+    """The last *count* events of a job, oldest first."""
+    rows = await readers.all(
+        f"SELECT {_COLUMNS} FROM events e JOIN jobs ON jobs.id = job_id"  # noqa: S608
+        " WHERE job_id = ? ORDER BY seq DESC LIMIT ?",
+        (job_id, count),
+    )
+    return [_event(row) for row in reversed(rows)]
+
+
+def _event(row: sqlite3.Row) -> StoredEvent:
+    return StoredEvent(**{**dict(row), **{flag: bool(row[flag]) for flag in ("final", "team")}})

@@ -342,6 +342,9 @@ class Store:
     async def events_after(self, scope: EventScope, seq: int, limit: int) -> Replay:
         return await events.after(self._readers, scope, seq, limit)
 
+    async def events_of(self, job_id: str, newest: int) -> list[StoredEvent]:
+        return await events.newest_of(self._readers, job_id, newest)
+
     async def run(self, work: Callable[[Transaction], T]) -> T:
         """A unit of work of the caller's own; for this package's tests and the benchmarks."""
         return await self._writer.run(work)

@@ -1,0 +1,61 @@
+"""How a message looks on the wire. A form is made once and written to every reader who takes it.
+
+WebSocket frames: RFC 6455 section 5.2, server side, so unmasked. Event streams: the HTML standard, server-sent events;
+over HTTP/1.1 in chunks of RFC 9112 section 7.1.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Kind = Literal["ready", "subscribed", "update", "log", "reset", "unsubscribed", "error", "pong"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message. *cursor* is where a stream that ends after it goes on."""
+
+    kind: Kind
+    text: str
+    cursor: str = ""
+
+
+Form: TypeAlias = Callable[[Outgoing], bytes]
+"""From a message to the bytes that are written for it."""
+
+_TEXT = 0x81
+"""The final, and only, frame of a text message."""
+
+
+def text_frame(message: Outgoing) -> bytes:
+    """A whole WebSocket frame."""
+    payload = message.text.encode()
+    size = len(payload)
+    if size < 126:
+        return bytes((_TEXT, size)) + payload
+    if size < 1 << 16:
+        return struct.pack("!BBH", _TEXT, 126, size) + payload
+    return struct.pack("!BBQ", _TEXT, 127, size) + payload
+
+
+def bare_text(message: Outgoing) -> bytes:
+    """The payload alone, for who frames it themselves."""
+    return message.text.encode()
+
+
+def event(message: Outgoing) -> bytes:
+    """An event of a ``text/event-stream``."""
+    return f"id: {message.cursor}\nevent: {message.kind}\ndata: {message.text}\n\n".encode()
+
+
+def event_chunk(message: Outgoing) -> bytes:
+    """The same as a chunk of an HTTP/1.1 body."""
+    return chunk(event(message))
+
+
+def chunk(body: bytes) -> bytes:
+    """*body*, which is not empty, as a chunk of an HTTP/1.1 body."""
+    return b"%x\r\n%b\r\n" % (len(body), body)
