@@ -129,7 +129,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             await self.app(self.scope, self.receive, self.send)
         except ClientDisconnected:
             pass
-        except BaseException:
+        except BaseException:  # as uvicorn: the last place where it can be said
             self.logger.exception("Exception in ASGI application\n")
             self.send_500_response()
         else:

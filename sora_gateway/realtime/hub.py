@@ -120,7 +120,7 @@ class Hub:
                     self._withdraw(event)
                 if event.owner in self._awaiting:
                     self._bind(event)
-            except Exception:
+            except Exception:  # as below
                 self._untold(event)
             else:
                 self._add(event)
@@ -165,7 +165,7 @@ class Hub:
                     if not left:
                         yield
                         left = SLICE
-            except Exception:
+            except Exception:  # a bug in one message is no reason to be silent about the next
                 self._untold(event)
 
     def _untold(self, event: StoredEvent) -> None:
