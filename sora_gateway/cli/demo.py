@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sora_gateway.cli.options import Commands, add_command
 
 if TYPE_CHECKING:
+    from sora_gateway.client import GatewayClient
     from sora_gateway.settings import Settings
 
 PROMPT = "A lighthouse at dusk, waves in slow motion"
@@ -28,8 +29,9 @@ def register(commands: Commands) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from sora_gateway.cli.client import Client
-    from sora_gateway.cli.jobs import check_target, make_and_save
+    import asyncio
+
+    from sora_gateway.cli.jobs import check_target, client_of
     from sora_gateway.control import call
     from sora_gateway.logs.lines import warn_on_stderr
     from sora_gateway.places import DataDirectory
@@ -42,9 +44,15 @@ def _demo(arguments: argparse.Namespace) -> int:
         with _gateway(demo_settings(directory.root)):
             local = call(directory.control, "session.local", {})
             print(f"A gateway of its own runs on {local['address']}; its videos are simulated.", flush=True)
-            client = Client(local["address"], local["token"])
-            task = client.request("POST", "api/video/tasks", {"prompt": arguments.prompt})
-            return make_and_save(client, task, target)
+            client = client_of(local["address"], local["token"])
+            return asyncio.run(_make(client, arguments.prompt, target))
+
+
+async def _make(client: GatewayClient, prompt: str, target: Path) -> int:
+    from sora_gateway.cli.jobs import make_and_save
+
+    async with client:
+        return await make_and_save(client, await client.generate(prompt), target)
 
 
 def demo_settings(data_dir: Path) -> Settings:

@@ -1,34 +1,31 @@
-"""Follows one job to its end over SSE and shows how far it is."""
+"""Follows one video to its end and shows how far it is; or everything, a line for each change."""
 
 from __future__ import annotations
 
+import asyncio
 import os
-import queue
 import shutil
 import sys
-import threading
 import time
-from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, TextIO
+from typing import TextIO
 
-from sora_gateway.cli.client import Answered, Client, Message, Unreachable
 from sora_gateway.cli.progress import Progress, line, minutes
 from sora_gateway.cli.terminal import printable
+from sora_gateway.client import GatewayClient, Task, Unreachable, Watch
 from sora_gateway.errors import StartupError
 
 REDRAW = 0.2
 """Seconds between two looks of the bar, so that its clock goes on while nothing happens."""
-RECONNECT = (0.1, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0)
-"""Seconds before each new attempt while the gateway cannot be reached; a restart fits in easily."""
-LASTING = 5.0
-"""Seconds after which a connection counts as one that worked."""
+PATIENCE = 60.0
+"""Seconds for which a gateway that cannot be reached is tried; a restart fits in easily."""
 
 
 class Display:
     """A live line on a terminal; elsewhere one plain line per news."""
 
-    def __init__(self, out: TextIO, started: float) -> None:
+    def __init__(self, out: TextIO, started: float, known: Progress) -> None:
         """*started* in seconds since the epoch."""
         self._out = out
         self._live = out.isatty() and os.environ.get("TERM") != "dumb"
@@ -36,135 +33,78 @@ class Display:
         self._started = started
         self._last = ""
         """What was shown last: the line, or the message."""
+        self.known = known
 
-    def show(self, known: Progress) -> None:
+    def show(self) -> None:
         elapsed = max(0.0, time.time() - self._started)
         if self._live:
-            text = line(known, elapsed, shutil.get_terminal_size().columns - 1, self._blocks)
+            text = line(self.known, elapsed, shutil.get_terminal_size().columns - 1, self._blocks)
             self._last = text
             self._out.write(f"\r{text}\x1b[K")
             self._out.flush()
-        elif known.message != self._last:
-            self._last = known.message
-            print(f"{minutes(elapsed)}  {printable(known.message)}", file=self._out, flush=True)
+        elif self.known.message != self._last:
+            self._last = self.known.message
+            print(f"{minutes(elapsed)}  {printable(self.known.message)}", file=self._out, flush=True)
 
-    def end(self, known: Progress) -> None:
-        """*known* is how it ended: a line may have had no room for the reason."""
+    async def redraw(self) -> None:
+        """For as long as it is not cancelled."""
+        while True:
+            await asyncio.sleep(REDRAW)
+            self.show()
+
+    def end(self) -> None:
+        """What is known is how it ended: a line may have had no room for the reason."""
         if self._live:
-            reason = printable(known.message)
-            cut = known.final and reason not in self._last
+            reason = printable(self.known.message)
+            cut = self.known.final and reason not in self._last
             self._out.write(f"\n{reason}\n" if cut else "\n")
             self._out.flush()
 
 
-def follow(client: Client, task: Mapping[str, Any], out: TextIO | None = None) -> Progress:
+async def follow(client: GatewayClient, task: Task, out: TextIO | None = None) -> Progress:
     """Shows *task* until it ends, through lost connections and restarts of the gateway, and returns its end.
 
     Raises:
         Answered: the gateway says that it cannot be followed (any more).
         StartupError: the gateway cannot be reached for a minute.
     """
-    display = Display(out or sys.stdout, datetime.fromisoformat(task["createdAt"]).timestamp())
-    known = Progress().after(task)
-    path, cursor, patience = f"api/video/tasks/{task['videoId']}/stream", None, _Patience(client)
+    started = datetime.fromisoformat(task.created_at).timestamp()
+    display = Display(out or sys.stdout, started, Progress().after(task.raw))
+    drawing = asyncio.create_task(display.redraw())
     try:
-        display.show(known)
-        while not known.final:
-            feed = _Feed(client, path, cursor)
-            with patience:
-                while not known.final and (message := feed.next(display, known)) is not None:
-                    cursor = message.cursor or cursor
-                    known = _learn(known, message.data)
-                    display.show(known)
-            if not known.final:
-                patience.wait()
+        display.show()
+        if not display.known.final:
+            await _show_all(client.watch(video_id=task.video_id, patience=PATIENCE), display)
+    except Unreachable as error:
+        raise _cannot_be_reached(client, error) from None
     finally:
-        display.end(known)
-    return known
+        drawing.cancel()
+        with suppress(asyncio.CancelledError):
+            await drawing
+        display.end()
+    return display.known
 
 
-def follow_all(client: Client) -> int:
+async def _show_all(watch: Watch, display: Display) -> None:
+    async for update in watch:
+        display.known = display.known.after(update.raw)
+        display.show()
+
+
+async def follow_all(client: GatewayClient) -> int:
     """Prints a line for whatever happens to any video that the caller may see, until Ctrl-C.
 
     Raises:
         Answered: the gateway says no.
         StartupError: the gateway cannot be reached for a minute.
     """
-    cursor, patience = None, _Patience(client)
-    while True:
-        with patience:
-            for message in client.messages("api/events/stream", cursor):
-                cursor = message.cursor or cursor
-                for news in [message.data, *message.data.get("tasks", ())]:
-                    if "videoId" in news:
-                        print(f"{news['videoId']}  {printable(Progress().after(news).message)}", flush=True)
-        patience.wait()
+    try:
+        async for update in client.watch(all=True, patience=PATIENCE):
+            print(f"{update.video_id}  {printable(update.message)}", flush=True)
+    except Unreachable as error:
+        raise _cannot_be_reached(client, error) from None
+    return 0
 
 
-class _Patience:
-    """``with patience:`` around one connection, ``wait()`` before the next: longer after each that failed at once."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._failures = 0
-        self._reason = "its stream ends at once"
-
-    def __enter__(self) -> None:
-        self._began = time.monotonic()
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
-        if time.monotonic() - self._began > LASTING:
-            self._failures = 0
-        if error is None:
-            return False
-        self._reason = str(error)
-        # A gateway that is starting, stopping or overloaded says so; it is as good as not reached.
-        return isinstance(error, Unreachable) or (
-            isinstance(error, Answered) and error.http_status in (429, 503)
-        )
-
-    def wait(self) -> None:
-        """Raises StartupError when it has been enough."""
-        if self._failures == len(RECONNECT):
-            raise StartupError(f"The gateway at {self._client.base} cannot be reached: {self._reason}.")
-        time.sleep(RECONNECT[self._failures])
-        self._failures += 1
-
-
-def _learn(known: Progress, data: Mapping[str, Any]) -> Progress:
-    if data["type"] == "subscribed":
-        for task in data["tasks"]:
-            known = known.after(task)
-    elif data["type"] == "update":
-        known = known.after(data)
-    return known
-
-
-class _Feed:
-    """Reads one stream in a thread of its own, so that the line can be redrawn, and Ctrl-C works, meanwhile."""
-
-    def __init__(self, client: Client, path: str, cursor: str | None) -> None:
-        self._queue: queue.SimpleQueue[Message | Exception | None] = queue.SimpleQueue()
-        # A daemon: when the job has ended nobody waits for the next heartbeat.
-        threading.Thread(target=self._read, args=(client, path, cursor), daemon=True).start()
-
-    def next(self, display: Display, known: Progress) -> Message | None:
-        """The next message, or None when the stream ended. Raises what reading raised."""
-        while True:
-            try:
-                item = self._queue.get(timeout=REDRAW)
-            except queue.Empty:
-                display.show(known)
-                continue
-            if isinstance(item, Exception):
-                raise item
-            return item
-
-    def _read(self, client: Client, path: str, cursor: str | None) -> None:
-        try:
-            for message in client.messages(path, cursor):
-                self._queue.put(message)
-            self._queue.put(None)
-        except Exception as error:
-            # Whatever it is, the thread that waits has to hear of it.
-            self._queue.put(error)
+def _cannot_be_reached(client: GatewayClient, error: Unreachable) -> StartupError:
+    return StartupError(f"The gateway at {client.base} cannot be reached: {error}.")

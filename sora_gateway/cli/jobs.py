@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from sora_gateway.cli.options import Commands, add_command, add_settings, settings_of
 from sora_gateway.errors import StartupError
 
 if TYPE_CHECKING:
-    from sora_gateway.cli.client import Client
-    from sora_gateway.cli.form import Form
+    from sora_gateway.client import GatewayClient, Task
 
 URL, API_KEY = "SORA_GATEWAY_URL", "SORA_GATEWAY_API_KEY"
 FITS = ("crop", "pad", "stretch")
@@ -49,14 +46,12 @@ def _add_connection(parser: argparse.ArgumentParser) -> None:
     add_settings(parser)
 
 
-def connect(arguments: argparse.Namespace) -> Client:
+def connect(arguments: argparse.Namespace) -> GatewayClient:
     """A client of the gateway that the arguments or the environment name, or of the one on this machine.
 
     Raises:
         StartupError: there is none, or a key is missing.
     """
-    from sora_gateway.cli.client import Client
-
     url = arguments.url or os.environ.get(URL)
     key = arguments.api_key or os.environ.get(API_KEY)
     if url and not key:
@@ -64,8 +59,18 @@ def connect(arguments: argparse.Namespace) -> Client:
     if not key:
         # Only ever sent to the address that came with it.
         local = _local(arguments, "session.local")
-        return Client(local["address"], local["token"])
-    return Client(url or _local(arguments, "status")["address"], key)
+        return client_of(local["address"], local["token"])
+    return client_of(url or _local(arguments, "status")["address"], key)
+
+
+def client_of(url: str, key: str) -> GatewayClient:
+    """Raises StartupError when that is no address."""
+    from sora_gateway.client import GatewayClient
+
+    try:
+        return GatewayClient(url, key)
+    except ValueError as error:
+        raise StartupError(str(error)) from None
 
 
 def _local(arguments: argparse.Namespace, operation: str) -> Any:
@@ -83,70 +88,76 @@ def _local(arguments: argparse.Namespace, operation: str) -> Any:
 
 
 def _generate(arguments: argparse.Namespace) -> int:
-    from sora_gateway.cli.client import Unreachable
+    import asyncio
 
     waits = arguments.wait or arguments.output is not None
     if waits:
         check_target(arguments.output or Path("video.mp4"))
     wish = _wish(arguments)
     client = connect(arguments)
+    made: list[Task] = []
     try:
-        task = client.request("POST", "api/video/tasks", wish)
-    except Unreachable as error:
-        raise StartupError(
-            f"The gateway at {client.base} cannot be reached ({error}); before trying again, see with "
-            "`sora-gateway watch --all` or in the page whether it took the video."
-        ) from None
-    if not waits:
-        print(task["videoId"])
-        return 0
-    try:
-        return make_and_save(client, task, arguments.output or Path(f"{task['videoId']}.mp4"))
+        return asyncio.run(_order(client, wish, made, waits, arguments.output))
     except KeyboardInterrupt:
-        print(f"The video is still being made; follow it with: sora-gateway watch {task['videoId']}")
+        if made and waits:
+            print(f"The video is still being made; follow it with: sora-gateway watch {made[0].video_id}")
         raise
 
 
-def _wish(arguments: argparse.Namespace) -> Form | dict[str, Any]:
-    """What to make: JSON, or a form when it begins with an image. Raises StartupError when that cannot be read."""
-    from sora_gateway.cli.form import Form
+async def _order(
+    client: GatewayClient, wish: dict[str, Any], made: list[Task], waits: bool, output: Path | None
+) -> int:
+    """Puts the video into *made* as soon as there is one."""
+    from sora_gateway.client import Unreachable
 
-    given = {name: getattr(arguments, name) for name in ("prompt", "model", "seconds", "size", "fit")}
-    wish = {name: value for name, value in given.items() if value is not None}
+    async with client:
+        try:
+            task = await client.generate(**wish)
+        except Unreachable as error:
+            raise StartupError(
+                f"The gateway at {client.base} cannot be reached ({error}); before trying again, see with "
+                "`sora-gateway watch --all` or in the page whether it took the video."
+            ) from None
+        made.append(task)
+        if waits:
+            return await make_and_save(client, task, output or Path(f"{task.video_id}.mp4"))
+        print(task.video_id)
+        return 0
+
+
+def _wish(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What to make, as a client takes it. Raises StartupError when the image cannot be read."""
+    wish = {name: getattr(arguments, name) for name in ("prompt", "model", "seconds", "size", "fit")}
     image: Path | None = arguments.image
     if image is None:
         if arguments.fit is not None:
             raise StartupError("--fit says how an image is made to fit; name the image with --image FILE.")
         return wish
     try:
-        data = image.read_bytes()
+        return wish | {"image": (image.name, image.read_bytes())}
     except OSError as error:
         raise StartupError(f"{image} cannot be read: {error.strerror}.") from None
-    return Form({name: str(value) for name, value in wish.items()}, "inputReference", image.name, data)
 
 
-def make_and_save(client: Client, task: Mapping[str, Any], target: Path) -> int:
+async def make_and_save(client: GatewayClient, task: Task, target: Path) -> int:
     """Follows *task* to its end and saves its video as *target*, whose absolute path is printed last."""
     from sora_gateway.cli.follow import follow
+    from sora_gateway.client import Unreachable
 
-    print(task["videoId"], flush=True)
-    end = follow(client, task)
+    print(task.video_id, flush=True)
+    end = await follow(client, task)
     if end.status != "completed":
         return 1
-    save(client, task["videoId"], target)
-    print(target.resolve())
+    try:
+        await client.download(task.video_id, target)
+    except Unreachable as error:
+        raise StartupError(f"The file of {task.video_id} could not be fetched: {error}.") from None
+    _say_where(target)
     return 0
 
 
-def save(client: Client, video_id: str, target: Path) -> None:
-    """Raises StartupError when the file cannot be had."""
-    from sora_gateway.cli.client import Unreachable
-
-    try:
-        task = client.request("GET", f"api/video/tasks/{video_id}")
-        client.download(task["videoUrl"], target)
-    except Unreachable as error:
-        raise StartupError(f"The file of {video_id} could not be fetched: {error}.") from None
+def _say_where(target: Path) -> None:
+    print(target.resolve())
 
 
 def check_target(target: Path) -> None:
@@ -157,14 +168,20 @@ def check_target(target: Path) -> None:
 
 
 def _watch(arguments: argparse.Namespace) -> int:
-    from sora_gateway.cli.client import Unreachable
-    from sora_gateway.cli.follow import follow, follow_all
+    import asyncio
 
-    client = connect(arguments)
-    if arguments.all:
-        return follow_all(client)
-    try:
-        task = client.request("GET", f"api/video/tasks/{quote(arguments.id, safe='')}")
-    except Unreachable as error:
-        raise StartupError(f"The gateway at {client.base} cannot be reached: {error}.") from None
-    return 0 if follow(client, task).status == "completed" else 1
+    return asyncio.run(_follow(connect(arguments), None if arguments.all else arguments.id))
+
+
+async def _follow(client: GatewayClient, video_id: str | None) -> int:
+    from sora_gateway.cli.follow import follow, follow_all
+    from sora_gateway.client import Unreachable
+
+    async with client:
+        if video_id is None:
+            return await follow_all(client)
+        try:
+            task = await client.get(video_id)
+        except Unreachable as error:
+            raise StartupError(f"The gateway at {client.base} cannot be reached: {error}.") from None
+        return 0 if (await follow(client, task)).status == "completed" else 1
