@@ -252,6 +252,7 @@ GENERATED: dict[str, Callable[[str], str]] = {
     "README.md": lambda text: filled(
         text, states=state_diagram(), closes=close_table(), errors=error_table(), commands=command_table()
     ),
+    "docs/live.md": lambda text: filled(text, closes=close_table()),
     "docs/configuration.md": lambda text: filled(
         text,
         profiles=profile_table(),

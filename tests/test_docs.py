@@ -188,6 +188,18 @@ def test_the_examples_of_the_api_answer_as_described(tmp_path: Path) -> None:
 
 
 @needs_curl
+def test_the_examples_of_the_live_protocol_say_what_the_page_says(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(CONFIG)
+    with program(tmp_path, "serve") as address:
+        said = run(ROOT / "docs/live.md", tmp_path, address)
+    assert "so far: ['accepted'" in said["socket"]
+    assert said["socket"].split()[-1] == "completed"
+    assert said["events"].count("event: log") == 1
+    assert said["events"].count("event: subscribed") == 3
+    assert '"reason":"epoch"' in said["events"]
+
+
+@needs_curl
 def test_the_operators_commands_do_what_the_page_says(tmp_path: Path) -> None:
     page = ROOT / "docs/operating.md"
     (tmp_path / "config.toml").write_text(CONFIG)
