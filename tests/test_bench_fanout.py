@@ -14,6 +14,7 @@ from sora_gateway import bench
 from sora_gateway.bench import fanout
 from sora_gateway.bench.fanout import quartiles, together
 from sora_gateway.bench.fanout_sides import Fanout
+from sora_gateway.errors import StartupError
 
 CLIENTS, ROUNDS, AT_ONCE = 20, 2, 40
 
@@ -79,6 +80,11 @@ def test_a_process_of_the_benchmark_ends_when_the_one_that_started_it_does(
         input=b"", capture_output=True, check=False, timeout=30, cwd=tmp_path,
     )  # fmt: skip
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_more_sockets_than_the_system_allows_are_refused_before_anything_starts() -> None:
+    with pytest.raises(StartupError, match="--subscribers"):
+        bench.main("fanout", ["--subscribers", "1000000000"])
 
 
 def test_quartiles_surround_the_median() -> None:

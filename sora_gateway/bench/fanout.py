@@ -8,6 +8,7 @@ last client has it, and the time from when its rows are written, before the comm
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import tempfile
 import time
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sora_gateway.bench.fanout_sides import Child, Fanout, Side
-from sora_gateway.bench.report import Goal, Report, machine, median_ratio, parser, positive
+from sora_gateway.bench.report import Goal, Report, machine, median_ratio, parser, positive, spread
 from sora_gateway.entropy import SystemEntropy
 from sora_gateway.errors import StartupError
 
@@ -27,6 +28,8 @@ FIRST = 20
 """Clients that are there before memory is looked at: what a server makes with its first is no connection's."""
 EACH_JOB = 10
 """Clients for each of many jobs."""
+SPARE = 100
+"""Open files that a server has besides sockets, generously."""
 AT_LEAST = 1000
 """Deliveries of one measurement; with fewer clients it is several fan-outs."""
 STALLS = 8
@@ -115,6 +118,12 @@ def main(args: Sequence[str]) -> int:
     options = made.parse_args(args)
     if not Path("/proc/self/smaps_rollup").exists():
         raise StartupError("This benchmark reads /proc, which only Linux has.")
+    _, descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors != resource.RLIM_INFINITY and descriptors < options.subscribers + SPARE:
+        raise StartupError(
+            f"This system lets a process have {descriptors} open files, which is not enough for {options.subscribers} "
+            "sockets; use --subscribers."
+        )
     with tempfile.TemporaryDirectory(dir=options.dir, prefix="bench-fanout-") as name:
         report = measure(Path(name).resolve(), options.rounds, options.subscribers, options.idle)
     return report.finish(options.json)
@@ -236,7 +245,10 @@ def _report(
     bare_stalls: list[tuple[float, float]],
 ) -> Report:
     *_, one, burst, many = series
-    longest = {kind: max(late for late, _ in found) for kind, found in stalls.items()}
+    late = {kind: [late for late, _ in found] for kind, found in stalls.items()}
+    own = max(used for found in stalls.values() for _, used in found)
+    # A neighbour who takes the core once makes one beat late; what holds the loop does it in every fan-out, or by CPU.
+    stall = max(own, *map(statistics.median, late.values()))
     store = [fanout.store for fanout in many.ours]
     return Report(
         title=f"bench fanout: {rounds} rounds, up to {subscribers} subscribers on each side, {machine()}",
@@ -245,9 +257,8 @@ def _report(
             *(each.note() for each in series),
             connections.note(),
             f"{'stalls of the loop':<22} "
-            + ", ".join(f"{kind} {milliseconds(late)}" for kind, late in longest.items())
-            + f" (own CPU in one: {milliseconds(max(used for found in stalls.values() for _, used in found))}); "
-            f"broadcast {milliseconds(max(late for late, _ in bare_stalls))}",
+            + ", ".join(f"{kind} {spread(values, 1e3, ' ms')}" for kind, values in late.items())
+            + f", own CPU in one {milliseconds(own)}; broadcast {spread([late for late, _ in bare_stalls], 1e3, ' ms')}",
             f"{'not counted':<22} the thread that writes the database: {milliseconds(statistics.median(store))} of CPU "
             f"for {many.label.rpartition(' over ')[2]} in one commit",
         ],
@@ -255,12 +266,12 @@ def _report(
             *one.goals(0.75),
             *many.goals(0.75),
             *burst.goals(0.3, time_too=False),
-            Goal("longest stall of the event loop during any fan-out", 1e3 * max(longest.values()), 25.0, unit="ms"),
+            Goal("stall of the event loop during a fan-out of the worst kind", 1e3 * stall, 25.0, unit="ms"),
             Goal("memory of an idle connection / broadcast", connections.memory[0] / connections.memory[1], 1.0),
         ],
         samples={name: values for each in series for name, values in each.samples().items()}
         | connections.samples()
-        | {f"stall_{kind}_s": [late for late, _ in found] for kind, found in stalls.items()}
+        | {f"stall_{kind}_s": values for kind, values in late.items()} | {"stall_own_cpu_s": [own]}
         | {"stall_broadcast_s": [late for late, _ in bare_stalls]},
     )  # fmt: skip
 

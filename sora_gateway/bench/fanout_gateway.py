@@ -20,7 +20,7 @@ from sora_gateway.core.ids import time_ordered
 from sora_gateway.core.job import Accepted, Claimed, ExternalId, Job, JobId, Observed, advance
 from sora_gateway.core.money import Movement
 from sora_gateway.entropy import SystemEntropy
-from sora_gateway.settings import Realtime, load_settings
+from sora_gateway.settings import load_settings
 from sora_gateway.store.jobs import Answered, Intent, save
 from sora_gateway.store.writer import Transaction
 
@@ -53,13 +53,10 @@ class Changes:
 
 
 async def _serve(directory: Path, jobs: int) -> None:
-    unlimited = {
-        name: 0 for name in ("connections", "per_person", "per_address") if name in Realtime.model_fields
-    }
     settings = load_settings(
         data_dir=directory,
         server={"port": 0, "max_connections": 0},
-        realtime=unlimited,
+        realtime={"connections": 0, "per_person": 0, "per_address": 0},
         log={"level": "error"},
     )
     async with opened(settings) as gateway:
