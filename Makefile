@@ -84,8 +84,9 @@ check: lint types vendor-check test ## everything but the wheel
 kill-test: $(VENV)/dev.stamp ## kill the gateway everywhere, with faults and again in recovery; 10,000 updates over 30 kills; 100 rounds for the last credit
 	$(BIN)/python -m pytest --kills=full tests/test_kills.py tests/test_kills_full.py tests/test_acknowledged.py tests/test_last_credit.py
 
-test-clients: $(VENV)/dev.stamp $(CLIENT_STAMPS) $(if $(shell command -v npm 2>/dev/null),$(CLIENTS)/node/node_modules/ready.stamp) ## try OpenAI's own Python and Node SDKs, also where answers are lost
+test-clients: $(VENV)/dev.stamp $(CLIENT_STAMPS) $(if $(shell command -v npm 2>/dev/null),$(CLIENTS)/node/node_modules/ready.stamp) ## try OpenAI's own Python and Node SDKs, also where answers are lost; AsyncAPI's schema on /asyncapi.json
 	$(BIN)/python -m tests.clients
+	$(BIN)/python -m tests.clients.asyncapi
 
 test-peers: $(VENV)/dev.stamp .venv-peers/litellm/ready.stamp ## try LiteLLM's proxy as an upstream and in front of us, and list what it cannot do
 	$(BIN)/python -m tests.peers
