@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import re
 from collections.abc import Iterator
@@ -14,12 +15,13 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from sora_gateway.cli import main
 from sora_gateway.core import messages
-from sora_gateway.core.messages import SERVER_MESSAGES, parse_client_message
+from sora_gateway.core.messages import LOG_STEPS, SERVER_MESSAGES, parse_client_message
 from sora_gateway.core.views import View
 from sora_gateway.errors import CloseCode
-from sora_gateway.http import asyncapi
+from sora_gateway.http import asyncapi, server
 from sora_gateway.http.asyncapi import CLIENT_MESSAGES, close_codes, document
-from tests.generated import table
+from sora_gateway.settings import Realtime
+from tests.generated import ROOT, table
 from tests.running import Person, person, running, settings_for
 
 Json = dict[str, Any]
@@ -132,6 +134,16 @@ def at(document: Json, reference: str) -> Any:
     return found
 
 
+def sent_on(document: Json, channel: str) -> set[str]:
+    """The types of message that the gateway sends on a channel."""
+    (operation,) = (
+        each
+        for each in document["operations"].values()
+        if each["action"] == "send" and each["channel"]["$ref"] == f"#/channels/{channel}"
+    )
+    return {message["$ref"].rpartition("/")[2] for message in operation["messages"]}
+
+
 # --- the document --------------------------------------------------------------------------------------
 
 
@@ -190,6 +202,18 @@ def test_the_close_codes_are_the_enumeration(described: Json) -> None:
     assert [each["code"] for each in socket["x-close-codes"]] == [code.value for code in CloseCode]
     assert all(each["meaning"].endswith(".") and each["client"].endswith(".") for each in close_codes())
     assert table(("code", "meaning", "client"), ((str(each["code"]), each["meaning"], each["client"]) for each in close_codes())) in socket["description"]  # fmt: skip
+
+
+def test_the_numbers_in_the_words_are_the_limits(described: Json) -> None:
+    page = " ".join((ROOT / "docs/live.md").read_text(encoding="utf-8").split())
+    words = " ".join(str(described["info"]["description"]).split())
+    streams = described["channels"]["allStream"]["description"]
+    assert f"at most the {LOG_STEPS} newest steps" in page
+    assert f"({Realtime().heartbeat:g} unless configured)" in words
+    assert f"({Realtime().sse_max_age:g} unless configured)" in streams
+    assert "ping frame every 20 seconds" in words
+    assert "WebSocket ping every 20 seconds" in page
+    assert "ws_ping_interval=20," in inspect.getsource(server)
 
 
 @pytest.mark.parametrize(
@@ -261,13 +285,11 @@ async def on_a_socket(ann: Person) -> list[Json]:
 
 
 async def on_a_stream(ann: Person, path: str) -> list[Json]:
-    """The data of a stream that ends, each with the name and the id that go with it."""
+    """The data of a stream that ends, each under its own name."""
     answer = await ann.get(path)
-    found = re.findall(r"^id: (.+)\nevent: (.+)\ndata: (.+)$", answer.text, re.MULTILINE)
-    told = [json.loads(data) for _, _, data in found]
-    assert [(name, cursor) for cursor, name, _ in found] == [
-        (each["type"], each.get("cursor", found[0][0])) for each in told
-    ]
+    found = re.findall(r"^event: (.+)\ndata: (.+)$", answer.text, re.MULTILINE)
+    told = [json.loads(data) for _, data in found]
+    assert [name for name, _ in found] == [message["type"] for message in told]
     return told
 
 
@@ -288,8 +310,9 @@ async def test_what_a_gateway_says_is_as_it_describes(
         described = answers[0].json()
         socket = await on_a_socket(ann)
         video = next(message["videoId"] for message in socket if message["type"] == "update")
-        stream = await on_a_stream(ann, f"/api/video/tasks/{video}/stream?since=nonsense")
+        stream = await on_a_stream(ann, f"/api/video/tasks/{video}/stream?since=nonsense&log=true")
     said = {as_described(described, message) for message in socket}
-    assert said >= {"ready", "reset", "subscribed", "update", "error", "unsubscribed", "pong"}
+    assert said == sent_on(described, "socket")
     streamed = [as_described(described, message) for message in stream]
-    assert streamed == ["reset", "subscribed"]
+    assert streamed == ["reset", "log", "subscribed"]
+    assert {*streamed, "update"} == sent_on(described, "videoStream") == sent_on(described, "allStream")
