@@ -17,11 +17,13 @@ from sora_gateway.cli import main
 from sora_gateway.core import messages
 from sora_gateway.core.messages import LOG_STEPS, SERVER_MESSAGES, parse_client_message
 from sora_gateway.core.views import View
+from sora_gateway.core.webhooks import TEST_EVENT, EventType
 from sora_gateway.errors import CloseCode
 from sora_gateway.http import asyncapi, server
 from sora_gateway.http.asyncapi import CLIENT_MESSAGES, close_codes, document
 from sora_gateway.settings import Realtime
 from tests.generated import ROOT, table
+from tests.receivers import receiving
 from tests.running import Person, person, running, settings_for
 
 Json = dict[str, Any]
@@ -70,7 +72,7 @@ WELL_FORMED = with_fields(
     channels=named(
         with_fields(
             "address messages", "title description servers parameters bindings",
-            address={"type": "string", "pattern": "^/"}, messages=named(REFERENCE), servers=REFERENCES,
+            address={"type": ["string", "null"], "pattern": "^/"}, messages=named(REFERENCE), servers=REFERENCES,
             parameters=named(with_fields("description")),
             bindings=with_fields("ws", ws=with_fields("method query bindingVersion", bindingVersion={"const": "0.1.0"})),
         )
@@ -80,15 +82,15 @@ WELL_FORMED = with_fields(
             "action channel messages", "summary security reply bindings",
             action={"enum": ["send", "receive"]}, channel=REFERENCE, messages=REFERENCES, security=REFERENCES,
             reply=with_fields("channel messages", channel=REFERENCE, messages=REFERENCES),
-            bindings=with_fields("http", http=with_fields("method query bindingVersion", bindingVersion={"const": "0.3.0"})),
+            bindings=with_fields("http", http=with_fields("method bindingVersion", "query", bindingVersion={"const": "0.3.0"})),
         )
     ),
     components=with_fields(
         "messages schemas securitySchemes",
         messages=named(
             with_fields(
-                "name title summary contentType payload examples",
-                payload=REFERENCE, summary=TEXT,
+                "name title summary contentType payload examples", "headers",
+                payload={"type": "object"}, summary=TEXT,
                 examples={"type": "array", "minItems": 1, "items": with_fields("payload", payload={"type": "object"})},
             )
         ),
@@ -170,7 +172,8 @@ def test_every_message_that_either_side_can_send_is_described(described: Json) -
     }
     assert kinds == {*CLIENT_MESSAGES, *SERVER_MESSAGES}
     words = {get_args(kind.model_fields["type"].annotation)[0] for kind in kinds}
-    assert set(described["components"]["messages"]) == words
+    told = {message["name"] for message in described["components"]["messages"].values()}
+    assert told == words | {*EventType, TEST_EVENT}
     operations = described["operations"].values()
     said = {action: {r["$ref"].split("/")[-1] for o in operations if o["action"] == action for r in o["messages"]} for action in ("send", "receive")}  # fmt: skip
     assert said["receive"] == {"auth", "subscribe", "unsubscribe", "ping"}
@@ -247,7 +250,7 @@ def as_described(described: Json, message: Json) -> str:
     for schema in components["schemas"].values():
         if "properties" in schema:
             schema.setdefault("additionalProperties", False)
-    payload = components["messages"][message["type"]]["payload"]
+    payload = components["messages"][message["type"].replace(".", "-")]["payload"]
     Draft202012Validator({**payload, "components": components}).validate(message)
     return str(message["type"])
 
@@ -303,16 +306,27 @@ async def test_what_a_gateway_says_is_as_it_describes(
         return made[-1]
 
     monkeypatch.setattr(asyncapi, "document", counted)
-    async with running(settings_for(tmp_path)) as gateway, person(gateway) as ann:
+    async with (
+        receiving() as receiver,
+        running(settings_for(tmp_path, webhooks={"hosts": [receiver.host]})) as gateway,
+        person(gateway) as ann,
+    ):
         assert made == [], "nobody has asked yet"
         answers = [await ann.get("/asyncapi.json", headers={"authorization": ""}) for _ in range(2)]
         assert [answer.json() for answer in answers] == made * 2, "it is made once"
         described = answers[0].json()
+        made_hook = await ann.http.post("/api/webhooks", json={"url": receiver.url})
+        await ann.http.post(f"/api/webhooks/{made_hook.json()['id']}/test")
         socket = await on_a_socket(ann)
+        received = await receiver.gets(2)
         video = next(message["videoId"] for message in socket if message["type"] == "update")
         stream = await on_a_stream(ann, f"/api/video/tasks/{video}/stream?since=nonsense&log=true")
     said = {as_described(described, message) for message in socket}
     assert said == sent_on(described, "socket")
+    delivered = {as_described(described, request.json) for request in received}
+    assert delivered == {TEST_EVENT, EventType.COMPLETED}
+    for name in described["components"]["messages"]["webhook-test"]["headers"]["required"]:
+        assert all(request.headers[name] for request in received)
     streamed = [as_described(described, message) for message in stream]
     assert streamed == ["reset", "log", "subscribed"]
     assert {*streamed, "update"} == sent_on(described, "videoStream") == sent_on(described, "allStream")

@@ -17,6 +17,7 @@ from sora_gateway.core.principal import SESSION_COOKIE
 from sora_gateway.core.views import View
 from sora_gateway.errors import CloseCode
 from sora_gateway.http.asyncapi_examples import examples
+from sora_gateway.http.asyncapi_webhooks import webhook_channel, webhook_messages, webhook_operation
 from sora_gateway.http.credentials import SECURE_SESSION_COOKIE
 from sora_gateway.http.live import ENDPOINTS
 
@@ -34,7 +35,7 @@ _ANSWERS = {
 }
 
 _INFO = """Changes of videos as they happen, over a WebSocket or as server-sent events: the same messages, from the
-same stored events.
+same stored events. Webhooks are told when a video has ended.
 
 **Order.** Every `update` is one stored change of one video and carries its whole public state. The updates of one video
 come in their order. A reader that is slow may get only the newest of several changes that were progress; a final state
@@ -76,10 +77,10 @@ def document(public_url: str = "", root_path: str = "") -> Schema:
         },
         "defaultContentType": "application/json",
         "servers": dict(_servers(public_url, root_path)),
-        "channels": _channels(),
-        "operations": dict(_operations()),
+        "channels": _channels() | {"webhook": webhook_channel()},
+        "operations": dict(_operations()) | {"deliver": webhook_operation()},
         "components": {
-            "messages": dict(_messages()),
+            "messages": dict(_messages()) | webhook_messages(),
             "schemas": _schemas(CLIENT_MESSAGES, "validation") | _schemas(SERVER_MESSAGES, "serialization"),
             "securitySchemes": _security_schemes(),
         },

@@ -22,7 +22,7 @@ from sora_gateway.core.messages import (
     stored_state,
     update_of,
 )
-from sora_gateway.core.views import Beside, View, task_view
+from sora_gateway.core.views import Beside, Task, View, task_view
 
 _EPOCH = "0123456789abcdef"
 _BEGAN = 1_790_000_000.0
@@ -35,9 +35,7 @@ _AUTH = Auth(type="auth", token="YOUR_API_KEY")  # noqa: S106 - what stands in a
 
 def examples() -> dict[type[View], list[View]]:
     """By the kind of message."""
-    job = j.Job(
-        j.JobId("video_1"), "user_1", "A paper boat in the rain", "sora-2", "lab", "sora-2", 4, "1280x720", _BEGAN
-    )  # fmt: skip
+    job = _accepted()
     sent = replace(job, state=j.State.SUBMITTING, submitted_at=_BEGAN + 1, version=2)
     running = replace(
         sent,
@@ -83,6 +81,31 @@ def examples() -> dict[type[View], list[View]]:
         ],
         Pong: [Pong()],
     }
+
+
+def ended_task(state: j.State) -> Task:
+    """The video after it has ended like that, as its owner is shown it."""
+    failed = state is j.State.FAILED
+    job = replace(
+        _accepted(),
+        state=state,
+        submitted_at=_BEGAN + 1,
+        accepted_at=_BEGAN + 2,
+        finished_at=_BEGAN + 193,
+        external_id=j.ExternalId("video_abc"),
+        progress=100.0 if state is j.State.COMPLETED else 42.0,
+        error_code="failed" if failed else None,
+        error_message="The upstream failed." if failed else None,
+        version=6,
+    )
+    urls = _ADDRESSES if state is j.State.COMPLETED else {}
+    return task_view(job, Beside(urls, "ann@example.com", tags=("boats",)), reader="user_1")
+
+
+def _accepted() -> j.Job:
+    return j.Job(
+        j.JobId("video_1"), "user_1", "A paper boat in the rain", "sora-2", "lab", "sora-2", 4, "1280x720", _BEGAN
+    )  # fmt: skip
 
 
 def _stored(number: int, job: j.Job, event: j.Event | None, at: float) -> StoredEvent:
