@@ -28,7 +28,7 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/runtime.stamp
 
 # Programs of others, each with its own dependencies and nothing of ours. Made from nothing, so that no package stays behind.
 CLIENTS := tests/clients
-CLIENT_STAMPS := $(foreach name,openai-3 openai-2.54,.venv-clients/$(name)/ready.stamp)
+CLIENT_STAMPS := $(foreach name,openai-3 openai-2.54 live,.venv-clients/$(name)/ready.stamp)
 
 .venv-clients/%/ready.stamp: $(CLIENTS)/requirements/%.txt | $(BIN)/python
 	rm -rf $(@D)
@@ -84,8 +84,9 @@ check: lint types vendor-check test ## everything but the wheel
 kill-test: $(VENV)/dev.stamp ## kill the gateway everywhere, with faults and again in recovery; 10,000 updates over 30 kills; 100 rounds for the last credit
 	$(BIN)/python -m pytest --kills=full tests/test_kills.py tests/test_kills_full.py tests/test_acknowledged.py tests/test_last_credit.py
 
-test-clients: $(VENV)/dev.stamp $(CLIENT_STAMPS) $(if $(shell command -v npm 2>/dev/null),$(CLIENTS)/node/node_modules/ready.stamp) ## try OpenAI's own Python and Node SDKs, also where answers are lost; AsyncAPI's schema on /asyncapi.json
+test-clients: $(VENV)/dev.stamp $(CLIENT_STAMPS) $(if $(shell command -v npm 2>/dev/null),$(CLIENTS)/node/node_modules/ready.stamp) ## try OpenAI's own Python and Node SDKs, also where answers are lost; others' WebSocket and event stream clients; AsyncAPI's schema on /asyncapi.json
 	$(BIN)/python -m tests.clients
+	$(BIN)/python -m tests.clients.live
 	$(BIN)/python -m tests.clients.asyncapi
 
 test-peers: $(VENV)/dev.stamp .venv-peers/litellm/ready.stamp ## try LiteLLM's proxy as an upstream and in front of us, and list what it cannot do
@@ -126,7 +127,7 @@ lock: ## resolve the dependencies anew (needs uv)
 		--custom-compile-command "make lock" --extra media --upgrade -o requirements.lock pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 		--custom-compile-command "make lock" --extra media --group dev --constraint requirements.lock --upgrade -o requirements-dev.lock pyproject.toml
-	for name in $(CLIENTS)/requirements/openai-3 $(CLIENTS)/requirements/openai-2.54 $(CLIENTS)/requirements/fuzz tests/peers/requirements/litellm; do \
+	for name in $(CLIENTS)/requirements/openai-3 $(CLIENTS)/requirements/openai-2.54 $(CLIENTS)/requirements/live $(CLIENTS)/requirements/fuzz tests/peers/requirements/litellm; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 			--custom-compile-command "make lock" --upgrade -o $$name.txt $$name.in || exit 1; \
 	done
