@@ -91,15 +91,19 @@ class ScriptedReceivers:
     scripts: dict[str, list[Answer | str]] = field(default_factory=dict)
     sent: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     under_way: int = 0
-    most: int = 0
+    answering: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared by a test that wants all of them to think for a while."""
+
+    def __post_init__(self) -> None:
+        self.answering.set()
 
     async def post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
         self.sent.append((url, headers, body))
         script = self.scripts.get(url, [answered(204)])
         answer = script.pop(0) if len(script) > 1 else script[0]
         self.under_way += 1
-        self.most = max(self.most, self.under_way)
         try:
+            await self.answering.wait()
             if isinstance(answer, str):
                 await asyncio.Event().wait()
                 raise AssertionError

@@ -18,7 +18,7 @@ from sora_gateway.entropy import Entropy
 from sora_gateway.errors import StorageFull
 from sora_gateway.keybox import KeyBox
 from sora_gateway.store import Store
-from sora_gateway.store.webhook_deliveries import DeliveryRecord, TryRecord
+from sora_gateway.store.webhook_deliveries import DeliveryRecord, Due, TryRecord
 from sora_gateway.store.webhooks import WebhookRecord
 from sora_gateway.webhooks.messages import Messages
 from sora_gateway.webhooks.sender import Sender, SenderLimits
@@ -265,6 +265,33 @@ async def test_a_try_that_a_restart_cuts_off_is_made_again(tmp_path: Path) -> No
         delivery = await at.only()
         assert delivery.status is DeliveryStatus.DELIVERED
         assert receivers.ids(url()) == [delivery.id] * 3
+
+
+async def test_what_is_delivered_while_the_outbox_is_read_is_not_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receivers, read = ScriptedReceivers(), asyncio.Event()
+    async with post(tmp_path, receivers) as at:
+        due = at.store.webhooks.due
+
+        async def slow(now: float, each: int) -> list[Due]:
+            found = await due(now, each)
+            if found and receivers.sent:
+                await read.wait()
+            return found
+
+        monkeypatch.setattr(at.store.webhooks, "due", slow)
+        receivers.answering.clear()
+        await at.hook()
+        await at.ends()
+        at.sender.look()
+        await settle()
+        receivers.answering.set()
+        await settle()
+        assert (await at.only()).status is DeliveryStatus.DELIVERED
+        read.set()
+        await settle()
+        assert len(receivers.sent) == 1
 
 
 async def test_a_full_disk_does_not_make_it_send_again_and_again(

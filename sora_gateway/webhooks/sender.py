@@ -74,6 +74,8 @@ class Sender:
         self._limits = limits
         self._wake = asyncio.Event()
         self._under_way: dict[int, Due] = {}
+        self._ended: set[int] = set()
+        """What has ended since the outbox was begun to be read: what is read of it may be old."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._pruned_at = float("-inf")
 
@@ -113,8 +115,9 @@ class Sender:
     async def _send_due(self) -> float:
         """Begins what is due and has a place; returns the seconds after which there is more to do by itself."""
         now = self._clock.now()
+        self._ended.clear()
         for due in await self._store.webhooks.due(now, 2 * PER_WEBHOOK):
-            if self._has_place(due):
+            if due.delivery.seq not in self._ended and self._has_place(due):
                 self._under_way[due.delivery.seq] = due
                 self._start(self._deliver(due), "webhook delivery")
         # What is due and has no place is looked at when a try ends.
@@ -153,6 +156,7 @@ class Sender:
                 await self._clock.sleep(AFTER_TROUBLE)
         finally:
             del self._under_way[delivery.seq]
+            self._ended.add(delivery.seq)
             self._wake.set()
 
     async def _tried(self, delivery: DeliveryRecord) -> bool:
