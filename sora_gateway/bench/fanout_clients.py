@@ -14,6 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sora_gateway.bench.fanout_serving import raise_descriptor_limit
 
@@ -216,4 +217,5 @@ if __name__ == "__main__":
     try:
         Clients(int(sys.argv[1])).serve()
     except (Lost, OSError) as error:
-        _say({"error": str(error)})
+        with suppress(BrokenPipeError):  # whoever would read it may be gone
+            _say({"error": str(error)})
