@@ -291,7 +291,6 @@ MATRIX = {
     "GET /ready": Row(Right.OPEN),
     "GET /openapi.json": Row(Right.OPEN),
     "GET /asyncapi.json": Row(Right.OPEN),
-    "GET /asyncapi.json": Row(Right.OPEN),
 }
 ONE_JOB = {route: row for route, row in MATRIX.items() if row.thing is Thing.JOB}
 
