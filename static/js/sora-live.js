@@ -458,7 +458,7 @@ function socketLine({ pace, world, topics, address, token, ticket, options }, { 
     socket.onopen = () => first !== undefined && send({ type: "auth", token: first });
     socket.onmessage = (event) => over || receive(JSON.parse(event.data));
     socket.onclose = (event) => end(new End({ code: event.code, said: event.code >= 4000 }));
-    socket.onerror = () => {}; // A close follows.
+    socket.onerror = () => end(new End()); // In browsers a close follows that says no more; in Node sometimes nothing.
   }
 
   function receive(got) {

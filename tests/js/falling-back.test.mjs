@@ -245,3 +245,12 @@ test("without sockets at all, as in an old Node, the stream is the best way", as
   await settle();
   assert.deepEqual(told.states, ["connecting", "live over sse"]);
 });
+
+test("a handshake that fails without a close, as in some versions of Node, is a failure", async () => {
+  const world = new World();
+  connect({ base: BASE, world: world.surroundings });
+  await settle();
+  world.socket.onerror({});
+  await world.clock.advance(500);
+  assert.equal(world.sockets.length, 2);
+});
