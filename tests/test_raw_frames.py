@@ -135,6 +135,13 @@ FRAMES: dict[str, tuple[str, list[bytes]]] = {
     "an empty ping": ("PONG:", [frame(PING)]),
     "a ping of 125 bytes": ("PONG:" + "x" * 125, [frame(PING, b"x" * 125)]),
     "a pong that nobody asked for": ("", [frame(PONG, b"unasked")]),
+    "no UTF-8": ("CLOSE:1007", [text(b"\xff")]),
+    "an overlong character": ("CLOSE:1007", [text(b"\xc0\xaf")]),
+    "half of a surrogate pair": ("CLOSE:1007", [text(b"\xed\xa0\x80")]),
+    "a character beyond the last": ("CLOSE:1007", [text(b"\xf4\x90\x80\x80")]),
+    "no UTF-8 in the second fragment": ("CLOSE:1007", [text(ASK, b"\xff")]),
+    "a character cut at the end": ("CLOSE:1007", [text(ASK + b"\xe2\x82")]),
+    "a character cut at the end of fragments": ("CLOSE:1007", [text(ASK, b"\xe2\x82")]),
     "an empty message": ("CLOSE:1008", [text(b"")]),
     "binary": ("CLOSE:1008", [frame(BINARY, ASK)]),
     "no binary at all": ("CLOSE:1008", [frame(BINARY)]),
@@ -181,14 +188,11 @@ class Target:
     async def tried(self, conversation: Awaitable[str]) -> str:
         """What came of it, and whatever was not in order afterwards."""
         self.log.clear()
-        try:
-            came = await conversation
-        except (AssertionError, TimeoutError) as error:
-            came = f"{type(error).__name__} {error}"
+        came = await outcome(conversation)
         came += "".join(
             f"; logged {each.getMessage()!r}" for each in self.log.records if each.levelno >= logging.ERROR
         )
-        if (served := await self.said_to([text(ASK)])) != "pong":
+        if (served := await outcome(self.said_to([text(ASK)]))) != "pong":
             came += f"; then another got {served}"
         try:
             await until(lambda: all(now <= then for now, then in zip(standing(), self.before, strict=True)))
@@ -237,6 +241,14 @@ class Target:
 
 
 OFFERS = ("sec-websocket-extensions", "sec-websocket-protocol")
+
+
+async def outcome(conversation: Awaitable[str]) -> str:
+    """What came of it, or what went wrong in it."""
+    try:
+        return await conversation
+    except (AssertionError, TimeoutError) as error:
+        return f"{type(error).__name__} {error}"
 
 
 def standing() -> tuple[int, int]:
