@@ -39,7 +39,7 @@ const PACE = {
  *             On a WebSocket it is the first message.
  *   ticket    true: a ticket is made with the token for each WebSocket, so that a cookie of the gateway beside it does
  *             not count. A function: gives a ticket for each connection, for pages that have no token; those cannot poll.
- *   topics    [{ all: true } | { videoId } | { externalVideoId, pending }], more with subscribe()
+ *   topics    [{ all: true } | { videoId, log } | { externalVideoId, pending, log }], more with subscribe()
  *   renew     async function called when the credential has expired; with a token it gives the new one. Without it an
  *             expired credential is the end.
  *   pace      other times than PACE
@@ -50,7 +50,7 @@ const PACE = {
  *     tasks(tasks, { topic, fresh })   videos as they are now. `fresh`: this is where it begins, or begins anew; what
  *                              was told before does not count. Not fresh: the missed updates follow, though older.
  *     update(update)           one change; for each video in order, none twice
- *     log(message)             the steps of a video so far
+ *     log(message)             the steps so far of a video that is followed with `log: true`; on WebSockets only
  *     error({ topic, code, message })   the topic is not followed, because there is no such video for example
  *     resync()                 what I may see may have changed; fresh tasks follow
  *     failed()                 an attempt to connect led to nothing
@@ -515,7 +515,7 @@ function socketLine({ pace, world, topics, address, token, ticket, options }, { 
     look: ping,
     subscribe: (topic) => ready && follow(topic),
     unsubscribe: ({ wish }) => {
-      const { pending, ...named } = wish;
+      const { pending, log, ...named } = wish;
       send({ type: "unsubscribe", ...named });
     },
     authenticate: (fresh) => send({ type: "auth", token: fresh }),
