@@ -44,13 +44,20 @@ async def _serve(settings: Settings, redactor: Redactor) -> int:
     async with opened(settings, hurry=hurry, redactor=redactor) as gateway:
         await _greet(gateway)
         probes = asyncio.create_task(_probe(gateway.upstreams), name="probe upstreams")
-        # What was made until here lives as long as the process; the collector need not look at it, now or later.
-        gc.freeze()
-        gc.enable()
+        settle_collector()
         await stop.wait()
         log.info("stopping; a second signal cuts it short")
         probes.cancel()
     return 0
+
+
+def settle_collector() -> None:
+    """To be called once the process has started. What was made until then lives as long as the process: the collector
+    need not look at it, now or later. And it looks at the rest less often: with the default thresholds ten thousand
+    connections that come are walked through again and again, a fifth of what it takes to let them in."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    gc.enable()
 
 
 async def _greet(gateway: Gateway) -> None:

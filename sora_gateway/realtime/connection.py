@@ -145,7 +145,7 @@ class Connection:
         self._line.hold()
         try:
             if greet:
-                await self._flow.say(Outgoing("ready", await self._session.ready()))
+                await self._flow.say(await self._session.ready())
             while not mailbox.closed.done():
                 if mailbox.bound:
                     await self._attach(mailbox.bound[0])
@@ -210,7 +210,7 @@ class Connection:
     async def _authenticate_again(self, wanted: Auth) -> None:
         principal = await self._live.authenticator.by_bearer(wanted.token)
         renew(self._mailbox, principal, CloseCode.NOT_AUTHENTICATED)
-        await self._flow.say(Outgoing("ready", await self._session.ready()))
+        await self._flow.say(await self._session.ready())
 
     def _forget(self, topic: str) -> None:
         for subscription in [s for s in self._mailbox.subscriptions if s.topic == topic]:
@@ -220,7 +220,7 @@ class Connection:
         await self._tell("error", ErrorMessage(code=error.code, message=error.message, topic=topic))
 
     async def _tell(self, kind: Kind, message: BaseModel) -> None:
-        await self._flow.say(Outgoing(kind, message.model_dump_json(by_alias=True)))
+        await self._flow.say(Outgoing(kind, message.model_dump_json(by_alias=True).encode()))
 
     def _end(self, code: CloseCode, reason: str) -> None:
         self._reason = reason

@@ -16,10 +16,10 @@ Kind = Literal["ready", "subscribed", "update", "log", "reset", "unsubscribed", 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message. *cursor* is where a stream that ends after it goes on."""
+    """One message. *body* is its JSON in UTF-8, *cursor* where a stream that ends after it goes on."""
 
     kind: Kind
-    text: str
+    body: bytes
     cursor: str = ""
 
 
@@ -32,7 +32,7 @@ _TEXT = 0x81
 
 def text_frame(message: Outgoing) -> bytes:
     """A whole WebSocket frame."""
-    payload = message.text.encode()
+    payload = message.body
     size = len(payload)
     if size < 126:
         return bytes((_TEXT, size)) + payload
@@ -43,12 +43,13 @@ def text_frame(message: Outgoing) -> bytes:
 
 def bare_text(message: Outgoing) -> bytes:
     """The payload alone, for who frames it themselves."""
-    return message.text.encode()
+    return message.body
 
 
 def event(message: Outgoing) -> bytes:
     """An event of a ``text/event-stream``."""
-    return f"id: {message.cursor}\nevent: {message.kind}\ndata: {message.text}\n\n".encode()
+    head = f"id: {message.cursor}\nevent: {message.kind}\ndata: "
+    return b"%b%b\n\n" % (head.encode(), message.body)
 
 
 def event_chunk(message: Outgoing) -> bytes:

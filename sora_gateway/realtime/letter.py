@@ -15,14 +15,16 @@ class Letter:
     __slots__ = ("_made", "event", "message", "size")
 
     def __init__(self, event: StoredEvent, epoch: str, urls_of: UrlsOf) -> None:
+        cursor = str(Cursor(epoch, event.seq))
+        body = body_of(event, cursor, epoch, urls_of)
         self.event = event
-        self.message = Outgoing("update", update_text(event, epoch, urls_of), str(Cursor(epoch, event.seq)))
-        self.size = len(self.message.text.encode())
+        self.message = Outgoing("update", body, cursor)
+        self.size = len(body)
         self._made: dict[Form, bytes] = {}
 
     @property
     def text(self) -> str:
-        return self.message.text
+        return self.message.body.decode()
 
     def framed(self, form: Form) -> bytes:
         made = self._made.get(form)
@@ -31,13 +33,13 @@ class Letter:
         return made
 
 
-def update_text(event: StoredEvent, epoch: str, urls_of: UrlsOf) -> str:
+def body_of(event: StoredEvent, cursor: str, epoch: str, urls_of: UrlsOf) -> bytes:
     """The JSON of :func:`update_of`.
 
     What is stored of a job without files is the message but for three keys, and is not read and written anew: that
     takes longer than telling it to several readers. A test compares the two.
     """
-    if event.payload.endswith(_NO_FILES):
-        state = event.payload[: -len(_NO_FILES)]
-        return f'{state},"type":"update","cursor":"{Cursor(epoch, event.seq)}","assets":null}}'
-    return update_of(event, epoch, urls_of).model_dump_json(by_alias=True)
+    payload = event.payload
+    if payload.endswith(_NO_FILES):
+        return f'{payload[: -len(_NO_FILES)]},"type":"update","cursor":"{cursor}","assets":null}}'.encode()
+    return update_of(event, epoch, urls_of).model_dump_json(by_alias=True).encode()

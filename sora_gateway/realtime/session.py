@@ -63,12 +63,11 @@ class Session:
         self._mailbox = mailbox
         self._looked = looked
 
-    async def ready(self) -> str:
+    async def ready(self) -> Outgoing:
         """The message that greets an authenticated reader."""
-        cursor = Cursor(self._live.hub.epoch, await self._live.store.head())
-        return Ready(cursor=str(cursor), heartbeat=self._live.limits().heartbeat).model_dump_json(
-            by_alias=True
-        )
+        cursor = str(Cursor(self._live.hub.epoch, await self._live.store.head()))
+        ready = Ready(cursor=cursor, heartbeat=self._live.limits().heartbeat)
+        return Outgoing("ready", ready.model_dump_json(by_alias=True).encode(), cursor)
 
     async def follow(self, wanted: Subscribe) -> Subscription:
         """Registers what the reader asks for; :meth:`attach` comes next.
@@ -196,8 +195,8 @@ class Session:
         if not subscription.log or subscription.job_id is None:
             return None
         events = await self._live.store.events_of(subscription.job_id, LOG_STEPS + 1)
-        text = log_of(subscription.topic, subscription.job_id, events).model_dump_json(by_alias=True)
-        return Outgoing("log", text)
+        log = log_of(subscription.topic, subscription.job_id, events)
+        return Outgoing("log", log.model_dump_json(by_alias=True).encode())
 
     def _told(
         self,
@@ -209,13 +208,13 @@ class Session:
         cursor = str(Cursor(self._live.hub.epoch, subscription.floor))
         if isinstance(missed, str):
             reset = Reset(cursor=cursor, reason=missed)
-            yield Outgoing("reset", reset.model_dump_json(by_alias=True), cursor)
+            yield Outgoing("reset", reset.model_dump_json(by_alias=True).encode(), cursor)
         elif missed is not None and subscription.since is not None:
             cursor = subscription.since
         if steps is not None:
             # On a stream its id is where the stream goes on, as that of every message.
-            yield Outgoing(steps.kind, steps.text, cursor)
+            yield Outgoing(steps.kind, steps.body, cursor)
         subscribed = Subscribed(topic=subscription.topic, cursor=cursor, tasks=tasks)
-        yield Outgoing("subscribed", subscribed.model_dump_json(by_alias=True), cursor)
+        yield Outgoing("subscribed", subscribed.model_dump_json(by_alias=True).encode(), cursor)
         for event in missed if isinstance(missed, list) else ():
             yield self._live.hub.letter(event).message
