@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from sora_gateway.accounts.authenticator import Authenticator
+from sora_gateway.core.principal import Principal
 from tests.live import until
 from tests.raw_websocket import (
     ACCEPT,
@@ -59,6 +61,8 @@ TAKEN: dict[str, bytes] = {
     "deflate is offered": handshake("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"),
     "deflate is offered twice": handshake(*["Sec-WebSocket-Extensions: permessage-deflate"] * 2),
     "extensions that nobody knows": handshake("Sec-WebSocket-Extensions: x-webkit-deflate-frame, bbf; a=1"),
+    # uvicorn knows the last Connection line only.
+    "connection options in two lines": handshake("Connection: keep-alive"),
 }
 """Offers are not taken: no subprotocol and no extension is in the answer."""
 REFUSED: dict[str, tuple[bytes, int]] = {
@@ -86,6 +90,19 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "another connection": (handshake("Connection: keep-alive", without=[CONNECTION]), 404),
     "another address": (handshake(start="GET /other HTTP/1.1"), 404),
     "the address of something else": (handshake(start="GET /api/video/tasks HTTP/1.1"), 404),
+    # websockets has bounds of its own and says nothing beyond them: no answer at all, and a connection for ever.
+    "a header of 9,000 bytes": (handshake("X: " + "x" * 9000), 431),
+    "a target of 9,000 bytes": (handshake(start="GET /ws?x=" + "x" * 9000 + " HTTP/1.1"), 431),
+    "a body": (handshake("Content-Length: 5", body=b"hello"), 400),
+    "a body in chunks": (handshake("Transfer-Encoding: chunked", body=b"0\r\n\r\n"), 400),
+    # RFC 6455 4.4: with the version that is spoken here.
+    **{
+        f"version {each}": (handshake(f"Sec-WebSocket-Version: {each}", without=[VERSION]), 426)
+        for each in ("8", "12", "13, 8")
+    },
+    # uvicorn writes the request line anew, as HTTP/1.1.
+    "HTTP/1.0": (handshake(start="GET /ws HTTP/1.0"), 400),
+    "HTTP/2.0": (handshake(start="GET /ws HTTP/2.0"), 400),
 }
 
 # --- what is answered to which frames --------------------------------------------------------------------
@@ -224,6 +241,8 @@ class Target:
             if status != 101:
                 if headers.get("connection") == "close":
                     await peer.rest()
+                if status == 426:
+                    assert headers["sec-websocket-version"] == "13"
                 return str(status)
             assert (headers["upgrade"].lower(), headers["connection"].lower()) == ("websocket", "upgrade")
             assert headers["sec-websocket-accept"] == ACCEPT
@@ -321,5 +340,54 @@ async def test_who_stops_in_the_middle_is_waited_for_and_leaves_nothing(target: 
     wrong = {}
     for case, sent in UNFINISHED.items():
         if (came := await target.tried(target.silence_after(sent))) != "silence":
+            wrong[case] = came
+    assert wrong == {}
+
+
+EARLY: dict[str, tuple[str, list[bytes]]] = {
+    "a ping": ("PONG:a", [frame(PING, b"a")]),
+    "a message": ("pong", [text(ASK)]),
+    "half a message": ("pong", [text(ASK)[:9], text(ASK)[9:]]),
+    "the first fragment": ("pong", [frame(TEXT, ASK[:5], fin=False), frame(CONTINUATION, ASK[5:])]),
+    "a close": ("CLOSE:1000", [close(1000)]),
+    "no mask": ("CLOSE:1002", [frame(TEXT, ASK, masked=False)]),
+    "no UTF-8": ("CLOSE:1007", [text(b"\xff")]),
+    "a byte too many": ("CLOSE:1009", [text(FULL + b" ")]),
+}
+
+
+@pytest.mark.parametrize("where", ["in one segment", "before the answer"])
+async def test_what_comes_before_the_answer_is_answered_behind_it(
+    target: Target, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    asked, may_go_on, known = asyncio.Event(), asyncio.Event(), Authenticator.by_bearer
+
+    async def by_bearer(accounts: Authenticator, token: str) -> Principal | None:
+        asked.set()
+        await may_go_on.wait()
+        return await known(accounts, token)
+
+    async def told(expected: str, pieces: list[bytes]) -> str:
+        asked.clear()
+        may_go_on.clear()
+        first = target.authorized(handshake())
+        async with raw_socket(target.port) as peer:
+            await peer.send(*([first + pieces[0]] if where == "in one segment" else [first]))
+            await asked.wait()
+            await peer.send(*([] if where == "in one segment" else [pieces[0]]))
+            too_early = not await peer.silent(0.05)
+            may_go_on.set()
+            assert not too_early, f"{peer.came!r} came before the answer"
+            status, _ = await peer.head()
+            assert status == 101
+            await peer.send(*pieces[1:])
+            # The greeting may come before or behind it, and need not come to who has left.
+            words = (await heard(peer, "CLOSE" in expected)).split(" ")
+            return " ".join(word for word in words if word != "ready")
+
+    monkeypatch.setattr(Authenticator, "by_bearer", by_bearer)
+    wrong = {}
+    for case, (expected, pieces) in EARLY.items():
+        if (came := await target.tried(told(expected, pieces))) != expected:
             wrong[case] = came
     assert wrong == {}

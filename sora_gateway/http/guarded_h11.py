@@ -170,6 +170,33 @@ class GuardedH11(H11Protocol):
         super().data_received(data)
         self._watch_head()
 
+    def _get_upgrade(self) -> bytes | None:
+        """All Connection lines together count; uvicorn knows the last one only."""
+        options = (
+            b",".join(value for name, value in self.headers if name == b"connection").lower().split(b",")
+        )
+        wanted = [value.lower() for name, value in self.headers if name == b"upgrade"]
+        return wanted[-1] if wanted and b"upgrade" in [option.strip() for option in options] else None
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Refuses what uvicorn would hand on as another request than it was, and hands on what came behind it."""
+        headers = dict(self.headers)
+        if (
+            event.http_version != b"1.1"
+            or b"transfer-encoding" in headers
+            or headers.get(b"content-length", b"0") != b"0"
+        ):
+            self._refuse(400, "A handshake is a GET of HTTP/1.1 without a body.")
+            return
+        lines = [len(event.target) + 16, *(len(name) + len(value) + 4 for name, value in self.headers)]
+        if max(lines) > 8192:  # websockets' own bound, beyond which uvicorn's protocol says nothing for ever
+            self._refuse(431, "The request head is too large.")
+            return
+        super().handle_websocket_upgrade(event)
+        behind, _ = self.conn.trailing_data
+        if behind and not self.transport.is_closing():
+            self.transport.get_protocol().data_received(behind)  # type: ignore[attr-defined]
+
     def on_response_complete(self) -> None:
         self._reader = None
         super().on_response_complete()

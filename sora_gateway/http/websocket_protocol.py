@@ -17,7 +17,7 @@ from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.exceptions import InvalidState
+from websockets.exceptions import InvalidHeaderValue, InvalidState
 from websockets.frames import Frame
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
@@ -38,7 +38,13 @@ class _Handshakes(ServerProtocol):
     """Refuses what is no handshake as carefully as everything else is refused."""
 
     def reject(self, status: StatusLike, text: str) -> Response:
-        response = super().reject(status, text)
+        version = (
+            isinstance(self.handshake_exc, InvalidHeaderValue)
+            and self.handshake_exc.name == "Sec-WebSocket-Version"
+        )
+        response = super().reject(426 if version else status, text)
+        if version:
+            response.headers["Sec-WebSocket-Version"] = "13"
         for name, value in CAREFUL_HEADERS:
             response.headers[name.decode()] = value.decode()
         return response
@@ -65,6 +71,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self._reader: Reader | None = None
         self.full = False
+        self._early = b""
         self.conn = _Handshakes(
             extensions=[],  # no compression: memory for each connection, and lengths that tell of their content
             max_size=self.config.ws_max_size,
@@ -117,6 +124,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     # --- what uvicorn calls ------------------------------------------------------------------------
 
+    def data_received(self, data: bytes) -> None:
+        if self.handshake_initiated and not self.handshake_complete:
+            # websockets would answer it before the handshake is answered.
+            self._early += data
+            self.transport.pause_reading()
+            return
+        super().data_received(data)
+
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if self.response.status_code == 101:
@@ -143,6 +158,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         await super().send(message)
+        if self.handshake_complete and self._early:
+            early, self._early = self._early, b""
+            self.transport.resume_reading()
+            self.data_received(early)
         if self.initial_response is not None and self.close_sent:
             self.handshake_complete = True
 

@@ -154,7 +154,8 @@ class _Speaker:
         self._line.attach(self)
         ends_at = self._clock.monotonic() + self._limits.sse_max_age
         try:
-            self._line.write(self._wrap(f"retry: {RETRY}\n\n".encode()))
+            # A line of the first event: some clients take a block of its own for an empty message.
+            self._line.write(self._wrap(f"retry: {RETRY}\n".encode()))
             for message in attached.messages:
                 await self._flow.say(message)
             if not attached.ended:
