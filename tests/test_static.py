@@ -14,8 +14,8 @@ from typing import get_args
 import pytest
 
 from sora_gateway.core.job import ENDED, State
-from sora_gateway.core.steps import Step
 from sora_gateway.core.principal import Role, Scope
+from sora_gateway.core.steps import Step
 from sora_gateway.errors import InvalidRequest, NotAuthenticated
 from sora_gateway.http.system import System
 from sora_gateway.http.table import table
