@@ -7,8 +7,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.generated import ROOT
 from tests.test_client_js import NODE, needs_node
-from tests.test_docs import CONFIG, ROOT, block, environment, needs_curl, program, run
+from tests.test_docs import CONFIG, block, environment, needs_curl, program, run
 
 PAGE = ROOT / "docs/clients.md"
 
