@@ -20,6 +20,7 @@ from sora_gateway.core.ids import time_ordered
 from sora_gateway.core.job import Accepted, Claimed, ExternalId, Job, JobId, Observed, advance
 from sora_gateway.core.money import Movement
 from sora_gateway.entropy import SystemEntropy
+from sora_gateway.serving import settle_collector
 from sora_gateway.settings import load_settings
 from sora_gateway.store.jobs import Answered, Intent, save
 from sora_gateway.store.writer import Transaction
@@ -70,7 +71,8 @@ async def _serve(directory: Path, jobs: int) -> None:
             "jobs": [one.id, *(job.id for job in keyed)],
             "version": one.version,
         }
-        await obey(hello, Changes(gateway, one, keyed).publish, lambda _: None)
+        settle_collector()
+        await obey(hello, {"publish": Changes(gateway, one, keyed).publish}, lambda _: None)
 
 
 async def _working(gateway: Gateway, number: int) -> Job:

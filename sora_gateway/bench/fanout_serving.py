@@ -56,16 +56,14 @@ class Heart:
             self._used = max(self._used, time.thread_time_ns() - used)
 
 
-async def obey(hello: Answer, publish: Publish, learn: Callable[[str], None]) -> None:
-    """Serves commands until stdin ends. *learn* is told the text of a message that the other server has sent."""
+async def obey(hello: Answer, ways: Mapping[str, Publish], learn: Callable[[str], None]) -> None:
+    """Serves commands until stdin ends. *ways* are the commands that publish; *learn* is told the text of a message
+    that the other server has sent."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer
     )
     heart = Heart()
-    # As when serving: what is there at the start is not looked at by the collector.
-    gc.collect()
-    gc.freeze()
     answer = hello
     while True:
         sys.stdout.write(json.dumps(answer) + "\n")
@@ -75,8 +73,8 @@ async def obey(hello: Answer, publish: Publish, learn: Callable[[str], None]) ->
             return
         command, answer = json.loads(line), {}
         match command["op"]:
-            case "publish":
-                began = await publish(command["on"], command["first"], command["count"])
+            case way if way in ways:
+                began = await ways[way](command["on"], command["first"], command["count"])
                 answer = {"began": began}
             case "learn":
                 learn(command["text"])

@@ -136,10 +136,10 @@ class Side:
         text: str = self._fan_out(1, keep=True)["text"]
         return text
 
-    def fan_out(self, events: int) -> Fanout:
-        """*events* to every client: all of them to the one job, or to each of the many."""
+    def fan_out(self, events: int, way: str = "publish") -> Fanout:
+        """*events* to every client: all of them to the one job, or to each of the many. *way* is the server's command."""
         cpu, store = self.cpu()
-        done = self._fan_out(events, keep=False)
+        done = self._fan_out(events, keep=False, way=way)
         time.sleep(SETTLED)
         after, stored = self.cpu()
         last = (done["last"] - done["began"]) / 1e9
@@ -152,11 +152,11 @@ class Side:
             idle=max(0.0, 1 - done["used"] / 1e9 / last),
         )
 
-    def _fan_out(self, events: int, *, keep: bool) -> Mapping[str, Any]:
+    def _fan_out(self, events: int, *, keep: bool, way: str = "publish") -> Mapping[str, Any]:
         first = self._versions[self._on] + 1
         self._versions[self._on] += events
         self.clients.ask("arm", mark=f'"seq":{first + events - 1}', keep=keep)
-        began = self.server.ask("publish", on=self._on, first=first, count=events)
+        began = self.server.ask(way, on=self._on, first=first, count=events)
         return {**self.clients.answer(), **began}
 
     def stall(self, events: int) -> tuple[float, float]:
