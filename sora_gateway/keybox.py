@@ -7,22 +7,27 @@ A copy of the database alone gives nobody's key away. Fernet (AES-128-CBC and HM
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 from sora_gateway.errors import StartupError
 
 
 class KeyBox:
-    """*path* is the file of the encrypting key; it is made, for its owner only, when it is first needed."""
+    """*path* is the file of the encrypting key; it is made, for its owner only, when it is first needed. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        # Two that make the file at once would leave one with a key that is not in it.
+        self._making = threading.Lock()
 
     def lock(self, secret: str) -> str:
         """*secret* as text for the database."""
         from cryptography.fernet import Fernet
 
-        return Fernet(self._key()).encrypt(secret.encode()).decode()
+        with self._making:
+            key = self._key()
+        return Fernet(key).encrypt(secret.encode()).decode()
 
     def unlock(self, locked: str) -> str:
         """What :meth:`lock` was given.

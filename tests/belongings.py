@@ -15,7 +15,7 @@ import httpx
 from PIL import Image
 
 from sora_gateway.core.actor import COMMAND_LINE
-from sora_gateway.core.webhooks import DeliveryStatus
+from sora_gateway.core.webhooks import TEST_EVENT, DeliveryStatus
 from sora_gateway.store import audit
 from sora_gateway.store.identities import IdentityRecord
 from sora_gateway.store.webhook_deliveries import Conclusion, DeliveryRecord, TryRecord
@@ -272,12 +272,10 @@ class House:
 
     async def _delivery(self, whose: Whose, _: str) -> Target:
         (webhook,) = (await self._webhook(Whose.PRIVATE, "")).ids
+        id, at = webhook.replace("hook_", "msg_"), 1_800_000_000.0
+        made = TryRecord(at, 0.1, 404, "The receiver answered with status 404.")
+        tested = DeliveryRecord(0, id, webhook, None, TEST_EVENT, at, DeliveryStatus.PENDING, "", 0, 1, None)
         store = self.team.gateway.store
-        made = TryRecord(0.0, 0.1, 404, "The receiver answered with status 404.")
-        id = f"msg_{self.made:032x}"
-        tested = DeliveryRecord(
-            0, id, webhook, None, "webhook.test", 0.0, DeliveryStatus.PENDING, "", 0, 1, None
-        )
         await store.webhooks.insert_test(tested, Conclusion(made, DeliveryStatus.GIVEN_UP, RECEIVER))
         if whose is Whose.GONE:
             assert (await self.team.ann.http.delete(f"/api/webhooks/{webhook}")).status_code == 204

@@ -133,6 +133,15 @@ async def test_it_is_changed_listed_and_deleted_and_all_of_it_is_written_down(tm
         await hook(ann.http, receiver)
 
 
+async def test_the_first_of_many_at_once_can_all_be_signed(tmp_path: Path) -> None:
+    """They make the file of the encrypting key together."""
+    async with receiving() as receiver, ann_and(tmp_path, receiver, per_person=0) as ann:
+        made = await asyncio.gather(*(hook(ann.http, receiver) for _ in range(20)))
+        for each in made:
+            assert (await ann.http.post(f"{HOOKS}/{each['id']}/test")).json()["delivered"]
+            assert signed_by(receiver.received[-1], each["secret"], SystemClock().now())
+
+
 WRONG: dict[str, tuple[Json, str]] = {
     "nothing": ({}, "url"),
     "not https": ({"url": "http://example.org/"}, "url"),
