@@ -22,7 +22,10 @@ class Webhooks(Section):
     )
     timeout: Seconds = Field(default=15.0, description="Seconds that a receiver may take to answer.")
     at_once: int = Field(
-        default=32, ge=4, description="Tries under way at once; receivers that fail get at most half of them."
+        default=32,
+        ge=4,
+        le=48,
+        description="Tries under way at once; receivers that fail get at most half of them.",
     )
     secret_overlap: float = Field(
         default=86400.0,

@@ -20,6 +20,8 @@ from sora_gateway.keybox import KeyBox
 from sora_gateway.store import Store
 from sora_gateway.store.webhook_deliveries import DeliveryRecord, Due, TryRecord
 from sora_gateway.store.webhooks import WebhookRecord
+from sora_gateway.webhook_settings import Webhooks
+from sora_gateway.webhooks.endpoints import TESTS_AT_ONCE
 from sora_gateway.webhooks.messages import Messages
 from sora_gateway.webhooks.sender import Sender, SenderLimits
 from sora_gateway.webhooks.signing import Secrets
@@ -108,6 +110,15 @@ async def post(
 
 def url(id: str = "hook_1") -> str:
     return f"https://{id}.example/"
+
+
+def test_the_senders_defaults_are_the_settings() -> None:
+    settings, limits = Webhooks(), SenderLimits()
+    assert (limits.at_once, limits.disable_after) == (settings.at_once, settings.disable_after)
+    assert limits.keep == settings.keep_days * DAY
+    # Tests that people make beside them need connections too, of which the client has 64.
+    most = next(each.le for each in Webhooks.model_fields["at_once"].metadata if hasattr(each, "le"))
+    assert most + TESTS_AT_ONCE <= 64
 
 
 async def test_a_video_that_ends_is_told_at_once(tmp_path: Path) -> None:
