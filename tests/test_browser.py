@@ -369,12 +369,13 @@ async def test_a_refused_handshake_has_them_too(tmp_path: Path) -> None:
 
 async def test_what_only_looks_like_a_handshake_is_refused_as_carefully(tmp_path: Path) -> None:
     async with signed(tmp_path) as all:
-        for wrong in (b"", b"Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"):
+        version = b"Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        for wrong, refusal in ((b"", 400), (version, 426)):
             async with peer_of(all.port) as peer:
                 await peer.send(b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n", wrong)
                 await peer.send(b"Connection: Upgrade\r\n\r\n")
                 status, headers = await peer.head()
-            assert status == 400
+            assert status == refusal
             assert CAREFUL.items() <= headers.items()
             assert headers["content-security-policy"] == CONTENT_SECURITY_POLICY
             assert "server" not in headers

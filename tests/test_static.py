@@ -36,7 +36,19 @@ def scripts() -> list[Path]:
 
 
 def texts(language: str) -> dict[str, str]:
-    loaded: dict[str, str] = json.loads((STATIC / "i18n" / f"{language}.json").read_text("utf-8"))
+    """Of all areas together."""
+    loaded: dict[str, str] = {}
+    for area in areas(language):
+        loaded |= area_texts(language, area)
+    return loaded
+
+
+def areas(language: str) -> list[str]:
+    return sorted(path.stem for path in (STATIC / "i18n" / language).glob("*.json"))
+
+
+def area_texts(language: str, area: str) -> dict[str, str]:
+    loaded: dict[str, str] = json.loads((STATIC / "i18n" / language / f"{area}.json").read_text("utf-8"))
     return loaded
 
 
@@ -56,9 +68,21 @@ def test_every_language_has_the_same_keys_with_the_same_placeholders() -> None:
 
 
 def test_every_text_is_there_and_in_alphabetical_order() -> None:
+    assert areas("en") == areas("zh-CN")
     for language in LANGUAGES:
-        assert all(text.strip() for text in texts(language).values())
-        assert list(texts(language)) == sorted(texts(language))
+        for area in areas(language):
+            words = area_texts(language, area)
+            assert all(text.strip() for text in words.values())
+            assert list(words) == sorted(words), area
+            # So that no two areas say different things under one name.
+            assert area == "base" or all(key.startswith(f"{area}.") for key in words), area
+
+
+def test_every_screen_has_its_words_and_no_words_are_without_a_screen() -> None:
+    script = (STATIC / "js/screens.js").read_text("utf-8")
+    assert {"base", *re.findall(r'area: "(\w+)"', script)} == set(areas("en"))
+    for name, area in re.findall(r'^  (\w+): \{ area: "(\w+)"', script, re.MULTILINE):
+        assert name == area
 
 
 @pytest.mark.parametrize("script", scripts(), ids=lambda path: path.name)
@@ -108,14 +132,14 @@ def test_every_role_and_every_scope_has_words_and_a_box_to_tick() -> None:
     assert {f"role.{role}" for role in get_args(Role)} <= known
     assert {f"scope.{scope.replace(':', '_')}" for scope in Scope} <= known
     (offered,) = re.findall(
-        r"^const SCOPES = \[(.*)\];", (STATIC / "js/views/keys.js").read_text("utf-8"), re.MULTILINE
+        r"^const SCOPES = \[(.*)\];", (STATIC / "js/account/keys.js").read_text("utf-8"), re.MULTILINE
     )
     assert set(re.findall(r'"([^"]+)"', offered)) == set(Scope)
 
 
 # --- modules -----------------------------------------------------------------------------------------
 
-_IMPORT = re.compile(r"""\b(?:from|import)\s*["']([^"']+)["']""")
+_IMPORT = re.compile(r"""\b(?:from|import)\s*\(?["']([^"']+)["']""")
 
 
 @pytest.mark.parametrize("script", [*scripts(), *sorted(VENDOR.glob("*.js"))], ids=lambda path: path.name)
@@ -173,7 +197,7 @@ def test_only_one_module_calls_the_api_and_only_one_opens_a_socket() -> None:
 def test_a_browser_keeps_the_language_and_the_draft_and_nothing_else() -> None:
     source = "\n".join(script.read_text("utf-8") for script in scripts())
     assert set(re.findall(r"Storage\.setItem\((\w+)", source)) == {"CHOICE", "DRAFT"}
-    assert not re.search(r"sessionStorage|indexedDB|document\.cookie|\bconsole\.", source)
+    assert not re.search(r"sessionStorage|indexedDB|document\.cookie|\bconsole\.[a-z]+\(", source)
 
 
 def test_the_secret_of_a_link_leaves_the_address_before_anything_is_sent() -> None:

@@ -1,5 +1,6 @@
 // The one place that calls the gateway's HTTP API. Nothing else uses fetch, but for the texts in i18n.js and the live
-// connection, whose module stands alone.
+// connection, whose module stands alone. What only one screen asks for stands in that screen's own api.js, on top of
+// `request` and `paid`.
 //
 // Every function resolves with the decoded JSON body (null for 204) and rejects with an ApiError.
 
@@ -36,7 +37,7 @@ const address = (path) => new URL(path, document.baseURI);
 /** A file's address as the server gave it: absolute, or a path. Undefined for none. */
 export const fileAddress = (url) => (url ? address(url).href : undefined);
 
-async function request(method, path, { body, headers = {}, quiet401 = false } = {}) {
+export async function request(method, path, { body, headers = {}, quiet401 = false } = {}) {
   let response;
   let text;
   try {
@@ -82,7 +83,7 @@ function noteServerTime(response) {
 const unanswered = new Map();
 
 /** A POST that costs money: repeated after a lost answer it carries the same key, and is paid once. */
-async function paid(path, body) {
+export async function paid(path, body) {
   const what = `${path} ${JSON.stringify(body ?? null)}`;
   const key = unanswered.get(what) ?? randomKey();
   unanswered.set(what, key);

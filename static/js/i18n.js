@@ -1,4 +1,5 @@
-// The page's own words. Texts live in ../i18n/<language>.json; both files have the same keys.
+// The page's own words. Texts live in ../i18n/<language>/<area>.json; both languages have the same files and keys. The
+// keys of an area but "base" begin with its name, and are loaded with its screen.
 
 import { signal } from "../vendor/signals.js";
 
@@ -24,13 +25,28 @@ function preferred() {
   return "en";
 }
 
+const areas = new Set(["base"]);
+
 async function load(name) {
   const known = name in LANGUAGES ? name : "en";
-  const response = await fetch(new URL(`../i18n/${known}.json`, import.meta.url));
-  texts.value = await response.json();
+  texts.value = Object.assign({}, ...(await Promise.all([...areas].map((area) => textsOf(known, area)))));
   language.value = known;
   document.documentElement.lang = known;
   document.title = t("app.name");
+}
+
+/** The words of one more part of the page, in the language of now and in those that are chosen later. */
+export async function loadTexts(area) {
+  if (areas.has(area)) return;
+  const more = await textsOf(language.peek(), area);
+  areas.add(area);
+  texts.value = { ...texts.peek(), ...more };
+}
+
+async function textsOf(name, area) {
+  const response = await fetch(new URL(`../i18n/${name}/${area}.json`, import.meta.url));
+  if (!response.ok) throw new Error(`HTTP ${response.status}`);
+  return response.json();
 }
 
 /** The text of `key` with `{name}`s filled in. A missing key shows itself. */

@@ -4,6 +4,7 @@ import { forgetDraft, loadJobs, loadModels, takeUpdates } from "./actions.js";
 import { ApiError, auth, onUnauthorized } from "./api.js";
 import { errorKey } from "./i18n.js";
 import { connect } from "./live.js";
+import { arrive } from "./router.js";
 import * as state from "./state.js";
 
 const { setSession } = state;
@@ -35,7 +36,7 @@ const clearAddress = () => history.replaceState(null, "", location.pathname + lo
 
 function addressChanged() {
   const link = takeLink();
-  state.view.value = location.hash === "#/account" ? "account" : "home";
+  arrive();
   if (link) enter(link);
 }
 
@@ -46,7 +47,7 @@ export async function start() {
   onUnauthorized(lookWhoIAm);
   addEventListener("hashchange", addressChanged);
   const link = takeLink();
-  state.view.value = location.hash === "#/account" ? "account" : "home";
+  arrive();
   await enter(link);
 }
 
@@ -229,7 +230,7 @@ export async function signOut() {
   }
   forgetDraft();
   clearAddress();
-  state.view.value = "home";
+  arrive();
   state.notice.value = null;
   signedOut();
 }

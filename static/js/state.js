@@ -16,9 +16,6 @@ export const setSession = (change) => (session.value = { ...NOBODY, ...change })
  *  of a link is here and nowhere else: it is gone with the page. */
 export const door = signal({ kind: "signin" });
 
-/** What somebody who is signed in sees: "home" | "account". */
-export const view = signal("home");
-
 /** One sentence above everything, until it is closed: null or { key, bad }, the key of a text. */
 export const notice = signal(null);
 

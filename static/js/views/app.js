@@ -1,18 +1,17 @@
 // The frame of every screen, and which screen it is.
 
-import { useEffect } from "../../vendor/hooks.js";
+import { useEffect, useState } from "../../vendor/hooks.js";
 import { html } from "../html.js";
-import { t } from "../i18n.js";
+import { loadTexts, t } from "../i18n.js";
+import { route } from "../router.js";
+import { SCREENS, screenName } from "../screens.js";
 import { startAgain } from "../session.js";
-import { announcement, dialog, noWayBack, session, view } from "../state.js";
-import { Account } from "./account.js";
+import { announcement, dialog, session } from "../state.js";
 import { Problem, useAttempt } from "./attempt.js";
-import { Composer } from "./composer.js";
 import { ConfirmDialog } from "./confirm.js";
 import { Connection } from "./connection.js";
 import { FreshDialog } from "./fresh.js";
-import { Mark } from "./icons.js";
-import { JobList } from "./jobs.js";
+import { Icon, Mark } from "./icons.js";
 import { LanguageSelect, Menu } from "./menu.js";
 import { Notice } from "./notice.js";
 import { Door } from "./signin.js";
@@ -20,15 +19,16 @@ import { Door } from "./signin.js";
 export function App() {
   const { status } = session.value;
   return html`
+    <a class="skip" href="#main" onClick=${toMain}>${t("nav.skip")}</a>
     <header class="top">
       <div class="wide">
-        <h1><${Mark} />${t("app.name")}</h1>
-        ${status === "in" ? html`<${Connection} /><${Menu} />` : html`<${LanguageSelect} />`}
+        <h1><a href="#/"><${Mark} />${t("app.name")}</a></h1>
+        ${status === "in" ? html`<${Ways} /><${Connection} /><${Menu} />` : html`<${LanguageSelect} />`}
       </div>
     </header>
-    <main class="wide" aria-busy=${status === "loading"}>
+    <main id="main" class="wide" tabindex="-1" aria-busy=${status === "loading"}>
       <${Notice} />
-      ${status === "in" && (view.value === "account" ? html`<${Account} />` : html`<${Home} />`)}
+      ${status === "in" && html`<${Opened} key=${screenName()} name=${screenName()} />`}
       ${status === "out" && html`<${Door} />`}
       ${status === "unreachable" && html`<${Unreachable} />`}
       ${status === "loading" && html`<p class="quiet centre">${t("app.loading")}</p>`}
@@ -38,15 +38,57 @@ export function App() {
   `;
 }
 
-function Home() {
-  const { simulator, user } = session.value;
+/** Past the navigation, for the keyboard; the address stays what it is. */
+function toMain(event) {
+  event.preventDefault();
+  document.getElementById("main").focus();
+}
+
+function Ways() {
+  const { user } = session.value;
+  const here = screenName();
+  const offered = Object.entries(SCREENS).filter(([, screen]) => screen.offered(user));
   return html`
-    ${simulator && html`<p class="notice"><strong>${t("simulator.title")}</strong> ${t("simulator.text")}</p>`}
-    ${noWayBack.value &&
-    html`<p class="notice">${t("password.hint")} <a href="#/account">${t("password.hintLink")}</a></p>`}
-    ${user.role !== "viewer" && html`<${Composer} />`}
-    <${JobList} />
+    <nav class="ways" aria-label=${t("nav.title")}>
+      ${offered.map(
+        ([name, { icon, title }]) => html`
+          <a href=${`#/${name}`} aria-current=${name === here ? "page" : undefined}>
+            <${Icon} name=${icon} /><span>${t(title)}</span>
+          </a>
+        `,
+      )}
+    </nav>
   `;
+}
+
+/** A screen, when its script and its words are here. */
+function Opened({ name }) {
+  const [Screen, setScreen] = useState(null);
+  const [failed, setFailed] = useState(false);
+  const { area, load, title } = SCREENS[name];
+  const open = async () => {
+    setFailed(false);
+    try {
+      const [module] = await Promise.all([load(), area && loadTexts(area)]);
+      setScreen(() => module.Screen);
+    } catch {
+      setFailed(true); // Not reached, or a newer version is there and this one's files are gone.
+    }
+  };
+  useEffect(() => void open(), []);
+  useEffect(() => void (document.title = name ? `${t(title)} · ${t("app.name")}` : t("app.name")));
+  if (failed) {
+    return html`
+      <div class="empty" role="alert">
+        <p><strong>${t("app.screenFailed")}</strong></p>
+        <p class="quiet">${t("unreachable.text")}</p>
+        <button onClick=${() => location.reload()}>${t("action.reload")}</button>
+      </div>
+    `;
+  }
+  if (!Screen) return html`<p class="quiet centre" role="status">${t("app.loading")}</p>`;
+  const { path, search } = route.value;
+  return html`<${Screen} path=${path.slice(1)} search=${search} />`;
 }
 
 /** The gateway cannot answer now, or wants no more of us for a moment; a link in the address is kept for later. */

@@ -3,8 +3,9 @@
 import { useState } from "../../vendor/hooks.js";
 import { html } from "../html.js";
 import { LANGUAGES, chooseLanguage, errorText, language, t } from "../i18n.js";
+import { screenName } from "../screens.js";
 import { signOut } from "../session.js";
-import { session, view } from "../state.js";
+import { session } from "../state.js";
 import { Icon } from "./icons.js";
 
 export function Menu() {
@@ -21,7 +22,6 @@ export function Menu() {
         <strong>${user.email}</strong>
         <span class="quiet">${t(`role.${user.role}`)}</span>
       </div>
-      <${Way} to="home" address="#/" icon="film" onClick=${close}>${t("menu.videos")}<//>
       <${Way} to="account" address="#/account" icon="person" onClick=${close}>${t("menu.account")}<//>
       <${LanguageSelect} />
       <button onClick=${leave}><${Icon} name="signout" />${t("menu.signOut")}</button>
@@ -31,7 +31,7 @@ export function Menu() {
 }
 
 const Way = ({ to, address, icon, onClick, children }) => html`
-  <a class="button" href=${address} aria-current=${view.value === to ? "page" : undefined} onClick=${onClick}>
+  <a class="button" href=${address} aria-current=${screenName() === to ? "page" : undefined} onClick=${onClick}>
     <${Icon} name=${icon} />${children}
   </a>
 `;

@@ -5,21 +5,20 @@ import { loadMethods, signOut } from "../session.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { methods, session } from "../state.js";
-import { Problem, useAttempt } from "./attempt.js";
-import { useArrival } from "./fields.js";
+import { Problem, useAttempt } from "../views/attempt.js";
+import { useArrival } from "../views/fields.js";
 import { Identities } from "./identities.js";
 import { Keys } from "./keys.js";
 import { Password } from "./password.js";
 import { Sessions } from "./sessions.js";
 
-export function Account() {
+export function Screen() {
   const { user } = session.value;
   const heading = useArrival();
   const leaving = useAttempt();
   useEffect(() => void (methods.value ?? loadMethods()), []);
   return html`
     <div class="account">
-      <p><a href="#/">← ${t("account.back")}</a></p>
       <div class="whoami" ref=${heading}>
         <div>
           <h2 tabindex="-1">${t("account.title")}</h2>

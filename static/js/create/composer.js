@@ -5,7 +5,7 @@ import { keepDraft, loadModels, readDraft, submit } from "../actions.js";
 import { html } from "../html.js";
 import { errorText, t } from "../i18n.js";
 import { models, modelsError } from "../state.js";
-import { Icon } from "./icons.js";
+import { Icon } from "../views/icons.js";
 
 const ANY_SIZES = ["720x1280", "1280x720", "1024x1792", "1792x1024"];
 const ANY_SECONDS = [4, 8, 12];

@@ -8,7 +8,7 @@ import { dateTime } from "../format.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { methods } from "../state.js";
-import { Problem, useAttempt } from "./attempt.js";
+import { Problem, useAttempt } from "../views/attempt.js";
 
 const HERE = "#/account";
 

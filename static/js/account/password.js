@@ -5,8 +5,8 @@ import { changePassword, fresh } from "../session.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { announcement, session } from "../state.js";
-import { Problem, Submit, useAttempt } from "./attempt.js";
-import { EmailField, PasswordField, faultOf, fieldText, useMending, valuesOf } from "./fields.js";
+import { Problem, Submit, useAttempt } from "../views/attempt.js";
+import { EmailField, PasswordField, faultOf, fieldText, useMending, valuesOf } from "../views/fields.js";
 
 const DONE = { set: true };
 

@@ -1,13 +1,25 @@
-// All my videos, newest first, and what stands there when there are none.
+// The board: what shall be made, and what is being made.
 
 import { useState } from "../../vendor/hooks.js";
 import { loadJobs, loadOlder } from "../actions.js";
 import { html } from "../html.js";
 import { errorText, t } from "../i18n.js";
-import { listing, older, order, session } from "../state.js";
+import { listing, noWayBack, older, order, session } from "../state.js";
+import { Composer } from "../create/composer.js";
 import { Card } from "./card.js";
 
-export function JobList() {
+export function Screen() {
+  const { simulator, user } = session.value;
+  return html`
+    ${simulator && html`<p class="notice"><strong>${t("simulator.title")}</strong> ${t("simulator.text")}</p>`}
+    ${noWayBack.value &&
+    html`<p class="notice">${t("password.hint")} <a href="#/account">${t("password.hintLink")}</a></p>`}
+    ${user.role !== "viewer" && html`<${Composer} />`}
+    <${JobList} />
+  `;
+}
+
+function JobList() {
   const { status, error } = listing.value;
   const ids = order.value;
   return html`

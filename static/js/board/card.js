@@ -6,9 +6,9 @@ import { ago, clock, dateTime } from "../format.js";
 import { html } from "../html.js";
 import { errorText, t } from "../i18n.js";
 import { halfMinute, isEnded, job, second, session } from "../state.js";
-import { Copyable } from "./copyable.js";
+import { Copyable } from "../views/copyable.js";
 import { History } from "./history.js";
-import { Icon } from "./icons.js";
+import { Icon } from "../views/icons.js";
 import { Download, Player } from "./player.js";
 
 export function Card({ id }) {

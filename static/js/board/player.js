@@ -5,7 +5,7 @@ import { freshAddress } from "../actions.js";
 import { fileAddress } from "../api.js";
 import { html } from "../html.js";
 import { errorText, t } from "../i18n.js";
-import { Icon } from "./icons.js";
+import { Icon } from "../views/icons.js";
 
 export function Player({ task }) {
   // Not taken from each new state: a changed address would stop what is playing.

@@ -7,9 +7,9 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { fresh } from "../session.js";
 import { halfMinute, session } from "../state.js";
-import { Problem, Submit, useAttempt } from "./attempt.js";
-import { Copyable } from "./copyable.js";
-import { useMending } from "./fields.js";
+import { Problem, Submit, useAttempt } from "../views/attempt.js";
+import { Copyable } from "../views/copyable.js";
+import { useMending } from "../views/fields.js";
 
 const DAY = 86_400;
 const LIFETIMES = [30, 90, 365];

@@ -6,7 +6,7 @@ import { dateTime, device } from "../format.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { announcement, session } from "../state.js";
-import { Problem, useAttempt } from "./attempt.js";
+import { Problem, useAttempt } from "../views/attempt.js";
 
 export function Sessions() {
   const [list, setList] = useState(null);

@@ -1,0 +1,6 @@
+import { html } from "../html.js";
+import { t } from "../i18n.js";
+
+export function Screen() {
+  return html`<h2>${t("video.title")}</h2>`;
+}
