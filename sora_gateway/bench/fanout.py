@@ -84,7 +84,7 @@ class Series:
     def samples(self) -> dict[str, Sequence[float]]:
         measures: dict[str, Callable[[Fanout], float]] = {
             "deliveries": lambda f: f.deliveries, "frames": lambda f: f.frames, "cpu_s": lambda f: f.cpu,
-            "store_cpu_s": lambda f: f.store, "last_s": lambda f: f.last, "clients_idle": lambda f: f.idle,
+            "store_cpu_s": lambda f: f.store, "p99_s": lambda f: f.most, "last_s": lambda f: f.last, "clients_idle": lambda f: f.idle,
         }  # fmt: skip
         return {
             f"{self.name}_{turn}_{measure}": [value(fanout) for fanout in fanouts]
@@ -238,6 +238,7 @@ def together(fanouts: Sequence[Fanout]) -> Fanout:
         frames=sum(each.frames for each in fanouts),
         cpu=sum(each.cpu for each in fanouts),
         store=statistics.median(each.store for each in fanouts),
+        most=statistics.median(each.most for each in fanouts),
         last=statistics.median(each.last for each in fanouts),
         idle=statistics.median(each.idle for each in fanouts),
     )

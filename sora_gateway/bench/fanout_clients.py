@@ -59,7 +59,8 @@ class Clients:
         self._mark = b"\xff"
         """What the awaited message has in it; this one no text has."""
         self._awaited: set[int] = set()
-        self._last = 0
+        self._last = self._most = 0
+        """When the last one had the message, and when all but a hundredth had it."""
         self._frames = self._bytes = 0
         self._keep = False
         self._kept = b""
@@ -83,7 +84,7 @@ class Clients:
                 time.sleep(PAUSE)
             elif armed and not self._awaited:
                 armed = False
-                _say({"last": self._last, "frames": self._frames, "bytes": self._bytes, "used": time.process_time_ns() - used,
+                _say({"last": self._last, "most": self._most, "frames": self._frames, "bytes": self._bytes, "used": time.process_time_ns() - used,
                       "text": self._kept.decode()})  # fmt: skip
 
     def _obey(self, command: dict[str, object]) -> None:
@@ -95,7 +96,7 @@ class Clients:
                     self._tell(self._order[start : start + AT_ONCE], start, texts)
             case {"op": "arm", "mark": str(mark), "keep": bool(keep)}:
                 self._mark, self._keep, self._kept = mark.encode(), keep, b""
-                self._frames = self._bytes = 0
+                self._frames = self._bytes = self._most = 0
                 self._awaited = set(self._order)
         _say({"connected": len(self._order)})
 
@@ -178,6 +179,8 @@ class Clients:
             else:
                 self._parse(fd, rest.pop(fd, b"") + bytes(buffer[:size]), ended=not size)
         self._frames += frames
+        if waited and not self._most and len(awaited) <= len(self._order) // 100:
+            self._most = time.monotonic_ns()
         if waited and not awaited:
             self._last = time.monotonic_ns()
         return command
