@@ -89,7 +89,7 @@ def test_the_command_line_knows_the_roles_and_the_ends() -> None:
 
 
 def test_the_page_knows_the_close_codes() -> None:
-    script = (ROOT / "static/js/live.js").read_text(encoding="utf-8")
+    script = (ROOT / "static/js/sora-live.js").read_text(encoding="utf-8")
     (written,) = re.findall(r"^const CLOSE = \{(.*?)\};", script, re.DOTALL | re.MULTILINE)
     codes = {name: int(code) for name, code in re.findall(r"([A-Z_]+): (\d+)", written)}
     assert len(codes) > 5
