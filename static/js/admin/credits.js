@@ -1,0 +1,8 @@
+// Everybody's credits, and every movement of them.
+
+import { html } from "../html.js";
+import { t } from "../i18n.js";
+
+export function Tab() {
+  return html`<p class="quiet">${t("app.loading")}</p>`;
+}

@@ -1,0 +1,8 @@
+// Links by which people make their own accounts.
+
+import { html } from "../html.js";
+import { t } from "../i18n.js";
+
+export function Tab() {
+  return html`<p class="quiet">${t("app.loading")}</p>`;
+}

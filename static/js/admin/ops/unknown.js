@@ -1,0 +1,8 @@
+// Videos about which somebody has to decide.
+
+import { html } from "../../html.js";
+import { t } from "../../i18n.js";
+
+export function Tab() {
+  return html`<p class="quiet">${t("app.loading")}</p>`;
+}

@@ -1,0 +1,8 @@
+// The upstreams: what they really do, add, test, disable.
+
+import { html } from "../../html.js";
+import { t } from "../../i18n.js";
+
+export function Tab() {
+  return html`<p class="quiet">${t("app.loading")}</p>`;
+}
