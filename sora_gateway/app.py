@@ -105,7 +105,7 @@ class Gateway:
         # 2. Creates that are on the wire may hear their answers; 3. everything else that watches ends.
         await _unless(hurry, lambda: self._end_creates(CREATES_MAY_FINISH), lambda: self._end_creates(0))
         # 4. Subscribers are told to come back, then connections end.
-        self.hub.close()
+        await self.hub.close()
         await _unless(hurry, lambda: self.server.stop(SOCKETS_MAY_FINISH), lambda: self.server.stop(0))
 
     async def _end_creates(self, grace: float) -> None:

@@ -159,7 +159,7 @@ async def live_gateway(
         app: ASGIApp = _app(live, accounts, allowed_origin)
         async with listening(_without_lines(app) if plain else app) as port:
             yield LiveGateway(port, store, hub, accounts, clock, committed)
-            hub.close()
+            await hub.close()
         await accounts.close()
         assert hub.statistics().connections == 0, "a connection was not ended"
         assert hub.statistics().subscriptions == 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from sora_gateway.core.job import Event, ExternalId, Job, advance
 from sora_gateway.core.messages import StoredEvent, stored_state
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
-from sora_gateway.realtime.hub import Hub
+from sora_gateway.realtime.hub import SLICE, Hub
 from sora_gateway.realtime.mailbox import MAX_BYTES, MAX_EVENTS, Mailbox
 from tests.jobs import NOW, make_job
 from tests.live import urls_of
@@ -278,9 +279,30 @@ async def test_it_is_known_whose_jobs_are_watched_and_said_when_that_begins(hub:
 
 async def test_a_closed_hub_ends_the_connections_it_has_and_those_that_come(hub: Hub) -> None:
     with hub.connect(ADA) as early:
-        hub.close()
+        await hub.close()
         with hub.connect(ADA) as late:
             assert early.closed.result() is late.closed.result() is CloseCode.RESTARTING
+
+
+async def test_many_connections_are_ended_a_slice_at_a_time_and_all_by_the_end(hub: Hub) -> None:
+    with ExitStack() as stack:
+        mailboxes = [stack.enter_context(hub.connect(ADA)) for _ in range(3 * SLICE)]
+        told = 0
+        in_each_turn = [0]
+
+        def heard(_: object) -> None:
+            nonlocal told
+            told += 1
+            in_each_turn[-1] += 1
+
+        for mailbox in mailboxes:
+            mailbox.closed.add_done_callback(heard)
+        closing = asyncio.create_task(hub.close())
+        while not closing.done():
+            await asyncio.sleep(0)
+            in_each_turn.append(0)
+        assert told == len(mailboxes), "whoever goes on after the close finds everybody told"
+        assert max(in_each_turn) <= SLICE
 
 
 async def test_nothing_is_left_of_a_connection_that_ended(hub: Hub) -> None:

@@ -179,7 +179,7 @@ async def test_a_gateway_that_stops_answers_with_what_it_knows(path: str, tmp_pa
         ann = await stack.enter_async_context(person(gateway))
         job = await processing(ann)
         one = await stack.enter_async_context(waiting(ann, f"{path}/{job.id}?wait={FOR_EVER}"))
-        gateway.hub.close()
+        await gateway.hub.close()
         answer = await one
         assert (answer.status_code, answer.json()["progress"]) == (200, 0)
         # Whoever comes while it stops does not wait at all.

@@ -242,7 +242,7 @@ async def test_a_client_that_leaves_ends_its_stream_at_once(gateway: LiveGateway
 async def test_a_stopping_gateway_ends_every_stream(gateway: LiveGateway) -> None:
     async with opened(gateway, "/api/events/stream") as source:
         await source.next()
-        gateway.hub.close(CloseCode.RESTARTING)
+        await gateway.hub.close(CloseCode.RESTARTING)
         assert await source.rest() == []
 
 

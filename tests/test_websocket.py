@@ -582,7 +582,7 @@ async def test_a_revoked_key_ends_its_open_connections_within_half_a_minute(tmp_
 
 async def test_a_stopping_gateway_says_1012_to_everyone(gateway: LiveGateway) -> None:
     async with gateway.socket(ADA) as ada, gateway.socket(BEN) as ben:
-        gateway.hub.close(CloseCode.RESTARTING)
+        await gateway.hub.close(CloseCode.RESTARTING)
         assert await ada.close_code() == await ben.close_code() == CloseCode.RESTARTING
 
 
