@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="once",
         help="once: every crash point once; full: with upstream faults, repeated crashes and 10,000 updates",
     )
+    parser.addoption("--e2e", action="store_true", help="the page in a real browser, and nothing else")
 
 
 def pytest_sessionstart() -> None:
@@ -39,6 +40,8 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """The long form is not part of the ordinary run; it is left out, not skipped."""
+    """The long form and the browser are not part of the ordinary run; they are left out, not skipped."""
+    if collection_path == Path(__file__).parent / "e2e" and not config.getoption("--e2e"):
+        return True
     long = collection_path.name == "test_kills_full.py" and config.getoption("--kills") != "full"
     return True if long else None
