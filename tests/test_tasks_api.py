@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+from PIL import Image
 
 from sora_gateway.core.asset import InputFile
 from sora_gateway.core.job import CancelRequested, Refused, UpstreamFailed
@@ -17,7 +20,7 @@ from sora_gateway.supervisor import Order
 from tests.described import as_described
 from tests.jobs import NOW, accepted, to_completed, to_processing, walk
 from tests.lab import PRICE, Lab, at_the_lab, closing, ledger
-from tests.running import Json, Person
+from tests.running import Json, Person, person, running, settings_for
 from tests.sample_videos import sample_mp4
 
 TASKS = "/api/video/tasks"
@@ -52,9 +55,31 @@ def refused(response: httpx.Response) -> tuple[int, str]:
 async def test_what_can_be_asked_for_is_listed(tmp_path: Path) -> None:
     limits = {"sizes": ["1280x720"], "seconds": [4, 8]}
     async with at_the_lab(tmp_path, Lab(), upstream=limits) as ann:
-        assert (await ann.get("/api/models")).json() == {
-            "models": [{"id": "sora-2", "upstream": "lab", "sizes": ["1280x720"], "seconds": [4, 8]}]
-        }
+        found = (await ann.get("/api/models")).json()
+        (model,) = found["models"]
+        assert model | {"id": "sora-2", "upstream": "lab", "sizes": ["1280x720"], "seconds": [4, 8]} == model
+        assert "create" in model["operations"]
+        assert found["limits"] == {
+            "prompt": 32_000, "batch": 100,
+            "imageBytes": 20_971_520 * 3 // 4 - 100, "imagePixels": 16_000_000,
+        }  # fmt: skip
+
+
+async def test_an_image_of_just_the_told_bytes_is_looked_at_beside_the_longest_prompt(tmp_path: Path) -> None:
+    """What the limits promise holds: the image is refused for what is in it, not for its size."""
+    async with (
+        running(settings_for(tmp_path, server={"max_upload": 2 << 20})) as gateway,
+        person(gateway) as ann,
+    ):
+        told = (await ann.get("/api/models")).json()["limits"]["imageBytes"]
+        file = io.BytesIO()
+        Image.new("RGB", (64, 64), "teal").save(file, "PNG")
+        data = file.getvalue().ljust(told, b"\0")
+        url = "data:image/png;base64," + base64.b64encode(data).decode()
+        wish = {"prompt": "x" * 32_000, "inputReference": {"imageUrl": url}}
+        answer = await ann.http.post(TASKS, json=wish)
+        assert refused(answer) == (400, "invalid_image")
+        assert "goes on after the end of the image" in answer.text
 
 
 async def test_a_new_task_says_what_was_asked_for(tmp_path: Path) -> None:

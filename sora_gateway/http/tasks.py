@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from sora_gateway.core.job import Job, JobId, State
+from sora_gateway.core.operation import Operation
 from sora_gateway.core.principal import Principal, Scope
 from sora_gateway.core.steps import PublicState
 from sora_gateway.core.views import Beside, Task, View, task_view
@@ -27,12 +28,13 @@ from sora_gateway.errors import (
 )
 from sora_gateway.http.auditing import actor_of
 from sora_gateway.http.finding import find, find_own, note_act
+from sora_gateway.http.long_text import LONG_TEXT
 from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES, file_response
 from sora_gateway.http.orders import order_again, order_for
 from sora_gateway.http.paid import paid
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
-from sora_gateway.http.task_wishes import ASKED, CreateTask, CreateTaskForm, wish_of
+from sora_gateway.http.task_wishes import ASKED, MAX_DATA_URL, CreateTask, CreateTaskForm, wish_of
 from sora_gateway.http.waiting import WaitSeconds, awaited, steer
 from sora_gateway.store.events import EventScope
 from sora_gateway.supervisor import Order
@@ -73,10 +75,23 @@ class Model(View):
     upstream: str
     sizes: list[str] = Field(description="Empty: any.")
     seconds: list[int] = Field(description="Empty: 1 to 60.")
+    operations: list[Operation] = Field(
+        description="What its upstream makes: new videos, and which from others."
+    )
+
+
+class CreateLimits(View):
+    """What is refused for being too much, known before it is sent. Limits of 0 are unlimited."""
+
+    prompt: int = Field(description="Characters of a prompt.")
+    batch: int = Field(description="Videos that are made together.")
+    image_bytes: int = Field(description="Of an image inside a `data:` address, before it is encoded.")
+    image_pixels: int = Field(description="Width times height of an image.")
 
 
 class Models(View):
     models: list[Model]
+    limits: CreateLimits
 
 
 async def task_of(call: Call, job: Job) -> Task:
@@ -225,11 +240,25 @@ async def set_visibility(call: Call) -> Task:
 async def models(call: Call) -> Models:
     """What can be asked for, and at which sizes and durations."""
     found = {
-        name: Model(id=name, upstream=offer.upstream, sizes=list(offer.sizes), seconds=list(offer.seconds))
+        name: Model(
+            id=name,
+            upstream=offer.upstream,
+            sizes=list(offer.sizes),
+            seconds=list(offer.seconds),
+            operations=[each for each in Operation if each in offer.operations],
+        )
         for offer in reversed(call.services.offers)
         for name in offer.models
     }
-    return Models(models=[found[name] for name in sorted(found)])
+    settings = call.services.settings
+    limits = CreateLimits(
+        prompt=settings.jobs.max_prompt,
+        batch=settings.limits.batch,
+        # Base64 makes four characters of three bytes; beside the image a body has a prompt.
+        image_bytes=min(MAX_DATA_URL, max(0, settings.server.max_upload - LONG_TEXT)) * 3 // 4 - 100,
+        image_pixels=call.services.images.max_pixels,
+    )
+    return Models(models=[found[name] for name in sorted(found)], limits=limits)
 
 
 ENDPOINTS = [

@@ -70,7 +70,7 @@ class Images:
         self._scratch = scratch
         self._entropy = entropy
         self._run = run
-        self._max_pixels = max_pixels
+        self.max_pixels = max_pixels
         self._turns = asyncio.Semaphore(at_once)
 
     async def normalised(self, data: bytes) -> Picture:
@@ -90,7 +90,7 @@ class Images:
             InvalidRequest: there is no such size.
         """
         sides = _SIZE.fullmatch(size)
-        if sides is None or int(sides[1]) * int(sides[2]) > self._max_pixels:
+        if sides is None or int(sides[1]) * int(sides[2]) > self.max_pixels:
             raise InvalidRequest(
                 "An image can be fitted to a size of WIDTHxHEIGHT pixels, for example 1280x720.", param="size"
             )
@@ -101,12 +101,12 @@ class Images:
         async with self._turns:
             directory = self._scratch / self._entropy.new_id("image")
             source, target = directory / "given", directory / "made"
-            order = {"source": str(source), "target": str(target), "max_pixels": self._max_pixels}
+            order = {"source": str(source), "target": str(target), "max_pixels": self.max_pixels}
             try:
                 await finish_in_thread(_put, source, data)
                 await self._run("image", {**order, "size": size, "fit": fit.value}, _TIMEOUT, _MEMORY)
                 # Five bytes per pixel are more than any picture has, even if it does not compress at all.
-                return await finish_in_thread(_taken, target, 5 * self._max_pixels + (1 << 16), size)
+                return await finish_in_thread(_taken, target, 5 * self.max_pixels + (1 << 16), size)
             except TaskRefused as refused:
                 raise InvalidImage(str(refused)) from None
             except TaskStopped:
