@@ -117,11 +117,15 @@ class Row:
 MATRIX = {
     # --- videos -------------------------------------------------------------------------------------
     "GET /api/models": Row(Right.MINE),
+    "GET /api/outages": Row(Right.MINE),
     "GET /api/video/stats": Row(Right.MINE),
+    "GET /api/video/facets": Row(Right.MINE),
     "POST /api/video/tasks": Row(Right.MAKE, status=202, body={"prompt": "a boat"}),
     "GET /api/video/tasks": Row(Right.MINE),
     "GET /api/video/tasks/{id}": Row(Right.LOOK, Thing.JOB),
     "GET /api/video/tasks/{id}/events": Row(Right.LOOK, Thing.JOB),
+    # Creates and credits are left out for whoever may only look; tests/test_task_details.py.
+    "GET /api/video/tasks/{id}/details": Row(Right.LOOK, Thing.JOB),
     "GET /api/video/tasks/{id}/stream": Row(Right.LOOK, Thing.JOB),
     "GET /api/video/tasks/{id}/content": Row(Right.FILE, Thing.JOB),
     "POST /api/video/tasks/{id}/cancel": Row(Right.CHANGE, Thing.JOB, job="running"),
@@ -237,6 +241,9 @@ MATRIX = {
         name="added",
     ),
     "POST /api/admin/upstreams/{name}/test": Row(Right.ADMINISTER, name="lab"),
+    "POST /api/admin/upstreams/{name}/try": Row(
+        Right.ADMINISTER, body={"baseUrl": "http://127.0.0.1:1/v1"}, name="tried"
+    ),
     "POST /api/admin/upstreams/{name}/pause": Row(Right.ADMINISTER, name="lab"),
     "POST /api/admin/upstreams/{name}/resume": Row(Right.ADMINISTER, name="lab"),
     "DELETE /api/admin/upstreams/{name}": Row(Right.ADMINISTER, status=204, name="added"),
@@ -275,6 +282,8 @@ MATRIX = {
     "POST /api/admin/codes": Row(Right.ADMINISTER, status=201, body={"credits": 5}),
     "DELETE /api/admin/codes/{id}": Row(Right.ADMINISTER, status=404, name="code_none"),
     "GET /api/admin/stats": Row(Right.ADMINISTER),
+    "GET /api/admin/statistics": Row(Right.ADMINISTER),
+    "GET /api/admin/storage": Row(Right.ADMINISTER),
     "GET /api/admin/jobs/unknown": Row(Right.ADMINISTER),
     "POST /api/admin/jobs/{id}/look-again": Row(Right.ADMINISTER, status=404, name="video_none"),
     "POST /api/admin/jobs/{id}/adopt": Row(

@@ -125,18 +125,21 @@ async def get_ledger(call: Call) -> LedgerPage:
     query: LedgerQuery = call.query
     page = await call.services.store.credits.statement(call.caller.user_id, query.limit, query.after)
     return LedgerPage(
-        entries=[
-            OwnEntry.model_validate(entry_fields(line) | {"by": _decided(call, line)}) for line in page.lines
-        ],
+        entries=[own_entry(call.caller.user_id, line) for line in page.lines],
         has_more=page.has_more,
     )
 
 
-def _decided(call: Call, line: Line) -> str:
+def own_entry(user_id: str, line: Line) -> OwnEntry:
+    """An entry as it is told to the person *user_id*, whose it is or who administers."""
+    return OwnEntry.model_validate(entry_fields(line) | {"by": _decided(user_id, line)})
+
+
+def _decided(user_id: str, line: Line) -> str:
     """Who moved the credits. Which administrator it was is not the person's business."""
     if not line.actor:
         return "you" if line.kind == "hold" else "gateway"
-    return "you" if line.actor == call.caller.user_id else "administrator"
+    return "you" if line.actor == user_id else "administrator"
 
 
 async def get_ledger_file(call: Call) -> Response:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field
 
@@ -20,6 +21,7 @@ from sora_gateway.http.validation import Moment
 from sora_gateway.store.jobs import Filter
 
 MAX_SEARCH = 200
+Scope: TypeAlias = Literal["visible", "mine", "team"]
 
 
 class TaskFilter(View):
@@ -29,6 +31,9 @@ class TaskFilter(View):
 
     status: Annotated[list[Status], Field(max_length=16)] = Field([], description="One of these; none: any.")
     tag: Tags = Field([], description="All of these.")
+    model: Annotated[list[Annotated[str, Field(max_length=MAX_ID)]], Field(max_length=50)] = Field(
+        [], description="One of these; none: any."
+    )
     q: Annotated[str, Field(max_length=MAX_SEARCH)] = Field(
         "", description="In the prompt; Latin letters in either case."
     )
@@ -37,7 +42,7 @@ class TaskFilter(View):
     )
     since: Moment | None = Field(None, description="From this moment on (ISO 8601 with a time zone).")
     until: Moment | None = Field(None, description="Before this moment.")
-    scope: Literal["visible", "mine", "team"] = Field(
+    scope: Scope = Field(
         "visible", description="Everything that you may see, what is yours, or what the team may see."
     )
 
@@ -47,6 +52,43 @@ class ListTasks(TaskFilter):
     after: Annotated[str, Field(max_length=MAX_ID)] | None = Field(
         None, description="Id of the last task of the page before."
     )
+
+    owner: Annotated[str, Field(max_length=MAX_ID)] | None = Field(
+        None, description="The id of the person whose they are."
+    )
+    made_from: Annotated[str, Field(max_length=MAX_ID)] | None = Field(
+        None, description="The gateway's id of the video that they try again, remix, edit or extend."
+    )
+
+
+class FacetsQuery(View):
+    model_config = ConfigDict(**{**View.model_config, "extra": "forbid"})
+
+    scope: Scope = "visible"
+
+
+class ModelCount(View):
+    model: str
+    videos: int
+
+
+class TagCount(View):
+    tag: str
+    videos: int
+
+
+class PersonCount(View):
+    id: str
+    email: str
+    videos: int
+
+
+class FacetsView(View):
+    """The most frequent first, at most 200 of each."""
+
+    models: list[ModelCount]
+    tags: list[TagCount]
+    people: list[PersonCount]
 
 
 class TaskPage(View):
@@ -77,6 +119,7 @@ def chosen(query: TaskFilter, principal: Principal, limit: int, after: str | Non
         tags=tuple(query.tag),
         batch_id=query.batch,
         text=query.q,
+        models=tuple(query.model),
         since=_moment(query.since),
         until=_moment(query.until),
     )
@@ -91,10 +134,23 @@ async def list_tasks(call: Call) -> TaskPage:
     query: ListTasks = call.query
     if query.scope == "visible":
         await call.services.looks.note_list(call.caller, actor_of(call))
-    jobs, more = await call.services.store.page(
-        call.caller, chosen(query, call.caller, query.limit, query.after)
+    wanted = replace(
+        chosen(query, call.caller, query.limit, query.after), person=query.owner, made_from=query.made_from
     )
+    jobs, more = await call.services.store.page(call.caller, wanted)
     return TaskPage(tasks=await tasks_of(call.services, jobs, call.caller), has_more=more)
+
+
+async def list_facets(call: Call) -> FacetsView:
+    """By what the videos in a list differ, and how many there are of each: what it can be narrowed to."""
+    query: FacetsQuery = call.query
+    wanted = Filter(owner=call.caller.user_id if query.scope == "mine" else None, team=query.scope == "team")
+    found = await call.services.store.facets(call.caller, wanted)
+    return FacetsView(
+        models=[ModelCount(model=model, videos=number) for model, number in found.models.items()],
+        tags=[TagCount(tag=tag, videos=number) for tag, number in found.tags.items()],
+        people=[PersonCount(id=each.id, email=each.email, videos=each.jobs) for each in found.people],
+    )
 
 
 async def stats(call: Call) -> Stats:
@@ -115,6 +171,10 @@ ENDPOINTS = [
     Endpoint(
         method="GET", path="/api/video/stats", handler=stats, summary="Counts by status",
         access=Access.VIEWER, tag="videos", response=Stats,
+    ),
+    Endpoint(
+        method="GET", path="/api/video/facets", handler=list_facets, summary="What a list can be narrowed to",
+        access=Access.VIEWER, tag="videos", query=FacetsQuery, response=FacetsView,
     ),
     Endpoint(
         method="GET", path="/api/video/tasks", handler=list_tasks, summary="List videos",

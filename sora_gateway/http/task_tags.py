@@ -6,6 +6,7 @@ from sora_gateway.core.views import Task, View
 from sora_gateway.errors import NotFound
 from sora_gateway.http.finding import find_own, note_act
 from sora_gateway.http.routing import Access, Call, Endpoint
+from sora_gateway.http.task_lists import TagCount
 from sora_gateway.http.task_wishes import ASKED, Tags
 from sora_gateway.http.tasks import task_of
 
@@ -14,11 +15,6 @@ class SetTags(View):
     model_config = ASKED
 
     tags: Tags
-
-
-class TagCount(View):
-    tag: str
-    videos: int
 
 
 class TagCounts(View):

@@ -113,6 +113,10 @@ class Credits:
         """The same, oldest first, from behind the entry *after*: for exports."""
         return await statements.lines(self._readers, user_id, after, limit)
 
+    async def lines_of(self, job_id: str) -> Sequence[Line]:
+        """The entries of one job, oldest first."""
+        return await statements.of_job(self._readers, job_id)
+
     async def usage(self, user_id: str | None, since: float, until: float) -> Sequence[Usage]:
         """Videos and credits by person, model and day (UTC) of their making."""
         return await statements.usage(self._readers, user_id, since, until)

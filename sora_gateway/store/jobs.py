@@ -10,7 +10,7 @@ from typing import Any
 
 from sora_gateway.core.asset import StoredFile
 from sora_gateway.core.fair_queue import Lane
-from sora_gateway.core.job import Event, ExternalId, Job, JobId, State
+from sora_gateway.core.job import Event, Job, JobId, State
 from sora_gateway.core.money import Movement
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.principal import Principal
@@ -26,8 +26,8 @@ _SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"  # noqa: S608 - names of our 
 _INSERT = f"INSERT INTO jobs ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608
 _values = attrgetter(*COLUMNS)
 UNFINISHED = "state NOT IN ('completed', 'failed', 'cancelled')"
-_VISIBLE = "(? OR owner = ? OR visibility = 'team')"
-"""What :func:`_scope` gives the parameters for: who may see the job."""
+VISIBLE = "(? OR owner = ? OR visibility = 'team')"
+"""What :func:`scope` gives the parameters for: who may see the job."""
 _FLAGS = frozenset({"progress_estimated", "overdue", "cancel_requested"})
 
 
@@ -87,6 +87,12 @@ class Filter:
     """Only those that were asked for then or later, in epoch seconds."""
     until: float | None = None
     """Only those that were asked for before."""
+    models: tuple[str, ...] = ()
+    """Only those of one of these models."""
+    person: str | None = None
+    """Only those of whoever has this id; beside *owner* both count."""
+    made_from: str | None = None
+    """Only those that were made from the job of this id: retries, remixes, edits, extensions."""
 
 
 def job_of(row: sqlite3.Row | Mapping[str, Any]) -> Job:
@@ -214,7 +220,8 @@ async def get(readers: Readers, job_id: JobId) -> Job | None:
     return job_of(row) if row else None
 
 
-def _scope(principal: Principal) -> list[Any]:
+def scope(principal: Principal) -> list[Any]:
+    """The parameters of :data:`VISIBLE`."""
     return [principal.sees_all, principal.user_id]
 
 
@@ -224,13 +231,13 @@ async def find(readers: Readers, text: str, principal: Principal) -> Job:
     Raises:
         NotFound: there is none, it is not theirs, or several upstreams use the id.
     """
-    visible, scope = f"deleted_at IS NULL AND {_VISIBLE}", _scope(principal)
-    rows = await readers.all(f"{_SELECT} WHERE id = ? AND {visible}", (text, *scope))
+    visible, reader = f"deleted_at IS NULL AND {VISIBLE}", scope(principal)
+    rows = await readers.all(f"{_SELECT} WHERE id = ? AND {visible}", (text, *reader))
     if not rows:
         # Mine first: another upstream may have given the same id to a video that the team sees.
         order = "ORDER BY owner = ? DESC LIMIT 2"
         rows = await readers.all(
-            f"{_SELECT} WHERE external_id = ? AND {visible} {order}", (text, *scope, principal.user_id)
+            f"{_SELECT} WHERE external_id = ? AND {visible} {order}", (text, *reader, principal.user_id)
         )
         if (
             len(rows) == 2
@@ -251,7 +258,7 @@ async def page(readers: Readers, principal: Principal, wanted: Filter) -> tuple[
     Raises:
         NotFound: *after* names no visible job.
     """
-    where, arguments = ["deleted_at IS NULL", _VISIBLE], _scope(principal)
+    where, arguments = ["deleted_at IS NULL", VISIBLE], scope(principal)
     if wanted.owner is not None:
         where.append("owner = ?")
         arguments.append(wanted.owner)
@@ -275,6 +282,15 @@ async def page(readers: Readers, principal: Principal, wanted: Filter) -> tuple[
     if wanted.until is not None:
         where.append("created_at < ?")
         arguments.append(wanted.until)
+    if wanted.models:
+        where.append(f"model IN {ONE_OF}")
+        arguments.append(one_of(wanted.models))
+    if wanted.person is not None:
+        where.append("owner = ?")
+        arguments.append(wanted.person)
+    if wanted.made_from is not None:
+        where.append("(source_id = ? OR retry_of = ?)")
+        arguments += [wanted.made_from] * 2
     if wanted.after is not None:
         last = await _last_of_page(readers, wanted.after, principal)
         where.append(f"(created_at, id) {'>' if wanted.ascending else '<'} (?, ?)")
@@ -288,7 +304,7 @@ async def page(readers: Readers, principal: Principal, wanted: Filter) -> tuple[
 
 async def _last_of_page(readers: Readers, text: str, principal: Principal) -> Job:
     """Where a page ended; a job that was deleted since still marks the place."""
-    row = await readers.one(f"{_SELECT} WHERE id = ? AND {_VISIBLE}", (text, *_scope(principal)))
+    row = await readers.one(f"{_SELECT} WHERE id = ? AND {VISIBLE}", (text, *scope(principal)))
     return job_of(row) if row else await find(readers, text, principal)
 
 
@@ -305,8 +321,8 @@ async def batch(readers: Readers, batch_id: str, principal: Principal) -> BatchS
     """Raises NotFound when the caller sees none of its jobs."""
     rows = await readers.all(
         "SELECT state, count(*) AS jobs, sum(credits) AS credits, min(created_at) AS created_at FROM jobs"  # noqa: S608
-        f" WHERE batch_id = ? AND deleted_at IS NULL AND {_VISIBLE} GROUP BY state",
-        (batch_id, *_scope(principal)),
+        f" WHERE batch_id = ? AND deleted_at IS NULL AND {VISIBLE} GROUP BY state",
+        (batch_id, *scope(principal)),
     )
     if not rows:
         raise NotFound("There is no batch by that id.")
@@ -320,8 +336,8 @@ async def batch(readers: Readers, batch_id: str, principal: Principal) -> BatchS
 async def counts(readers: Readers, principal: Principal) -> dict[State, int]:
     """How many visible jobs are in each state."""
     rows = await readers.all(
-        f"SELECT state, count(*) AS jobs FROM jobs WHERE deleted_at IS NULL AND {_VISIBLE} GROUP BY state",  # noqa: S608
-        _scope(principal),
+        f"SELECT state, count(*) AS jobs FROM jobs WHERE deleted_at IS NULL AND {VISIBLE} GROUP BY state",  # noqa: S608
+        scope(principal),
     )
     return {State(row["state"]): row["jobs"] for row in rows}
 
@@ -352,39 +368,3 @@ async def emails(readers: Readers, user_ids: list[str]) -> dict[str, str]:
         (one_of(user_ids),),
     )
     return {row["id"]: row["email"] for row in rows}
-
-
-async def paid_since(readers: Readers, moment: float) -> dict[str, list[tuple[str, float, int]]]:
-    """By upstream, the creates that left since then and may have been paid for: attempt id, moment, seconds of video."""
-    rows = await readers.all(
-        "SELECT attempts.id, attempts.upstream, sent_at, coalesce(extended_by, seconds) AS billed"
-        " FROM attempts JOIN jobs ON jobs.id = job_id WHERE sent_at > ?"
-        " AND coalesce(outcome, '') NOT IN ('not_sent', 'refused_for_now', 'out_of_order', 'refused')",
-        (moment,),
-    )
-    found: dict[str, list[tuple[str, float, int]]] = {}
-    for row in rows:
-        found.setdefault(row["upstream"], []).append((row["id"], row["sent_at"], row["billed"]))
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
-    """One paid create as the books have it."""
-
-    id: str
-    number: int
-    upstream: str
-    sent_at: float
-    outcome: str | None
-    external_id: ExternalId | None
-    http_status: int | None
-    detail: str
-    answered_at: float | None
-
-
-async def attempts(readers: Readers, job_id: str) -> list[AttemptRecord]:
-    """Every create that was, or may have been, sent for a job, in order."""
-    names = ", ".join(f.name for f in fields(AttemptRecord))
-    rows = await readers.all(f"SELECT {names} FROM attempts WHERE job_id = ? ORDER BY number", (job_id,))  # noqa: S608
-    return [AttemptRecord(**dict(row)) for row in rows]

@@ -54,6 +54,11 @@ async def lines(readers: Readers, user_id: str | None, after: int, limit: int) -
     return [Line(**dict(row)) for row in rows]
 
 
+async def of_job(readers: Readers, job_id: str) -> list[Line]:
+    rows = await readers.all(f"{_LINES} WHERE l.job_id = ? ORDER BY l.id", (job_id,))
+    return [Line(**dict(row)) for row in rows]
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What one person asked of one model on one day (UTC, ``2026-11-22``). *settled* and *held* are credits,

@@ -20,6 +20,7 @@ from sora_gateway.core.reconcile import Unanswered
 from sora_gateway.core.reference import SavedImage
 from sora_gateway.store import (
     accepting,
+    attempts,
     audit,
     changed_settings,
     characters,
@@ -27,6 +28,7 @@ from sora_gateway.store import (
     doubts,
     durations,
     events,
+    facets,
     jobs,
     reference_images,
     shares,
@@ -36,16 +38,20 @@ from sora_gateway.store import (
 )
 from sora_gateway.store.accepting import NewJob
 from sora_gateway.store.administration import Administration
+from sora_gateway.store.attempts import AttemptRecord
 from sora_gateway.store.audit import AuditEntry, AuditFilter, Recorded
 from sora_gateway.store.changed_settings import ChangedSetting, Value
 from sora_gateway.store.credits import Credits
 from sora_gateway.store.doubts import Doubt
 from sora_gateway.store.durations import Sample
 from sora_gateway.store.events import EventScope, Replay
-from sora_gateway.store.jobs import Answered, AttemptRecord, BatchSummary, Change, Filter, Intent
+from sora_gateway.store.facets import Facets
+from sora_gateway.store.jobs import Answered, BatchSummary, Change, Filter, Intent
 from sora_gateway.store.people import People
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.shares import ShareRecord
+from sora_gateway.store.space import Space
+from sora_gateway.store.statistics import Statistics
 from sora_gateway.store.templates import TemplateRecord
 from sora_gateway.store.upstreams import AddedUpstream, Failure
 from sora_gateway.store.webhooks import Webhooks
@@ -65,6 +71,8 @@ class Store:
         self.administration = Administration(self._writer, self._readers)
         self.credits = Credits(self._writer, self._readers)
         self.webhooks = Webhooks(self._writer, self._readers)
+        self.statistics = Statistics(self._readers)
+        self.space = Space(database, self._readers)
         self._stack = AsyncExitStack()
         self.epoch = ""
 
@@ -166,6 +174,10 @@ class Store:
     async def page(self, principal: Principal, wanted: Filter) -> tuple[list[Job], bool]:
         return await jobs.page(self._readers, principal, wanted)
 
+    async def facets(self, principal: Principal, wanted: Filter) -> Facets:
+        """By what the jobs of a list differ; of *wanted* only whose they are counts."""
+        return await facets.of(self._readers, principal, wanted)
+
     async def batch(self, batch_id: str, principal: Principal) -> BatchSummary:
         """Raises NotFound."""
         return await jobs.batch(self._readers, batch_id, principal)
@@ -184,10 +196,10 @@ class Store:
         return await jobs.emails(self._readers, list(owners)) if owners else {}
 
     async def paid_since(self, moment: float) -> dict[str, list[tuple[str, float, int]]]:
-        return await jobs.paid_since(self._readers, moment)
+        return await attempts.paid_since(self._readers, moment)
 
     async def attempts(self, job_id: str) -> list[AttemptRecord]:
-        return await jobs.attempts(self._readers, job_id)
+        return await attempts.of_job(self._readers, job_id)
 
     async def durations(self, upstream: str) -> list[Sample]:
         """What the newest jobs of *upstream* took, newest first; of each kind of job so many at most."""

@@ -19,7 +19,7 @@ from sora_gateway.core.observation import Listed, Look
 from sora_gateway.core.reconcile import Kind, Seen, Verdict
 from sora_gateway.entropy import Entropy
 from sora_gateway.store import Store
-from sora_gateway.store.jobs import AttemptRecord
+from sora_gateway.store.attempts import AttemptRecord
 
 if TYPE_CHECKING:
     from sora_gateway.supervisor.watcher import Upstream
