@@ -106,16 +106,18 @@ class Session:
         store, mailbox = self._live.store, self._mailbox
         if subscription in mailbox.bound:
             mailbox.bound.remove(subscription)
+        # Decided once: its job may come while the log is read, and then it is bound, and attached once more.
+        awaited = subscription.job_id is None and subscription.external_id is not None
         before = await store.head()
         try:
-            jobs = await self._snapshot(subscription)
+            jobs = [] if awaited else await self._snapshot(subscription)
         except NotFound:
             self._live.hub.unfollow(subscription)
             raise
         tasks = await self._tasks(jobs, mailbox.principal)
         after = await store.head()
-        missed = await self._missed(subscription, after)
-        steps = await self._steps(subscription)
+        missed = await self._missed(subscription, after, awaited)
+        steps = None if awaited else await self._steps(subscription)
 
         if isinstance(missed, list):
             subscription.floor = after
@@ -124,7 +126,7 @@ class Session:
             mailbox.knows({job.id: job.version for job in jobs}, after)
         subscription.attached = True
         mailbox.keep(lambda event: any(other.wants(event) for other in mailbox.subscriptions))
-        one_ended = subscription.job_id is not None and jobs[0].ended
+        one_ended = not awaited and subscription.job_id is not None and jobs[0].ended
         return Attached(
             self._told(subscription, tasks, missed, steps),
             missed=len(missed) if isinstance(missed, list) else None,
@@ -135,8 +137,6 @@ class Session:
         principal = self._mailbox.principal
         if subscription.job_id is not None:
             return [await self._live.store.find(subscription.job_id, principal)]
-        if subscription.external_id is not None:
-            return []
         jobs, _ = await self._live.store.page(principal, Filter(limit=SNAPSHOT))
         return jobs
 
@@ -159,7 +159,9 @@ class Session:
             for job in jobs
         ]
 
-    async def _missed(self, subscription: Subscription, head: int) -> list[StoredEvent] | ResetReason | None:
+    async def _missed(
+        self, subscription: Subscription, head: int, awaited: bool
+    ) -> list[StoredEvent] | ResetReason | None:
         """The log's events after the reader's cursor, or why they cannot be had; None without a cursor."""
         if subscription.since is None:
             return None
@@ -170,7 +172,7 @@ class Session:
             return "epoch"
         if cursor.seq > head:
             return "unknown_cursor"
-        if subscription.job_id is None and subscription.external_id is not None:
+        if awaited:
             return []  # The job is not there yet; once it is, the cursor is used.
         replay = await self._live.store.events_after(
             subscription.scope, cursor.seq, self._live.limits().replay
