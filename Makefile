@@ -106,6 +106,7 @@ bench: $(VENV)/dev.stamp ## measure start-up, store, polling, jobs in flight and
 	$(BIN)/sora-gateway bench polling
 	$(BIN)/sora-gateway bench inflight
 	$(BIN)/sora-gateway bench fanout
+	$(BIN)/sora-gateway bench page
 
 wheel-test: $(VENV)/dev.stamp ## build the wheel and try it in an empty environment
 	.ci/wheel-test $(BIN)/python

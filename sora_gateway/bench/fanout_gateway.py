@@ -63,7 +63,7 @@ async def _serve(directory: Path, jobs: int) -> None:
     async with opened(settings) as gateway:
         await gateway.store.people.create_user(OWNER, "bench@example.test", "member", None, 0, time.time())
         key, _ = await gateway.accounts.create_key(OWNER, "bench")
-        one, *keyed = await asyncio.gather(*(_working(gateway, number) for number in range(jobs + 1)))
+        one, *keyed = await asyncio.gather(*(working_job(gateway, number) for number in range(jobs + 1)))
         hello = {
             "port": int(gateway.address.rpartition(":")[2]),
             "key": key,
@@ -75,7 +75,7 @@ async def _serve(directory: Path, jobs: int) -> None:
         await obey(hello, {"publish": Changes(gateway, one, keyed).publish}, lambda _: None)
 
 
-async def _working(gateway: Gateway, number: int) -> Job:
+async def working_job(gateway: Gateway, number: int) -> Job:
     """A job that its upstream has accepted."""
     now = time.time()
     made = Job(
