@@ -19,14 +19,17 @@ from sora_gateway.core.actor import Actor
 from sora_gateway.core.breaker import BreakerState
 from sora_gateway.core.durations import Percentiles
 from sora_gateway.core.spend import DAY
+from sora_gateway.diagnosis import Line, answer_of, diagnose
 from sora_gateway.errors import Conflict, InvalidRequest, NotFound, StartupError
 from sora_gateway.keybox import KeyBox
 from sora_gateway.settings import Upstream as Entry
 from sora_gateway.store import Store, audit
 from sora_gateway.store.audit import AuditEntry
+from sora_gateway.store.statistics import Ended
 from sora_gateway.store.upstreams import AddedUpstream, Failure
 from sora_gateway.supervisor import Supervisor
 from sora_gateway.supervisor.durations import Kind
+from sora_gateway.upstream.adapter import Adapter
 from sora_gateway.wiring import SIMULATOR, Upstreams
 
 log = logging.getLogger(__name__)
@@ -47,11 +50,19 @@ class Condition:
     """Whether it was added at run time, and may be changed here."""
     entry: Entry | None
     """Its configuration; None for the embedded simulator."""
+    adapter: Adapter
+    """What it can do is asked there."""
     open: bool
     reason: str
+    held: bool
+    """Whether an administrator has switched it off."""
+    closed_since: float | None
+    """Since when something is wrong with it; None while all is well."""
     breaker: BreakerState
     opens_at: float | None
     inside: int
+    max_concurrent: int
+    """Its places; 0 is unlimited."""
     waiting: int
     budget_free: int | None
     spent: float
@@ -61,6 +72,16 @@ class Condition:
     failures: list[Failure]
     durations: Mapping[Kind, Percentiles]
     """How long videos take there, by kind."""
+    last_day: Ended
+    """What came of the videos that ended there in the last 24 hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What is read once for all upstreams: jobs in doubt, and what ended lately, by upstream."""
+
+    in_doubt: Mapping[str, int]
+    ended: Mapping[str, Ended]
 
 
 class Provisioning:
@@ -96,7 +117,9 @@ class Provisioning:
                         "the upstream %s, which was added at run time, cannot be used: %s", row.name, error
                     )
             if not row.enabled and row.name in self._upstreams.by_name:
-                self._upstreams.by_name[row.name].gate.hold(SWITCHED_OFF)
+                self._upstreams.by_name[row.name].gate.hold(
+                    SWITCHED_OFF, ago=self._clock.now() - row.changed_at
+                )
 
     def serve(self, supervisor: Supervisor) -> None:
         """From now on *supervisor* is told of every change."""
@@ -116,10 +139,7 @@ class Provisioning:
         if name in self._configured or name == SIMULATOR:
             raise Conflict(f"{name} is set in the configuration; change it there, or choose another name.")
         known = self._upstreams.entries.get(name)
-        kept = {each: given for each, given in secrets.items() if given is not None}
-        if known is not None:
-            kept = {each: getattr(known, each).get_secret_value() for each in secrets} | kept
-        self._hide(kept.values())
+        kept = self._kept(name, secrets)
         entry = _validated(fields, kept)
         try:
             # Whether it can be used is found out before anything is stored.
@@ -170,36 +190,75 @@ class Provisioning:
         self._known(name)
         return await self._upstreams.by_name[name].adapter.probe()
 
+    async def diagnose(self, name: str) -> list[Line]:
+        """What is to be said of an upstream that there is; costs nothing. Raises NotFound."""
+        self._known(name)
+        entry = self._upstreams.entries.get(name)
+        if entry is None:
+            return [answer_of(await self.probe(name))]
+        return await diagnose(name, entry, self._upstreams.max_file, self._clock)
+
+    async def diagnose_new(self, name: str, fields: Mapping[str, Any], secrets: Secrets) -> list[Line]:
+        """The same of what :meth:`put` would make of it; nothing is stored, and no key of the configuration is used.
+
+        Raises:
+            InvalidRequest: the configuration cannot work; ``param`` names the field.
+        """
+        if name in self._configured:
+            raise Conflict(f"{name} is set in the configuration; choose another name.")
+        entry = _validated(fields, self._kept(name, secrets))
+        return await diagnose(name, entry, self._upstreams.max_file, self._clock)
+
+    def _kept(self, name: str, secrets: Secrets) -> dict[str, str]:
+        """*secrets* that are given, and for the others those that are there."""
+        known = self._upstreams.entries.get(name)
+        kept = {each: given for each, given in secrets.items() if given is not None}
+        if known is not None:
+            kept = {each: getattr(known, each).get_secret_value() for each in secrets} | kept
+        self._hide(kept.values())
+        return kept
+
     async def conditions(self) -> list[Condition]:
         """Every upstream, in the order in which they came."""
-        doubts = await self._store.in_doubt()
-        return [await self._condition(name, doubts.get(name, 0)) for name in self._upstreams.by_name]
+        around = await self._around()
+        return [await self._condition(name, around) for name in self._upstreams.by_name]
 
     async def condition(self, name: str) -> Condition:
         """One of them. Raises NotFound."""
         self._known(name)
-        return await self._condition(name, (await self._store.in_doubt()).get(name, 0))
+        return await self._condition(name, await self._around())
 
-    async def _condition(self, name: str, in_doubt: int) -> Condition:
-        gate = self._upstreams.by_name[name].gate
+    async def _around(self) -> _Around:
+        now = self._clock.now()
+        ended = await self._store.statistics.ended("upstream", now - DAY, now)
+        return _Around(await self._store.in_doubt(), {each.name: each for each in ended})
+
+    async def _condition(self, name: str, around: _Around) -> Condition:
+        upstream = self._upstreams.by_name[name]
+        gate = upstream.gate
         entry = self._upstreams.entries.get(name)
         now, ticks = self._clock.now(), self._clock.monotonic()
         return Condition(
             name=name,
             added=entry is not None and name not in self._configured,
             entry=entry,
+            adapter=upstream.adapter,
             open=not gate.paused,
             reason=gate.reason,
+            held=gate.held,
+            closed_since=None if gate.closed_since is None else now + gate.closed_since - ticks,
             breaker=gate.breaker,
             opens_at=None if gate.opens_at is None else now + gate.opens_at - ticks,
             inside=gate.inside,
+            max_concurrent=gate.max_concurrent,
             waiting=gate.waiting,
             budget_free=gate.budget.free(ticks),
             spent=gate.spend.total(now),
             cap_reached=gate.spend.reached(now),
-            in_doubt=in_doubt,
+            in_doubt=around.in_doubt.get(name, 0),
             failures=await self._store.failures(name, LAST_FAILURES),
             durations=await self._supervisor.percentiles(name) if self._supervisor is not None else {},
+            last_day=around.ended.get(name, Ended(name)),
         )
 
     def _known(self, name: str) -> None:

@@ -73,6 +73,11 @@ class Upstreams:
         """Whether the embedded simulator stands in because there is no upstream."""
         return self.catalogue.simulated
 
+    @property
+    def max_file(self) -> int:
+        """Bytes of a result at most."""
+        return self._settings.media.max_file
+
     def add(self, name: str, entry: configuration.Upstream) -> Upstream:
         """Takes an upstream into use; connects to nobody yet.
 
@@ -80,7 +85,7 @@ class Upstreams:
             StartupError: its configuration cannot work; the text names it.
         """
         settings = self._settings
-        adapter = adapter_for(name, entry, settings.media.max_file, self._clock)
+        adapter = adapter_for(name, entry, self.max_file, self._clock)
         policy = PollPolicy(
             PolicyName(settings.polling.policy),
             max(settings.polling.min_interval, adapter.min_poll_interval),
@@ -108,7 +113,7 @@ class Upstreams:
 
     async def check(self, name: str, entry: configuration.Upstream) -> None:
         """Whether :meth:`add` would take it. Raises StartupError."""
-        await adapter_for(name, entry, self._settings.media.max_file, self._clock).aclose()
+        await adapter_for(name, entry, self.max_file, self._clock).aclose()
 
     def spent(self, spent: Spent) -> None:
         """What has been paid for meanwhile, for those that are added next."""

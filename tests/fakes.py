@@ -153,6 +153,7 @@ class ScriptedUpstream:
     listing: Literal["none", "stale", "live"] = "none"
     looks_are_requests: bool = True
     idempotent: bool = False
+    stops_jobs: bool = False
     listings: list[Listing | Look] = field(default_factory=lambda: [Listing((), more=False)])
     creates: list[CreateAnswer] = field(default_factory=list)
     """Empty: every create is accepted under a new id."""

@@ -15,6 +15,7 @@ from sora_gateway.app import Gateway
 from sora_gateway.core.breaker import FAILURES
 from tests.canaries import ADDED_KEY, UPSTREAM_KEY
 from tests.lab import Lab, at_the_lab, closing, says
+from tests.profile_fakes import serving_fake
 from tests.raw_server import Received, Wire, serving_raw
 from tests.running import Json, Person, person, running, settings_for
 
@@ -146,6 +147,60 @@ async def test_it_is_tried_without_spending(tmp_path: Path) -> None:
         assert lab.orders == []
 
 
+async def test_what_doctor_says_of_it_can_be_read_before_it_is_added(tmp_path: Path) -> None:
+    """Nothing is stored by that, and nothing is paid for; one that is there is asked with its own key."""
+    async with a_place(tmp_path) as place, serving_fake("new-api", SECRET) as (fake, url):
+        body = {"baseUrl": url, "apiKey": SECRET}
+        tried = (await place.admin.http.post(f"{PATH}/relay/try", json=body)).json()
+        assert (tried["ok"], [line["well"] for line in tried["lines"]]) == (True, [True, None])
+        assert tried["lines"][1]["profile"] == "new-api"
+        assert 'profile = "new-api" fits better than generic, because' in tried["lines"][1]["message"]
+        assert (await place.admin.get(f"{PATH}/relay")).status_code == 404
+        await place.add(url.removesuffix("/v1"), name="relay")
+        again = {"baseUrl": url, "profile": "new-api"}
+        told = (await place.admin.http.post(f"{PATH}/relay/try", json=again)).json()
+        assert [line["well"] for line in told["lines"]] == [True, True]
+        assert [line["well"] for line in (await place.says("test", "relay"))["lines"]] == [True, None]
+        assert [line["well"] for line in (await place.says("test", "simulator"))["lines"]] == [True]
+        refused = await place.admin.http.post(f"{PATH}/relay/try", json={"baseUrl": "nowhere"})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "base_url")
+        unknown = await place.admin.http.post(f"{PATH}/relay/try", json=body | {"profile": "none"})
+        assert unknown.json()["lines"][0]["well"] is False
+        assert fake.paid == 0
+
+
+async def test_it_is_told_what_it_can_do_and_how_it_is_configured_but_no_secret(tmp_path: Path) -> None:
+    async with a_place(tmp_path) as place, a_lab() as (_, url):
+        told = await place.add(
+            url, profile="vllm-omni", sizes=["1280x720"], seconds=[4, 8], maxConcurrent=3, costPerVideo=0.5
+        )
+        assert told["abilities"] == {
+            "operations": ["create"], "characters": False, "listing": "live", "idempotent": False,
+            "cancels": True, "onAmbiguous": "",
+        }  # fmt: skip
+        assert told["limits"] == {
+            "maxConcurrent": 3,
+            "maxCreating": 2,
+            "costPerVideo": 0.5,
+            "costPerSecond": 0.0,
+        }
+        assert (told["sizes"], told["seconds"]) == (["1280x720"], [4, 8])
+        assert (told["hasApiKey"], told["hasWebhookSecret"]) == (True, False)
+        simulator = await place.told("simulator")
+        assert (simulator["hasApiKey"], simulator["limits"]["maxConcurrent"]) == (False, 0)
+
+
+async def test_since_when_it_is_paused_is_known_after_a_restart(tmp_path: Path) -> None:
+    async with a_place(tmp_path) as place:
+        assert [(await place.told("simulator"))[name] for name in ("paused", "closedSince")] == [False, None]
+        paused = await place.says("pause", "simulator")
+        assert paused["paused"] is True
+    async with a_place(tmp_path) as place:
+        again = await place.told("simulator")
+        assert (again["paused"], again["closedSince"][:19]) == (True, paused["closedSince"][:19])
+        assert (await place.says("resume", "simulator"))["closedSince"] is None
+
+
 @pytest.mark.parametrize(
     ("name", "fields", "status", "param"),
     [
@@ -192,6 +247,7 @@ async def test_its_failures_are_shown_with_what_it_answered_but_no_secret(tmp_pa
             await ann.comes_to((await ann.make())["videoId"], "unknown")
         told = (await admin.get(f"{PATH}/lab")).json()
         assert (told["open"], told["breaker"], told["unknown"]) == (False, "open", FAILURES)
+        assert (told["paused"], told["closedSince"] is not None) == (False, True)
         assert told["opensAt"] is not None
         assert {(each["outcome"], each["httpStatus"]) for each in told["failures"]} == {("unknown", 500)}
         assert UPSTREAM_KEY not in str(told)

@@ -79,6 +79,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         # Many videos are sent as one archive.
         "media.zip_stream",
         "provisioning",
+        "diagnosis",
         "webhooks",
         "runtime_settings",
         # Addresses of files and shared videos are signed; it is handed the signers.
@@ -108,8 +109,11 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "identity": frozenset({"settings", "oidc_settings", "accounts.oidc_provider"}),
     "keybox": frozenset({"errors"}),
     "signing_keys": frozenset({"errors", "clock", "entropy"}),
-    # Upstreams at run time: stored, wired, and told to the supervisor.
-    "provisioning": VALUES | {"settings", "keybox", "store", "supervisor", "wiring"},
+    # An upstream is asked what it is before anybody pays it.
+    "diagnosis": VALUES | {"settings", "upstream.client", "upstream.detection", "wiring"},
+    # Upstreams at run time: stored, wired, and told to the supervisor; what each can do its adapter says.
+    "provisioning": VALUES
+    | {"settings", "keybox", "store", "supervisor", "wiring", "diagnosis", "upstream.adapter"},
     # What an administrator changes while it runs: stored, and held against the bounds of the configuration.
     "runtime_settings": VALUES | {"settings", "section", "store"},
     "app": EVERYTHING,

@@ -126,6 +126,9 @@ async def looked_at(one: Person, admin: Person, video_id: str) -> list[str]:
         await admin.get("/api/admin/upstreams/lab"),
         await admin.get("/api/admin/upstreams/more"),
         await admin.http.post("/api/admin/upstreams/lab/test"),
+        await admin.http.post("/api/admin/upstreams/more/try", json=ADDED),
+        await admin.get("/api/admin/statistics"),
+        await admin.get("/api/admin/storage"),
     ]
     return [f"{answer.url} {answer.status_code} {answer.headers} {answer.text}" for answer in answers]
 
@@ -144,14 +147,15 @@ async def test_no_answer_event_or_table_has_a_secret(tmp_path: Path) -> None:
         at_the_lab(tmp_path, lab, upstream=upstream) as ann,
         person(ann.gateway, "eve", role="admin") as eve,
     ):
-        said = [(await eve.http.put("/api/admin/upstreams/more", json=ADDED)).text]
+        added = (await eve.http.put("/api/admin/upstreams/more", json=ADDED)).text
+        said = [""]
         async with ann.live() as live:
             await live.say(type="subscribe", all=True)
             task = await ann.make()
             while "failed" not in said[-1]:
                 said.append(str(await live.next()))
         assert (await ann.task(task["videoId"]))["status"] == "failed"
-        said += await looked_at(ann, eve, task["videoId"])
+        said += [added, *await looked_at(ann, eve, task["videoId"])]
         assert UPSTREAM_KEY in lab.orders[0].headers["authorization"], "where it is needed"
     said.append(dump(tmp_path / "gateway.db"))
     assert "may not do that" in "".join(said), "what the upstream said is shown, apart from the key"

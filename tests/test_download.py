@@ -62,6 +62,7 @@ class Shelf:
     characters: bool = True
     listing: Literal["none", "stale", "live"] = "none"
     looks_are_requests: bool = True
+    stops_jobs: bool = False
     idempotent: bool = False
 
     async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:

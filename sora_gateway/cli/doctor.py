@@ -14,14 +14,11 @@ from sora_gateway.errors import StartupError
 
 if TYPE_CHECKING:
     from sora_gateway.settings import Settings, Upstream
-    from sora_gateway.upstream.detection import Finding as Fit
 
 Finding = tuple[bool | None, str]
 """Whether it is well (None is a hint), and the line."""
 
 _WORDS = {True: "ok", None: "hint", False: "FAIL"}
-_SHOW_NOTHING = frozenset({"inworld", "simulator"})
-"""Profiles of servers that answer as others do: what is peculiar to them shows only when something is made or stopped."""
 
 
 def register(commands: Commands) -> None:
@@ -113,47 +110,8 @@ async def _upstreams(settings: Settings, only: str | None) -> list[Finding]:
 
 
 async def _upstream(name: str, upstream: Upstream, settings: Settings) -> list[Finding]:
-    import asyncio
-
     from sora_gateway.clock import SystemClock
-    from sora_gateway.upstream.client import HttpClient
-    from sora_gateway.upstream.detection import fitting_profiles
-    from sora_gateway.wiring import adapter_for
+    from sora_gateway.diagnosis import diagnose
 
-    try:
-        adapter = adapter_for(name, upstream, settings.media.max_file, SystemClock())
-    except StartupError as error:
-        return [(False, f"upstream {name}: {error}")]
-    client = HttpClient()
-    try:
-        if upstream.dialect != "openai":
-            return [_answer(name, await adapter.probe())]
-        said, fit = await asyncio.gather(
-            adapter.probe(),
-            fitting_profiles(client, upstream.base_url, upstream.api_key.get_secret_value()),
-        )
-        return [_answer(name, said), *_profile(name, upstream.profile, fit)]
-    finally:
-        await client.aclose()
-        await adapter.aclose()
-
-
-def _answer(name: str, said: str) -> Finding:
-    return said.startswith("ok"), f"upstream {name}: {said.removeprefix('ok: ')}"
-
-
-def _profile(name: str, configured: str, fit: Fit) -> Iterator[Finding]:
-    """What is to be said of the upstream's profile; nothing when no videos were found there."""
-    if not fit.profiles:
-        return
-    best, reasons = fit.profiles[0], " and ".join(fit.reasons)
-    if configured in fit.profiles and configured != "generic":
-        yield True, f"upstream {name}: it is what its profile says, {configured}: {reasons}"
-    elif best == "generic" or (configured in _SHOW_NOTHING and best == "openai"):
-        rest = "generic works" if configured == "generic" else f"nothing speaks against {configured}"
-        yield True, f"upstream {name}: which server it is cannot be told; {rest}"
-    else:
-        yield (
-            None,
-            f'upstream {name}: profile = "{best}" fits better than {configured}, because {reasons}',
-        )
+    lines = await diagnose(name, upstream, settings.media.max_file, SystemClock())
+    return [(line.well, f"upstream {name}: {line.text}") for line in lines]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from sora_gateway.core.breaker import BreakerState
+from sora_gateway.core.operation import Operation
 from sora_gateway.core.views import View, iso
+from sora_gateway.diagnosis import Line
 from sora_gateway.errors import Conflict, InvalidRequest, NotFound
 from sora_gateway.http.auditing import actor_of
 from sora_gateway.http.routing import Access, Call, Endpoint
@@ -78,6 +80,40 @@ class DurationView(View):
     p99: float
 
 
+class LimitsView(View):
+    """As configured; 0 is unlimited."""
+
+    max_concurrent: int = Field(description="Its jobs in flight at once.")
+    max_creating: int = Field(description="Paid creates in flight at once.")
+    cost_per_video: float
+    cost_per_second: float
+
+
+class AbilitiesView(View):
+    """What the server can do, by its profile."""
+
+    operations: list[Operation]
+    characters: bool
+    listing: Literal["none", "stale", "live"] = Field(
+        description="Whether it lists its jobs, and whether the list says how they are now."
+    )
+    idempotent: bool = Field(description="Whether a create that is sent again is not paid again.")
+    cancels: bool = Field(description="Whether it stops a running job.")
+    on_ambiguous: str = Field(
+        description="What becomes of a create that nobody can find: `hold` or `resubmit_if_absent`; empty: the profile's."
+    )
+
+
+class LastDayView(View):
+    """Videos that ended there in the last 24 hours. *median* and *p90* are seconds from the order to the video."""
+
+    completed: int
+    failed: int
+    cancelled: int
+    median: float | None
+    p90: float | None
+
+
 class UpstreamView(View):
     """What is known of one upstream."""
 
@@ -87,8 +123,18 @@ class UpstreamView(View):
     profile: str
     base_url: str
     models: dict[str, str]
+    sizes: list[str] = Field(description="That it can make; empty: every one.")
+    seconds: list[int] = Field(description="The same.")
+    has_api_key: bool
+    has_webhook_secret: bool
+    limits: LimitsView
+    abilities: AbilitiesView
     open: bool
     reason: str = Field(description="Why it is closed; empty while it is open.")
+    paused: bool = Field(description="Whether an administrator has closed it.")
+    closed_since: str | None = Field(
+        description="Since when something is wrong with it, or it is paused; null while all is well."
+    )
     breaker: BreakerState
     opens_at: str | None
     jobs: int = Field(description="Jobs that it has.")
@@ -96,6 +142,7 @@ class UpstreamView(View):
     unknown: int = Field(description="Jobs of which nobody knows whether it has them.")
     budget: BudgetView
     spend: SpendView
+    last_day: LastDayView
     durations: list[DurationView]
     failures: list[FailureView] = Field(description="The latest creates that failed, newest first.")
 
@@ -104,9 +151,18 @@ class UpstreamList(View):
     upstreams: list[UpstreamView]
 
 
-class ProbeView(View):
-    ok: bool
+class ProbeLineView(View):
+    """One thing that was found out."""
+
+    well: bool | None = Field(description="null: a hint.")
     message: str
+    profile: str | None = Field(description="A profile that would fit better.")
+
+
+class ProbeView(View):
+    ok: bool = Field(description="Whether it answers and takes our key.")
+    message: str = Field(description="The first line.")
+    lines: list[ProbeLineView]
 
 
 def spend_view(condition: Condition) -> SpendView:
@@ -127,8 +183,21 @@ def _view(condition: Condition) -> UpstreamView:
         profile=entry.profile if entry else "simulator",
         base_url=entry.base_url if entry else "",
         models=dict(entry.models) if entry else {},
+        sizes=list(entry.sizes) if entry else [],
+        seconds=list(entry.seconds) if entry else [],
+        has_api_key=bool(entry and entry.api_key.get_secret_value()),
+        has_webhook_secret=bool(entry and entry.webhook_secret.get_secret_value()),
+        limits=LimitsView(
+            max_concurrent=condition.max_concurrent,
+            max_creating=entry.max_creating if entry else 0,
+            cost_per_video=entry.cost_per_video if entry else 0.0,
+            cost_per_second=entry.cost_per_second if entry else 0.0,
+        ),
+        abilities=_abilities(condition),
         open=condition.open,
         reason=condition.reason,
+        paused=condition.held,
+        closed_since=iso(condition.closed_since),
         breaker=condition.breaker,
         opens_at=iso(condition.opens_at),
         jobs=condition.inside,
@@ -136,6 +205,13 @@ def _view(condition: Condition) -> UpstreamView:
         unknown=condition.in_doubt,
         budget=BudgetView(per_minute=entry.requests_per_minute if entry else 0, free=condition.budget_free),
         spend=spend_view(condition),
+        last_day=LastDayView(
+            completed=condition.last_day.completed,
+            failed=condition.last_day.failed,
+            cancelled=condition.last_day.cancelled,
+            median=condition.last_day.median,
+            p90=condition.last_day.p90,
+        ),
         durations=[
             DurationView(
                 model=kind.model or "",
@@ -161,6 +237,18 @@ def _view(condition: Condition) -> UpstreamView:
     )
 
 
+def _abilities(condition: Condition) -> AbilitiesView:
+    adapter = condition.adapter
+    return AbilitiesView(
+        operations=sorted(adapter.operations),
+        characters=adapter.characters,
+        listing=adapter.listing,
+        idempotent=adapter.idempotent,
+        cancels=adapter.stops_jobs,
+        on_ambiguous=condition.entry.on_ambiguous if condition.entry else "",
+    )
+
+
 async def list_upstreams(call: Call) -> UpstreamList:
     """Every upstream: whether it is open, what it costs and how it failed last."""
     return UpstreamList(upstreams=[_view(each) for each in await call.services.provisioning.conditions()])
@@ -173,6 +261,13 @@ async def get_upstream(call: Call) -> UpstreamView:
 
 async def put_upstream(call: Call) -> UpstreamView:
     """Adds an upstream, or changes one that was added; it is used from now on. Its key is kept encrypted."""
+    name, fields, secrets = _asked(call)
+    await call.services.provisioning.put(actor_of(call), name, fields, secrets)
+    return await get_upstream(call)
+
+
+def _asked(call: Call) -> tuple[str, dict[str, Any], dict[str, str | None]]:
+    """The name, the configuration and the secrets. Raises InvalidRequest for a bad name."""
     name = call.path["name"]
     asked: PutUpstream = call.body
     if not _NAME_PATTERN.fullmatch(name):
@@ -180,9 +275,7 @@ async def put_upstream(call: Call) -> UpstreamView:
             "A name has at most 32 lower-case letters, digits, dashes and underscores.", param="name"
         )
     fields = asked.model_dump(exclude_none=True, exclude={"api_key", "webhook_secret"})
-    secrets = {"api_key": asked.api_key, "webhook_secret": asked.webhook_secret}
-    await call.services.provisioning.put(actor_of(call), name, fields, secrets)
-    return await get_upstream(call)
+    return name, fields, {"api_key": asked.api_key, "webhook_secret": asked.webhook_secret}
 
 
 async def delete_upstream(call: Call) -> Response:
@@ -192,9 +285,23 @@ async def delete_upstream(call: Call) -> Response:
 
 
 async def test_upstream(call: Call) -> ProbeView:
-    """Asks it whether it answers and takes our key; costs nothing."""
-    message = await call.services.provisioning.probe(call.path["name"])
-    return ProbeView(ok=message.startswith("ok"), message=message)
+    """Asks it whether it answers and takes our key, and which server it is; costs nothing."""
+    return _probe(await call.services.provisioning.diagnose(call.path["name"]))
+
+
+async def try_upstream(call: Call) -> ProbeView:
+    """The same before it is stored, of the configuration that is sent. Without `apiKey` it is asked with the one that
+    is there."""
+    name, fields, secrets = _asked(call)
+    return _probe(await call.services.provisioning.diagnose_new(name, fields, secrets))
+
+
+def _probe(lines: list[Line]) -> ProbeView:
+    return ProbeView(
+        ok=lines[0].well is True,
+        message=lines[0].text,
+        lines=[ProbeLineView(well=line.well, message=line.text, profile=line.profile) for line in lines],
+    )
 
 
 async def pause_upstream(call: Call) -> UpstreamView:
@@ -229,6 +336,11 @@ ENDPOINTS = [
     Endpoint(
         method="POST", path="/api/admin/upstreams/{name}/test", handler=test_upstream, summary="Try an upstream",
         access=Access.ADMIN, tag="admin", response=ProbeView, errors=(NotFound,),
+    ),
+    Endpoint(
+        method="POST", path="/api/admin/upstreams/{name}/try", handler=try_upstream,
+        summary="Try an upstream before it is added", access=Access.ADMIN, tag="admin", request=PutUpstream,
+        response=ProbeView, errors=(Conflict,),
     ),
     Endpoint(
         method="POST", path="/api/admin/upstreams/{name}/pause", handler=pause_upstream, summary="Pause an upstream",

@@ -41,6 +41,8 @@ class MediaFiles:
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._root = root.resolve()
+        self.swept: int | None = None
+        """Of how many jobs :meth:`sweep` removed files; None before it ran."""
 
     def part_path(self, job_id: str, variant: str) -> Path:
         """Where a file of *job_id* grows before it is placed; its directory exists afterwards.
@@ -141,11 +143,17 @@ class MediaFiles:
         For start-up: a job that is accepted while it runs would be taken for an orphan. What is not named
         like a job is left alone.
         """
-        return await finish_in_thread(self._sweep, known_job_ids)
+        removed = await finish_in_thread(self._sweep, known_job_ids)
+        self.swept = len(removed)
+        return removed
 
     def free_bytes(self) -> int:
         """Free space for us on the disk that holds the files."""
         return shutil.disk_usage(self._root).free
+
+    def disk_bytes(self) -> int:
+        """Size of that disk."""
+        return shutil.disk_usage(self._root).total
 
     def _directory(self, job_id: str) -> Path:
         match = _JOB_ID.fullmatch(job_id)

@@ -19,6 +19,8 @@ class AddedUpstream:
     settings: str
     api_key: str
     enabled: bool
+    changed_at: float = 0.0
+    """Set by whoever stores it."""
 
 
 def put(tx: Transaction, upstream: AddedUpstream, entry: AuditEntry) -> None:
@@ -51,9 +53,12 @@ def remove(tx: Transaction, name: str, entry: AuditEntry) -> None:
 async def added(readers: Readers) -> list[AddedUpstream]:
     """In the order in which they were added."""
     rows = await readers.all(
-        "SELECT name, settings, api_key, enabled FROM upstreams ORDER BY created_at, name"
+        "SELECT name, settings, api_key, enabled, changed_at FROM upstreams ORDER BY created_at, name"
     )
-    return [AddedUpstream(row["name"], row["settings"], row["api_key"], bool(row["enabled"])) for row in rows]
+    return [
+        AddedUpstream(row["name"], row["settings"], row["api_key"], bool(row["enabled"]), row["changed_at"])
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class Gate:
         self._paused_until = 0.0
         self._out_of_order = ""
         self._held = ""
+        self._closed_at: float | None = None
+        """When trouble began, or a person closed it, in monotonic seconds; None while all is well."""
         self._changed = asyncio.Event()
         self._drained = asyncio.Event()
         self._opening: asyncio.Task[None] | None = None
@@ -90,6 +92,16 @@ class Gate:
         if not self.paused or self._held:
             return None
         return max(self._paused_until if self._out_of_order else 0.0, self._breaker.open_until)
+
+    @property
+    def held(self) -> bool:
+        """Whether a person has closed it."""
+        return bool(self._held)
+
+    @property
+    def closed_since(self) -> float | None:
+        """Since when something is wrong with it, in monotonic seconds; its careful first create does not end that."""
+        return self._closed_at
 
     @property
     def inside(self) -> int:
@@ -169,6 +181,8 @@ class Gate:
         was_closed = bool(self._out_of_order) or self._breaker.openings > 0
         self._breaker = self._breaker.succeeded()
         self._pause, self._paused_until, self._out_of_order = 0.0, 0.0, ""
+        if not self._held:
+            self._closed_at = None
         if was_closed:
             self._admit()
 
@@ -189,10 +203,11 @@ class Gate:
             self._close()
         return max(0.0, self._paused_until - now)
 
-    def hold(self, reason: str) -> None:
-        """A person closes it, until :meth:`release`."""
+    def hold(self, reason: str, ago: float = 0.0) -> None:
+        """A person closes it, or has *ago* seconds before, until :meth:`release`."""
         self._held = reason
         self._close()
+        self._closed_at = self._clock.monotonic() - ago
 
     def release(self) -> None:
         """A person opens it, whatever had closed it."""
@@ -226,6 +241,8 @@ class Gate:
 
     def _close(self) -> None:
         """Tells everybody who waits; they may know another upstream, or come back and wait here."""
+        if self._closed_at is None:
+            self._closed_at = self._clock.monotonic()
         self._positions = {}
         turns, self._turns = self._turns, {}
         self._queue.clear()

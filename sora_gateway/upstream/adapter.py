@@ -132,6 +132,11 @@ class Adapter(Protocol):
         """Whether a create that is sent again with its key is answered with its first job, and not paid again."""
         ...
 
+    @property
+    def stops_jobs(self) -> bool:
+        """Whether it stops a running job when it is asked to, and says so."""
+        ...
+
     async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:
         """Sends the paid create once. *timeout* is a total deadline in seconds. Never raises, never retries."""
         ...

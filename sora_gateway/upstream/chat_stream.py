@@ -116,6 +116,10 @@ class ChatStreamAdapter:
     def idempotent(self) -> bool:
         return False
 
+    @property
+    def stops_jobs(self) -> bool:
+        return False
+
     # --- paying --------------------------------------------------------------------------------------
 
     async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:

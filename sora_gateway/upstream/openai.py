@@ -116,6 +116,10 @@ class OpenAIAdapter:
     def idempotent(self) -> bool:
         return bool(self._profile.idempotency_header)
 
+    @property
+    def stops_jobs(self) -> bool:
+        return self._profile.delete_cancels
+
     async def create(self, order: CreateOrder, timeout: float) -> CreateAnswer:
         """See :meth:`Adapter.create`."""
         own_key = self.idempotent and bool(order.idempotency_key)
@@ -149,7 +153,7 @@ class OpenAIAdapter:
 
     async def cancel(self, external_id: ExternalId) -> CancelAnswer:
         """See :meth:`Adapter.cancel`."""
-        if not self._profile.delete_cancels:
+        if not self.stops_jobs:
             return CancelAnswer.UNSUPPORTED
         try:
             reply = await self._ask("DELETE", self._video(external_id))
