@@ -295,6 +295,7 @@ async def opened(
             authenticate=Credentials(accounts),
             catalogue=upstreams.catalogue,
             provisioning=provisioning,
+            upstreams=upstreams.by_name,
             webhooks=webhooks,
             statistics=counts(supervisor, hub),
             limits=RequestLimits(clock),

@@ -99,6 +99,7 @@ def services(clock: StillClock | None = None) -> Services:
         authenticate=role_is_the_key,
         catalogue=Catalogue(),
         provisioning=NOBODY,
+        upstreams={},
         webhooks=NOBODY,
         statistics=lambda: {"subscribers": 3},
         limits=RequestLimits(clock),

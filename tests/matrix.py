@@ -118,6 +118,7 @@ MATRIX = {
     # --- videos -------------------------------------------------------------------------------------
     "GET /api/models": Row(Right.MINE),
     "GET /api/outages": Row(Right.MINE),
+    "GET /api/outages": Row(Right.MINE),
     "GET /api/video/stats": Row(Right.MINE),
     "GET /api/video/facets": Row(Right.MINE),
     "POST /api/video/tasks": Row(Right.MAKE, status=202, body={"prompt": "a boat"}),

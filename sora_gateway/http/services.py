@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from sora_gateway.supervisor import Supervisor
     from sora_gateway.supervisor.characters import Characters
     from sora_gateway.supervisor.charges import Charges
+    from sora_gateway.supervisor.watcher import Upstream
     from sora_gateway.webhooks.endpoints import Webhooks
 
 
@@ -105,6 +106,8 @@ class Services:
     authenticate: WhoAsks
     catalogue: Catalogue
     provisioning: Provisioning
+    upstreams: Mapping[str, Upstream]
+    """Those in use now, by name."""
     webhooks: Webhooks
     statistics: Callable[[], Mapping[str, int]]
     """Counts for ``/health``: nothing about people, nothing about versions."""
