@@ -67,6 +67,24 @@ async def kill_house(directory: Path) -> AsyncIterator[House]:
         yield House(directory, upstream, key)
 
 
+async def taken(place: Place, mark: str) -> None:
+    """Returns when the upstream has the create; its answer is still to come."""
+    async with asyncio.timeout(10):
+        while True:
+            if place.upstream.creates(mark):
+                return
+            await asyncio.sleep(0.01)
+
+
+async def stopping(http: httpx.AsyncClient) -> None:
+    """Returns when the gateway has taken its signal in."""
+    async with asyncio.timeout(5):
+        while True:
+            if (await http.get("/ready")).status_code == 503:
+                return
+            await asyncio.sleep(0.01)
+
+
 async def killed(house: House, case: Case) -> Verdict:
     """Runs *case* to its end; says what it came to."""
     mark = next(_marks)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import resource
 import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 import pytest_asyncio
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.killing import House, kill_house
-from tests.processes import EndedAtStart, Place, Program
+from tests.killing import House, kill_house, stopping, taken
+from tests.processes import EndedAtStart, Program
 from tests.verdict import verdict
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -26,24 +24,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     async with kill_house(tmp_path_factory.mktemp("ends")) as house:
         yield house
-
-
-async def taken(place: Place, mark: str) -> None:
-    """Returns when the upstream has the create; its answer is still to come."""
-    async with asyncio.timeout(10):
-        while True:
-            if place.upstream.creates(mark):
-                return
-            await asyncio.sleep(0.01)
-
-
-async def stopping(http: httpx.AsyncClient) -> None:
-    """Returns when the gateway has taken its signal in."""
-    async with asyncio.timeout(5):
-        while True:
-            if (await http.get("/ready")).status_code == 503:
-                return
-            await asyncio.sleep(0.01)
 
 
 async def ends_within(gateway: Program, seconds: float) -> int:
