@@ -16,7 +16,7 @@ from sora_gateway.store import audit
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.codes import CodeRecord
 from sora_gateway.store.credits import MOST_CREDITS, said
-from sora_gateway.store.statements import Dispute
+from sora_gateway.store.statements import Dispute, LedgerFilter
 
 if TYPE_CHECKING:
     from sora_gateway.operations import Services
@@ -33,7 +33,7 @@ async def credits_show(services: Services, email: str) -> Shown:
     """A person's balance, plan, what they have used of it, and their latest entries. Raises NotFound."""
     user = await services.store.people.by_email(email)
     standing = await services.plans.standing(user.id)
-    page = await services.store.credits.statement(user.id, SHOWN, None)
+    page = await services.store.credits.statement(LedgerFilter(SHOWN, user.id))
     return {
         "email": user.email,
         "available": standing.balance.available,

@@ -113,6 +113,17 @@ async def test_the_whole_ledger_is_everybodys_or_one_persons(tmp_path: Path) -> 
         assert code(nobody) == (404, "not_found")
 
 
+async def test_the_ledger_is_narrowed_by_kind_and_time(tmp_path: Path) -> None:
+    async with till(tmp_path, balance=0) as shop:
+        await shop.admin("POST", "credits/grant", userId="user_ann", amount=40)
+        await shop.admin("POST", "credits/adjust", userId="user_ann", amount=-1, note="a mistake")
+        taken = (await shop.admin("GET", "credits/ledger?kind=adjust"))["entries"]
+        assert [entry["available"] for entry in taken] == [-1]
+        (at,) = {entry["at"] for entry in taken}
+        assert len((await shop.admin("GET", f"credits/ledger?since={at}"))["entries"]) == 2
+        assert (await shop.admin("GET", f"credits/ledger?until={at}"))["entries"] == []
+
+
 async def test_usage_says_what_upstreams_took_beside_what_people_paid(tmp_path: Path) -> None:
     finished: dict[str, object] = {"status": "completed", "cost": 0.25}
     async with (

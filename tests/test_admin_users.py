@@ -67,6 +67,23 @@ async def signed_in(gateway: Gateway, email: str) -> AsyncIterator[httpx.AsyncCl
 # --- seeing ------------------------------------------------------------------------------------------
 
 
+async def test_people_are_found_by_their_plan_and_counted_by_whether_they_have_one(tmp_path: Path) -> None:
+    async with a_place(tmp_path) as place:
+        root = place.root.http
+        await root.put("/api/admin/plans/studio", json={"concurrency": 2})
+        given = await root.put(f"{PATH}/{place.ann.user_id}/plan", json={"plan": "studio"})
+        assert given.status_code == 200, given.text
+        told = await place.told(place.ann)
+        assert (told["plan"], told["planUntil"]) == ("studio", None)
+        on_it = (await root.get(PATH, params={"plan": "studio"})).json()["users"]
+        assert [user["email"] for user in on_it] == ["ann@example.org"]
+        without = (await root.get(PATH, params={"plan": "default"})).json()["users"]
+        assert {user["email"] for user in without} == {"root@example.org", "bob@example.org"}
+        await place.change(place.bob, disabled=True)
+        people = (await root.get("/api/admin/stats")).json()["people"]
+        assert people == {"everybody": 3, "disabled": 1, "withoutPlan": 1}
+
+
 async def test_a_person_is_shown_with_credits_keys_sessions_and_their_latest_use(tmp_path: Path) -> None:
     async with a_place(tmp_path) as place:
         before = await place.told(place.bob)

@@ -33,9 +33,16 @@ class CirculationView(View):
     held: int
 
 
+class PeopleStats(View):
+    everybody: int
+    disabled: int
+    without_plan: int = Field(description="Of the others: those that have the default plan.")
+
+
 class AdminStats(View):
     jobs: dict[State, int] = Field(description="Everybody's, by stage; stages without any are left out.")
     upstreams: list[UpstreamStats]
+    people: PeopleStats
     credits: CirculationView
     disputes: int = Field(description="Failed videos whose credits somebody has to decide on.")
     daily_credits_used: list[CappedPerson]
@@ -46,6 +53,7 @@ async def get_stats(call: Call) -> AdminStats:
     what a cap stops."""
     services = call.services
     total = await services.store.credits.circulation()
+    people = await services.store.administration.headcount(services.clock.now())
     capped = services.supervisor.caps.reached()
     emails = await services.store.emails(capped.keys())
     return AdminStats(
@@ -60,6 +68,9 @@ async def get_stats(call: Call) -> AdminStats:
             )
             for each in await services.provisioning.conditions()
         ],
+        people=PeopleStats(
+            everybody=people.everybody, disabled=people.disabled, without_plan=people.without_plan
+        ),
         credits=CirculationView(available=total.available, held=total.held),
         disputes=len(await services.store.credits.disputes()),
         daily_credits_used=[

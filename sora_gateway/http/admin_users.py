@@ -30,6 +30,8 @@ class UserView(View):
     role: Role
     created_at: str
     disabled_at: str | None = Field(description="Since when they cannot come in; null for somebody who can.")
+    plan: str = Field(description="The plan that counts now.")
+    plan_until: str | None = Field(description="When the default plan follows; null for never.")
     available: int
     held: int = Field(description="Credits that unfinished videos keep back.")
     has_password: bool
@@ -53,6 +55,10 @@ class UserQuery(View):
     )
     role: Role | None = None
     disabled: bool | None = None
+    plan: Annotated[str, Field(min_length=1, max_length=32)] | None = Field(
+        None,
+        description="The name of the plan that they were given and still have; `default` for those without.",
+    )
     after: Annotated[str, Field(max_length=128)] | None = Field(
         None, description="The id of the last person of the page before."
     )
@@ -77,14 +83,18 @@ class ChangeUser(View):
     disabled: bool | None = None
 
 
-def _view(resident: Resident) -> UserView:
-    user = resident.user
+def _view(call: Call, resident: Resident) -> UserView:
+    user, plans = resident.user, call.services.plans
+    plan = plans.of(user.id)
+    held = plans.held(user.id)
     return UserView(
         id=user.id,
         email=user.email,
         role=user.role,
         created_at=iso(user.created_at) or "",
         disabled_at=iso(user.disabled_at),
+        plan=plan.name,
+        plan_until=iso(held.until) if plan.name == held.plan else None,
         available=user.available,
         held=user.held,
         has_password=user.has_password,
@@ -107,21 +117,21 @@ async def _user(call: Call) -> UserRecord:
 async def list_users(call: Call) -> UserPage:
     """Newest first. The next page is asked for with `after`, the id of the last person of this one."""
     query: UserQuery = call.query
-    wanted = UserFilter(query.limit, query.search, query.role, query.disabled, query.after)
+    wanted = UserFilter(query.limit, query.search, query.role, query.disabled, query.after, query.plan)
     residents, more = await call.services.store.administration.page(wanted, _moment(call))
-    return UserPage(users=[_view(resident) for resident in residents], has_more=more)
+    return UserPage(users=[_view(call, resident) for resident in residents], has_more=more)
 
 
 async def get_user(call: Call) -> UserView:
     """One of them."""
-    return _view(await call.services.store.administration.resident(call.path["id"], _moment(call)))
+    return _view(call, await call.services.store.administration.resident(call.path["id"], _moment(call)))
 
 
 async def create_user(call: Call) -> UserView:
     """Somebody new, with the starting balance. Without a password, give them a reset link or a sign-in link."""
     wish: CreateUser = call.body
     user_id = await call.services.password_accounts.add(wish.email, wish.role, wish.password, actor_of(call))
-    return _view(await call.services.store.administration.resident(user_id, _moment(call)))
+    return _view(call, await call.services.store.administration.resident(user_id, _moment(call)))
 
 
 async def change_user(call: Call) -> UserView:

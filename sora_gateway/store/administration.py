@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import asdict, dataclass, fields
 
 from sora_gateway.core.actor import Actor
+from sora_gateway.core.plans import DEFAULT
 from sora_gateway.core.principal import Role
 from sora_gateway.errors import NotFound
 from sora_gateway.store import accounts, audit
@@ -30,13 +31,15 @@ class Resident:
 
 @dataclass(frozen=True, slots=True)
 class UserFilter:
-    """Who is wanted, newest first. *text* is a part of the address, *after* the last person of the page before."""
+    """Who is wanted, newest first. *text* is a part of the address, *plan* the name of what they were given (``default``
+    for those without), *after* the last person of the page before."""
 
     limit: int
     text: str | None = None
     role: Role | None = None
     disabled: bool | None = None
     after: str | None = None
+    plan: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,15 @@ class Moment:
 
     now: float
     idle: float
+
+
+@dataclass(frozen=True, slots=True)
+class Headcount:
+    """So many people there are, so many of them disabled; of the others, so many have the default plan."""
+
+    everybody: int
+    disabled: int
+    without_plan: int
 
 
 # --- reading -----------------------------------------------------------------------------------------
@@ -60,10 +72,13 @@ _RESIDENTS = f"""
           ifnull((SELECT max(k.last_used_at) FROM api_keys k WHERE k.user_id = users.id), 0)) AS last_seen_at
     FROM users"""  # noqa: S608 - our own names
 
+_PLAN = f"iif(plan IS NULL OR plan_until <= :now, '{DEFAULT}', plan)"
+
 _CONDITIONS = {
     "text": "instr(lower(email), lower(:text)) > 0",
     "role": "role = :role",
     "disabled": "(disabled_at IS NOT NULL) = :disabled",
+    "plan": f"{_PLAN} = :plan",
     "after": "(created_at, id) < (SELECT created_at, id FROM users WHERE id = :after)",
 }
 
@@ -78,6 +93,15 @@ async def page(readers: Readers, wanted: UserFilter, at: Moment) -> tuple[list[R
         values | asdict(at) | {"rows": wanted.limit + 1},
     )
     return [_resident(row) for row in rows[: wanted.limit]], len(rows) > wanted.limit
+
+
+async def headcount(readers: Readers, now: float) -> Headcount:
+    (row,) = await readers.all(
+        "SELECT count(*) AS everybody, count(disabled_at) AS disabled,"  # noqa: S608 - our own names
+        f" count(*) FILTER (WHERE disabled_at IS NULL AND {_PLAN} = '{DEFAULT}') AS without_plan FROM users",
+        {"now": now},
+    )
+    return Headcount(**dict(row))
 
 
 async def resident(readers: Readers, user_id: str, at: Moment) -> Resident:
@@ -167,6 +191,9 @@ class Administration:
 
     async def page(self, wanted: UserFilter, at: Moment) -> tuple[list[Resident], bool]:
         return await page(self._readers, wanted, at)
+
+    async def headcount(self, now: float) -> Headcount:
+        return await headcount(self._readers, now)
 
     async def resident(self, user_id: str, at: Moment) -> Resident:
         """Raises NotFound."""

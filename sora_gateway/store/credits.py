@@ -13,7 +13,7 @@ from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.codes import CodeRecord
 from sora_gateway.store.plans import Held, StoredPlan
 from sora_gateway.store.readers import Readers
-from sora_gateway.store.statements import Dispute, LedgerPage, Line, Usage
+from sora_gateway.store.statements import Dispute, LedgerFilter, LedgerPage, Line, Usage
 from sora_gateway.store.writer import Transaction, Writer
 
 MOST_CREDITS = 1_000_000_000
@@ -105,12 +105,11 @@ class Credits:
         assert row is not None
         return Balance(row["available"] or 0, row["held"] or 0)
 
-    async def statement(self, user_id: str | None, limit: int, before: int | None) -> LedgerPage:
-        """The entries of one person, or of everybody, newest first; *before* is the id of the last one seen."""
-        return await statements.page(self._readers, user_id, limit, before)
+    async def statement(self, wanted: LedgerFilter) -> LedgerPage:
+        return await statements.page(self._readers, wanted)
 
     async def lines(self, user_id: str | None, after: int, limit: int) -> Sequence[Line]:
-        """The same, oldest first, from behind the entry *after*: for exports."""
+        """The entries of one person, or of everybody, oldest first, from behind the entry *after*: for exports."""
         return await statements.lines(self._readers, user_id, after, limit)
 
     async def lines_of(self, job_id: str) -> Sequence[Line]:

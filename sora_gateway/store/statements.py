@@ -27,6 +27,19 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerFilter:
+    """Which entries are wanted, newest first: of one person (*owner*), of one kind, between two moments; *before* is
+    the id of the last one seen."""
+
+    limit: int
+    owner: str | None = None
+    before: int | None = None
+    kind: Kind | None = None
+    since: float | None = None
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerPage:
     lines: list[Line]
     has_more: bool
@@ -38,12 +51,23 @@ _LINES = (
 )
 
 
-async def page(readers: Readers, user_id: str | None, limit: int, before: int | None) -> LedgerPage:
+_CONDITIONS = {
+    "owner": "l.user_id = :owner",
+    "before": "l.id < :before",
+    "kind": "l.kind = :kind",
+    "since": "l.at >= :since",
+    "until": "l.at < :until",
+}
+
+
+async def page(readers: Readers, wanted: LedgerFilter) -> LedgerPage:
+    values = {name: getattr(wanted, name) for name in _CONDITIONS}
+    conditions = [text for name, text in _CONDITIONS.items() if values[name] is not None]
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = await readers.all(
-        f"{_LINES} WHERE (? IS NULL OR l.user_id = ?) AND (? IS NULL OR l.id < ?) ORDER BY l.id DESC LIMIT ?",
-        (user_id, user_id, before, before, limit + 1),
+        f"{_LINES} {where} ORDER BY l.id DESC LIMIT :rows", values | {"rows": wanted.limit + 1}
     )
-    return LedgerPage([Line(**dict(row)) for row in rows[:limit]], len(rows) > limit)
+    return LedgerPage([Line(**dict(row)) for row in rows[: wanted.limit]], len(rows) > wanted.limit)
 
 
 async def lines(readers: Readers, user_id: str | None, after: int, limit: int) -> list[Line]:
