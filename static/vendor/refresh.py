@@ -24,6 +24,7 @@ FILES = {
     "htm.js": "htm/dist/htm.mjs",
     "signals-core.js": "@preact/signals-core/dist/signals-core.mjs",
     "signals.js": "@preact/signals/dist/signals.mjs",
+    "uplot.js": "uplot/dist/uPlot.esm.js",
 }
 """Name here -> path in node_modules. Always ``.js``: every web server knows its type."""
 
@@ -34,7 +35,7 @@ IMPORTS = {
 }
 """Bare names -> our files, so that the page needs no import map, which a strict CSP would have to allow."""
 
-_IMPORT = re.compile(r'(?P<before>\b(?:from|import)\s*)"(?P<name>[^"./][^"]*)"')
+_IMPORT = re.compile(r'(?P<before>\b(?:from|import)\s*)"(?P<name>[^"./\s][^"\s]*)"')
 _SOURCEMAP = re.compile(r"//# sourceMappingURL=\S+")
 
 
