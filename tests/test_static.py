@@ -132,7 +132,7 @@ def test_every_error_of_signing_in_and_of_the_account_has_words() -> None:
 def test_every_role_and_every_scope_has_words_and_a_box_to_tick() -> None:
     known = texts("en").keys()
     assert {f"role.{role}" for role in get_args(Role)} <= known
-    assert {f"scope.{scope.replace(':', '_')}" for scope in Scope} <= known
+    assert {f"account.scope.{scope.replace(':', '_')}" for scope in Scope} <= known
     (offered,) = re.findall(
         r"^const SCOPES = \[(.*)\];", (STATIC / "js/account/keys.js").read_text("utf-8"), re.MULTILINE
     )

@@ -26,6 +26,9 @@ export const dateTime = (when) =>
 export const timeOfDay = (when) =>
   new Intl.DateTimeFormat(language.value, { timeStyle: "medium" }).format(new Date(when));
 
+/** 12345 -> "12,345", as the page's language writes it. */
+export const number = (value) => new Intl.NumberFormat(language.value).format(value);
+
 const BROWSERS = [["Edg", "Edge"], ["OPR", "Opera"], ["Firefox", "Firefox"], ["Chrome", "Chrome"], ["Safari", "Safari"]];
 const SYSTEMS = [
   ["iPhone", "iPhone"], ["iPad", "iPad"], ["Android", "Android"], ["Windows", "Windows"], ["Mac OS X", "macOS"],

@@ -221,10 +221,10 @@ function signedOut({ error = null, ended = false } = {}) {
   setSession({ status: "out", error, ended });
 }
 
-/** Raises ApiError when the gateway could not be told. */
-export async function signOut() {
+/** `tell` ends the session at the gateway, and maybe others. Raises ApiError when the gateway could not be told. */
+export async function signOut(tell = auth.logout) {
   try {
-    await auth.logout();
+    await tell();
   } catch (error) {
     if (error.status !== 401) throw error; // The session is gone already: just as well.
   }

@@ -10,7 +10,7 @@ import { t } from "../i18n.js";
 import { methods } from "../state.js";
 import { Problem, useAttempt } from "../views/attempt.js";
 
-const HERE = "#/account";
+const HERE = "#/account/signin";
 
 export function Identities() {
   const [list, setList] = useState(null);
@@ -22,9 +22,9 @@ export function Identities() {
   const labelOf = (each) => ways.find(({ name }) => name === each.provider)?.label ?? each.issuer;
   const unlink = async (each) => {
     const yes = await confirmed({
-      title: t("ask.unlink.title", { label: labelOf(each) }),
-      text: t("ask.unlink.text"),
-      action: t("ask.unlink.yes"),
+      title: t("account.unlink.title", { label: labelOf(each) }),
+      text: t("account.unlink.text"),
+      action: t("account.unlink.yes"),
     });
     if (yes) await attempt.run(() => fresh(() => auth.unlink(each.id).then(load)));
   };
@@ -32,18 +32,18 @@ export function Identities() {
   const linked = new Set(list?.map(({ provider }) => provider));
   return html`
     <section aria-labelledby="identities-title">
-      <h3 id="identities-title">${t("identities.title")}</h3>
-      <p class="quiet">${t("identities.text")}</p>
+      <h3 id="identities-title">${t("account.identities.title")}</h3>
+      <p class="quiet">${t("account.identities.text")}</p>
       <ul class="keys">
         ${list?.map(
           (each) => html`
             <li key=${each.id}>
               <div>
                 <strong>${labelOf(each)}</strong> ${each.email}
-                <span class="quiet">${t("identities.since", { when: dateTime(each.createdAt) })}</span>
+                <span class="quiet">${t("account.identities.since", { when: dateTime(each.createdAt) })}</span>
               </div>
-              <button onClick=${() => unlink(each)} aria-label=${t("identities.unlinkOf", { label: labelOf(each) })}>
-                ${t("identities.unlink")}
+              <button onClick=${() => unlink(each)} aria-label=${t("account.identities.unlinkOf", { label: labelOf(each) })}>
+                ${t("account.identities.unlink")}
               </button>
             </li>
           `,
@@ -56,7 +56,7 @@ export function Identities() {
           .map(
             ({ name, label }) => html`
               <button key=${name} aria-disabled=${attempt.resting} onClick=${() => link(name)}>
-                ${t("identities.link", { label })}
+                ${t("account.identities.link", { label })}
               </button>
             `,
           )}

@@ -25,19 +25,19 @@ export function Password() {
     const made = await attempt.run(() => fresh(() => changePassword(password, next).then(() => DONE)).catch(wrong));
     if (made !== DONE) return undefined;
     sent.reset();
-    announcement.value = t("password.done");
+    announcement.value = t("account.password.done");
     return setDone(true);
   };
   return html`
     <section aria-labelledby="password-title">
-      <h3 id="password-title">${t("password.title")}</h3>
-      <p class="quiet">${hasPassword ? t("password.changeText") : t("password.setText")}</p>
+      <h3 id="password-title">${t("account.password.title")}</h3>
+      <p class="quiet">${hasPassword ? t("account.password.changeText") : t("account.password.setText")}</p>
       <form method="post" class="fields" ref=${form} onSubmit=${send} novalidate aria-busy=${attempt.busy}>
         <${EmailField} value=${user.email} readonly hidden />
-        ${hasPassword && html`<${PasswordField} label=${t("password.current")} error=${attempt.error} />`}
+        ${hasPassword && html`<${PasswordField} label=${t("account.password.current")} error=${attempt.error} />`}
         <${PasswordField} label=${t("password.new")} chosen error=${attempt.error} />
         <${Problem} attempt=${attempt} text=${fieldText} />
-        ${done && html`<p class="good">${t("password.done")}</p>`}
+        ${done && html`<p class="good">${t("account.password.done")}</p>`}
         <${Submit} attempt=${attempt}>${t("password.submit")}<//>
       </form>
     </section>

@@ -1,36 +1,29 @@
-// My account: who I am, how I sign in, where I am signed in, what programs may do for me.
+// My account: who I am, my credits, how I and my programs sign in, what is told to other programs.
 
 import { useEffect } from "../../vendor/hooks.js";
-import { loadMethods, signOut } from "../session.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
-import { methods, session } from "../state.js";
-import { Problem, useAttempt } from "../views/attempt.js";
-import { useArrival } from "../views/fields.js";
-import { Identities } from "./identities.js";
+import { loadMethods } from "../session.js";
+import { methods } from "../state.js";
+import { Tabs } from "../views/tabs.js";
+import { Credits } from "./credits.js";
 import { Keys } from "./keys.js";
-import { Password } from "./password.js";
+import { Profile } from "./profile.js";
 import { Sessions } from "./sessions.js";
+import { SignIn } from "./signin.js";
+import { Webhooks } from "./webhooks.js";
 
-export function Screen() {
-  const { user } = session.value;
-  const heading = useArrival();
-  const leaving = useAttempt();
+const TABS = { profile: Profile, credits: Credits, signin: SignIn, sessions: Sessions, keys: Keys, webhooks: Webhooks };
+
+export function Screen({ path }) {
+  const current = Object.hasOwn(TABS, path[0] ?? "") ? path[0] : "profile";
   useEffect(() => void (methods.value ?? loadMethods()), []);
+  const tabs = Object.keys(TABS).map((name) => ({ name, title: t(`account.tab.${name}`) }));
   return html`
     <div class="account">
-      <div class="whoami" ref=${heading}>
-        <div>
-          <h2 tabindex="-1">${t("account.title")}</h2>
-          <p><strong>${user.email}</strong> · <span class="quiet">${t(`role.${user.role}`)}</span></p>
-        </div>
-        <button onClick=${() => leaving.run(signOut)}>${t("menu.signOut")}</button>
-      </div>
-      <${Problem} attempt=${leaving} />
-      <${Password} />
-      <${Identities} />
-      <${Sessions} />
-      <${Keys} />
+      <h2 tabindex="-1">${t("account.title")}</h2>
+      <${Tabs} label=${t("account.tabs")} screen="account" tabs=${tabs} current=${current} />
+      <${TABS[current]} key=${current} path=${path.slice(1)} />
     </div>
   `;
 }

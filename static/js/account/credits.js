@@ -1,0 +1,78 @@
+// My credits: what there is, what the plan allows, what was used, and every movement.
+
+import { useState } from "../../vendor/hooks.js";
+import { dateTime, number } from "../format.js";
+import { html } from "../html.js";
+import { t } from "../i18n.js";
+import { Loaded, useLoaded } from "../views/loaded.js";
+import { credits as api } from "./api.js";
+import { Ledger } from "./ledger.js";
+import { limitsOf } from "./plan.js";
+import { Redeem } from "./redeem.js";
+import { Usage } from "./usage.js";
+
+export function Credits() {
+  const [round, setRound] = useState(0);
+  const standing = useLoaded(api.standing, [round]);
+  return html`
+    <${Loaded} from=${standing}>
+      ${(about) => html`
+        <${Balance} about=${about} />
+        <${Plan} about=${about} />
+        <${Usage} priced=${about.enabled} />
+        <${Redeem} onRedeemed=${() => setRound(round + 1)} />
+        <${Ledger} round=${round} />
+      `}
+    <//>
+  `;
+}
+
+function Balance({ about }) {
+  const { enabled, available, held, plan, monthlyCreditsAt } = about;
+  return html`
+    <section aria-labelledby="balance-title">
+      <h3 id="balance-title">${t("account.balance.title")}</h3>
+      ${!enabled && html`<p class="notice">${t("account.balance.free")}</p>`}
+      <dl class="figures">
+        <div><dt>${t("account.balance.available")}</dt><dd>${number(available)}</dd></div>
+        <div><dt>${t("account.balance.held")}</dt><dd>${number(held)}</dd></div>
+      </dl>
+      <p class="quiet">${t("account.balance.heldText")}</p>
+      ${monthlyCreditsAt &&
+      html`<p>${t("account.balance.monthly", { count: number(plan.monthlyCredits), when: dateTime(monthlyCreditsAt) })}</p>`}
+    </section>
+  `;
+}
+
+function Plan({ about }) {
+  const { plan, used } = about;
+  return html`
+    <section aria-labelledby="plan-title">
+      <h3 id="plan-title">${t("account.plan.title", { name: plan.name })}</h3>
+      ${plan.until && html`<p class="quiet">${t("account.plan.until", { when: dateTime(plan.until) })}</p>`}
+      ${!plan.mayGenerate && html`<p class="notice warn">${t("account.plan.mayNot")}</p>`}
+      <ul class="limits">
+        ${limitsOf(plan, used).map((limit) => html`<${Limit} key=${limit.name} ...${limit} />`)}
+      </ul>
+      <p class="quiet">
+        ${plan.concurrency > 0 ? t("account.plan.concurrency", { count: number(plan.concurrency) }) : t("account.plan.concurrencyFree")}
+        ${" "}${t(`account.priority.${plan.priority}`)}
+      </p>
+    </section>
+  `;
+}
+
+/** A bar where there is a limit, otherwise the number alone. */
+function Limit({ name, used, limit, level }) {
+  const id = `limit-${name}`;
+  return html`
+    <li>
+      <span id=${id}>${t(`account.limit.${name}`)}</span>
+      <span class="numeric">
+        ${limit ? t("account.limit.of", { used: number(used), limit: number(limit) }) : t("account.limit.free", { used: number(used) })}
+      </span>
+      ${limit > 0 && html`<meter aria-labelledby=${id} data-level=${level} min="0" max=${limit} value=${Math.min(used, limit)}></meter>`}
+      ${level === "full" && html`<span class="problem">${t("account.limit.full")}</span>`}
+    </li>
+  `;
+}
