@@ -1,5 +1,6 @@
 // What people do with videos, and what follows: calls the API and writes the state.
 
+import { batch } from "../vendor/signals.js";
 import { models as loadModelList, tasks } from "./api.js";
 import { t } from "./i18n.js";
 import * as state from "./state.js";
@@ -12,7 +13,8 @@ const DRAFT = "sora-gateway.draft";
 export async function loadModels() {
   state.modelsError.value = null;
   try {
-    state.models.value = (await loadModelList()).models;
+    const { models, limits } = await loadModelList();
+    state.models.value = Object.assign(models, { limits });
   } catch (error) {
     state.modelsError.value = error;
   }
@@ -21,32 +23,26 @@ export async function loadModels() {
 /** The newest page; also the way to look while the live connection is down. */
 export async function loadJobs() {
   try {
-    const { tasks: list, hasMore } = await tasks.list({ limit: PAGE });
+    const { tasks: list } = await tasks.list({ limit: PAGE });
     state.putTasks(list);
-    if (state.older.value === undefined) state.older.value = hasMore ? list.at(-1).videoId : null;
+    state.silence.value = null;
     state.listing.value = { status: "ready", error: null };
   } catch (error) {
+    state.silence.value = error;
     if (state.listing.value.status !== "ready") state.listing.value = { status: "failed", error };
   }
 }
 
-/** Raises ApiError. */
-export async function loadOlder() {
-  const { tasks: list, hasMore } = await tasks.list({ limit: PAGE, after: state.older.value });
-  state.putTasks(list);
-  state.older.value = hasMore ? list.at(-1).videoId : null;
-}
-
 const fetching = new Map();
 
-/** Changes that the live connection tells of. */
-export function takeUpdates(updates) {
-  for (const update of updates) {
-    const before = state.job(update.videoId)?.peek();
-    if (!state.applyUpdate(update)) fetchUnknown(update);
-    else announce(before, state.job(update.videoId)?.peek());
-    if (update.status === "completed" && !update.assets && before) tasks.get(update.videoId).then(putOne, () => {});
-  }
+/** Changes that the live connection tells of. What follows from them is drawn once. */
+export const takeUpdates = (updates) => batch(() => updates.forEach(takeUpdate));
+
+function takeUpdate(update) {
+  const before = state.job(update.videoId)?.peek();
+  if (!state.applyUpdate(update)) fetchUnknown(update);
+  else announce(before, state.job(update.videoId)?.peek());
+  if (update.status === "completed" && !update.assets && before) tasks.get(update.videoId).then(putOne, () => {});
 }
 
 /** A job begun elsewhere: fetched, and again if it went on meanwhile. */

@@ -150,10 +150,7 @@ function putMe({ user, simulator, hasPassword }) {
 
 function follow() {
   disconnect = connect({
-    state(word, transport) {
-      state.connection.value = word;
-      state.transport.value = transport;
-    },
+    state: state.setConnection,
     snapshot: (list) => state.putSnapshot(list, SNAPSHOT),
     tasks: state.putTasks,
     updates: takeUpdates,

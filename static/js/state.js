@@ -30,17 +30,26 @@ export const noWayBack = signal(false);
 export const models = signal(null);
 export const modelsError = signal(null);
 
-/** How the live connection is; see sora-live.js. */
+/** How the live connection is; see sora-live.js. Set by setConnection. */
 export const connection = signal("connecting");
 /** What carries it: "websocket" | "sse" | "polling", null while nothing does. */
 export const transport = signal(null);
+/** Until when what is shown was true, in epoch milliseconds of the server; null while it is, or before it ever was. */
+export const oldSince = signal(null);
+/** Why the gateway did not answer when it was asked last: an ApiError, null when it did. */
+export const silence = signal(null);
+/** What is out of order, as the API has it; null before anything is known. */
+export const outages = signal(null);
 
 /** Ids of the known jobs, newest first. */
 export const order = signal([]);
 /** "loading" | "ready" | "failed" */
 export const listing = signal({ status: "loading", error: null });
-/** The id after which the next older page begins; null when there is none, undefined before anything is known. */
-export const older = signal(undefined);
+/** Goes up when a job comes, goes, or ends: when lists may have changed, and not with every update. */
+export const shape = signal(0);
+
+/** Goes up when a job got a place, or was told to wait: what it waits for may have changed for the others too. */
+export const turns = signal(0);
 
 /** What is open over the page: null or { kind, ... }. */
 export const dialog = signal(null);
@@ -54,9 +63,13 @@ setInterval(() => (second.value = serverNow()), 1_000);
 setInterval(() => (halfMinute.value = serverNow()), 30_000);
 
 const jobs = new Map();
+const listeners = new Map();
 
 /** The signal of one known job. */
 export const job = (id) => jobs.get(id);
+
+/** Every known job as it is now, without being told of changes. */
+export const known = () => [...jobs.values()].map((each) => each.peek());
 
 export const isEnded = (task) => ["completed", "failed", "cancelled"].includes(task.status);
 
@@ -64,17 +77,43 @@ export const isEnded = (task) => ["completed", "failed", "cancelled"].includes(t
 export function putTasks(tasks) {
   batch(() => {
     let added = false;
+    let ended = false;
     for (const task of tasks) {
       const known = jobs.get(task.videoId);
       if (!known) {
         jobs.set(task.videoId, signal(task));
         added = true;
       } else if (task.seq >= known.peek().seq) {
-        known.value = task;
+        ended ||= put(known, task);
       }
     }
     if (added) sort();
+    if (added || ended) shape.value++;
   });
+}
+
+/** Returns whether the job ended by this. What is the same as before redraws nothing. */
+function put(known, task) {
+  const before = known.peek();
+  const next = before.endedAt ? { ...task, endedAt: before.endedAt } : task;
+  if (!same(before, next)) known.value = next;
+  return isEnded(before) !== isEnded(next);
+}
+
+function same(before, next) {
+  return !isEnded(before) && before.seq === next.seq && content(before) === content(next);
+}
+
+/** The address of its image is signed anew each time: another one for the same file is no change. */
+const content = ({ referenceUrl, ...task }) => JSON.stringify(task);
+
+/** Brings the places in the queue and the expected times up to date, which no update tells of. Known unfinished jobs
+ *  that are in `scope` but not named have ended or are gone: their ids are returned. `scope` tells of a task whether
+ *  the list would have named it. */
+export function putUnfinished(tasks, scope) {
+  putTasks(tasks);
+  const named = new Set(tasks.map((task) => task.videoId));
+  return known().filter((task) => !isEnded(task) && !named.has(task.videoId) && scope(task)).map((task) => task.videoId);
 }
 
 /** Makes the list what a fresh snapshot says, which may be earlier than what is known: the database may be a
@@ -89,12 +128,11 @@ export function putSnapshot(tasks, limit) {
     }
     for (const task of tasks) {
       const known = jobs.get(task.videoId);
-      if (known) known.value = task;
+      if (known) put(known, task);
       else jobs.set(task.videoId, signal(task));
     }
     sort();
-    if (whole) older.value = null;
-    else if (older.peek() === undefined || named.has(older.peek())) older.value = tasks.at(-1).videoId;
+    shape.value++;
     listing.value = { status: "ready", error: null };
   });
 }
@@ -107,10 +145,26 @@ export function applyUpdate(update) {
     return true;
   }
   if (!known) return false;
-  if (update.seq > known.peek().seq) known.value = updated(known.peek(), update);
+  const before = known.peek();
+  if (update.seq <= before.seq) return true;
+  known.value = updated(before, update);
+  if (isEnded(before) !== isEnded(known.peek())) shape.value++;
+  if (TURNS.has(update.step)) turns.value++;
+  for (const listener of listeners.get(update.videoId) ?? []) listener(update);
   return true;
 }
 
+/** Has `listener` called with every update of one job from now on. Returns a function that ends it. */
+export function listen(id, listener) {
+  const all = listeners.get(id) ?? new Set();
+  listeners.set(id, all.add(listener));
+  return () => {
+    all.delete(listener);
+    if (all.size === 0) listeners.delete(id);
+  };
+}
+
+const TURNS = new Set(["submitting", "submitted", "waiting"]);
 const KEEPS_NOTE = new Set(["overdue", "cancelling"]);
 const BRINGS_NOTE = new Set(["waiting", "unknown"]);
 
@@ -119,14 +173,16 @@ function updated(task, update) {
   const next = { ...task, ...state, ...assets };
   if (!KEEPS_NOTE.has(step)) next.note = BRINGS_NOTE.has(step) ? message : "";
   if (step === "submitting") next.submittedAt = timestamp;
+  if (next.stage !== "queued") next.queuePosition = next.estimatedStartAt = null;
   if (update.status === "completed") next.completedAt = timestamp;
+  if (isEnded(next)) next.endedAt ??= timestamp;
   return next;
 }
 
 export function removeJob(id) {
   jobs.delete(id);
   order.value = order.peek().filter((other) => other !== id);
-  if (older.peek() === id) older.value = order.peek().at(-1);
+  shape.value++;
 }
 
 function sort() {
@@ -135,12 +191,23 @@ function sort() {
   order.value = [...jobs.values()].map((known) => known.peek()).sort(newestFirst).map((task) => task.videoId);
 }
 
+/** `word` and `carrier` as in sora-live.js. What is shown is as old as the last moment of a connection that told. */
+export function setConnection(word, carrier) {
+  batch(() => {
+    connection.value = word;
+    transport.value = carrier;
+    if (word === "live" || word === "polling") oldSince.value = silence.value = null;
+    else if (word !== "connecting" && oldSince.peek() === null) oldSince.value = serverNow();
+  });
+}
+
 /** Forgets everything that belongs to a person. */
 export function clear() {
   batch(() => {
     jobs.clear();
     order.value = [];
-    older.value = undefined;
+    shape.value++;
+    oldSince.value = silence.value = outages.value = null;
     models.value = modelsError.value = null;
     listing.value = { status: "loading", error: null };
     dialog.value = null;

@@ -1,10 +1,13 @@
-// Everything that happened to a job, fetched when somebody asks.
+// Everything that happened to a job, fetched when somebody asks, and live from then on.
 
 import { useEffect, useState } from "../../vendor/hooks.js";
 import { tasks } from "../api.js";
 import { timeOfDay } from "../format.js";
 import { html } from "../html.js";
 import { errorText, t } from "../i18n.js";
+import { connection, listen } from "../state.js";
+import { noteText } from "./words.js";
+import { withEvent, withoutRuns } from "./steps.js";
 
 export function History({ task }) {
   const [open, setOpen] = useState(false);
@@ -21,22 +24,36 @@ const WITH_REASON = new Set(["waiting", "failed", "unknown"]);
 
 const sentence = (event, task) =>
   WITH_REASON.has(event.step)
-    ? event.message
+    ? noteText(event.message)
     : t(`step.${event.step}`, { upstream: task.upstream, percent: Math.floor(event.progress) });
 
 function Events({ task }) {
   const [events, setEvents] = useState(null);
   const [problem, setProblem] = useState(null);
+  const id = task.videoId;
+  const back = connection.value === "live";
   useEffect(() => {
     let current = true;
-    tasks.events(task.videoId).then(
-      (answer) => current && setEvents(answer.events),
+    const waiting = []; // What is told before the answer is here.
+    const end = listen(id, (event) => {
+      waiting.push(event);
+      setEvents((list) => list && withEvent(list, event));
+    });
+    tasks.events(id).then(
+      (answer) => {
+        if (!current) return;
+        setEvents(waiting.reduce(withEvent, answer.events));
+        setProblem(null);
+      },
       (error) => current && setProblem(error),
     );
-    return () => (current = false);
-  }, [task.videoId, task.stage]);
-  if (problem) return html`<p class="problem" role="alert">${errorText(problem)}</p>`;
-  if (events === null) return html`<p class="quiet">${t("app.loading")}</p>`;
+    return () => {
+      current = false;
+      end();
+    };
+  }, [id, back]); // What happened while the connection was away is fetched when it is back.
+  if (events === null && problem) return html`<p class="problem" role="alert">${errorText(problem)}</p>`;
+  if (events === null) return html`<p class="quiet" role="status">${t("app.loading")}</p>`;
   return html`
     <p class="whole" dir="auto">${task.prompt}</p>
     <ol>
@@ -50,7 +67,3 @@ function Events({ task }) {
     </ol>
   `;
 }
-
-/** Of several progress events in a row the last one says it all. */
-const withoutRuns = (events) =>
-  events.filter((event, at) => event.step !== "progress" || events[at + 1]?.step !== "progress");

@@ -7,7 +7,8 @@ import { html } from "../html.js";
 import { errorText, t } from "../i18n.js";
 import { Icon } from "../views/icons.js";
 
-export function Player({ task }) {
+/** `playing`: it plays by itself, without sound. */
+export function Player({ task, playing = false }) {
   // Not taken from each new state: a changed address would stop what is playing.
   const [address, setAddress] = useState(task.videoUrl);
   const [problem, setProblem] = useState(null);
@@ -24,7 +25,7 @@ export function Player({ task }) {
   const source = address ?? task.videoUrl;
   if (!source) return html`<p class="reason">${t("card.noFile")}</p>`;
   return html`
-    <video controls preload="none" playsinline src=${fileAddress(source)} poster=${fileAddress(task.thumbnailUrl)}
+    <video controls preload=${playing ? "auto" : "none"} autoplay=${playing} muted=${playing} loop=${playing} playsinline src=${fileAddress(source)} poster=${fileAddress(task.thumbnailUrl)}
       aria-label=${task.prompt} onError=${renew} onPlaying=${() => (renewed.current = false)}></video>
     ${problem && html`<p class="problem over" role="alert">${errorText(problem)}</p>`}
   `;

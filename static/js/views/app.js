@@ -9,7 +9,7 @@ import { startAgain } from "../session.js";
 import { announcement, dialog, session } from "../state.js";
 import { Problem, useAttempt } from "./attempt.js";
 import { ConfirmDialog } from "./confirm.js";
-import { Connection } from "./connection.js";
+import { Connection, Stale } from "./connection.js";
 import { FreshDialog } from "./fresh.js";
 import { Icon, Mark } from "./icons.js";
 import { LanguageSelect, Menu } from "./menu.js";
@@ -28,7 +28,7 @@ export function App() {
     </header>
     <main id="main" class="wide" tabindex="-1" aria-busy=${status === "loading"}>
       <${Notice} />
-      ${status === "in" && html`<${Opened} key=${screenName()} name=${screenName()} />`}
+      ${status === "in" && html`<${Stale} /><${Allowed} key=${screenName()} name=${screenName()} />`}
       ${status === "out" && html`<${Door} />`}
       ${status === "unreachable" && html`<${Unreachable} />`}
       ${status === "loading" && html`<p class="quiet centre">${t("app.loading")}</p>`}
@@ -58,6 +58,20 @@ function Ways() {
         `,
       )}
     </nav>
+  `;
+}
+
+/** A screen, or why there is none: a bookmark of somebody's, or an address that was sent to the wrong person. */
+function Allowed({ name }) {
+  const { user } = session.value;
+  if (SCREENS[name].needs?.(user) ?? true) return html`<${Opened} name=${name} />`;
+  return html`
+    <div class="empty">
+      <${Icon} name="lock" />
+      <h2>${t("forbidden.title")}</h2>
+      <p class="quiet">${t("forbidden.text", { email: user.email, role: t(`role.${user.role}`) })}</p>
+      <a class="button" href="#/">${t("forbidden.back")}</a>
+    </div>
   `;
 }
 

@@ -1,4 +1,4 @@
-// Who am I, where to go, the language, the way out.
+// Who am I, where to go, the language, the theme, the way out.
 
 import { useState } from "../../vendor/hooks.js";
 import { html } from "../html.js";
@@ -6,6 +6,7 @@ import { LANGUAGES, chooseLanguage, errorText, language, t } from "../i18n.js";
 import { screenName } from "../screens.js";
 import { signOut } from "../session.js";
 import { session } from "../state.js";
+import { THEMES, chooseTheme, theme } from "../theme.js";
 import { Icon } from "./icons.js";
 
 export function Menu() {
@@ -24,6 +25,7 @@ export function Menu() {
       </div>
       <${Way} to="account" address="#/account" icon="person" onClick=${close}>${t("menu.account")}<//>
       <${LanguageSelect} />
+      <${ThemeSelect} />
       <button onClick=${leave}><${Icon} name="signout" />${t("menu.signOut")}</button>
       ${problem && html`<p class="problem" role="alert">${errorText(problem)}</p>`}
     </div>
@@ -42,6 +44,17 @@ export function LanguageSelect() {
       <span class="visually-hidden">${t("menu.language")}</span>
       <select value=${language.value} onChange=${(event) => chooseLanguage(event.target.value)}>
         ${Object.entries(LANGUAGES).map(([code, name]) => html`<option value=${code} lang=${code}>${name}</option>`)}
+      </select>
+    </label>
+  `;
+}
+
+function ThemeSelect() {
+  return html`
+    <label class="language">
+      <span class="visually-hidden">${t("theme.title")}</span>
+      <select value=${theme.value} onChange=${(event) => chooseTheme(event.target.value)}>
+        ${THEMES.map((name) => html`<option value=${name}>${t(`theme.${name}`)}</option>`)}
       </select>
     </label>
   `;
