@@ -35,18 +35,27 @@ def stuck_peers(port: int, key: str, job_id: str, count: int) -> Iterator[None]:
     reading = threading.Thread(target=_sip, args=(slow, over), name="peers that take one byte a second")
     with ExitStack() as stack:
         for number, opened in zip(range(count), itertools.cycle((_websocket, _stream)), strict=False):
-            behaviour = number // 2 % 3
-            peer = stack.enter_context(opened(port, key, job_id if behaviour == 2 else None))
-            if behaviour == 1:
-                slow.append(peer)
-            elif behaviour == 2:
+            gone = _vanishes(number)
+            peer = stack.enter_context(opened(port, key, job_id if gone else None))
+            if gone:
                 _vanish(peer)
+            elif number // 2 % 3 == 1:
+                slow.append(peer)
         reading.start()
         try:
             yield
         finally:
             over.set()
             reading.join()
+
+
+def vanished(count: int) -> int:
+    """How many of *count* have vanished; the others are there and acknowledge what fits."""
+    return sum(map(_vanishes, range(count)))
+
+
+def _vanishes(number: int) -> bool:
+    return number // 2 % 3 == 2
 
 
 def _sip(peers: list[socket.socket], over: threading.Event) -> None:

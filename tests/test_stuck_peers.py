@@ -22,13 +22,13 @@ from sora_gateway.http.server import USER_TIMEOUT
 from sora_gateway.realtime.live import RealtimeLimits
 from sora_gateway.realtime.mailbox import MAX_BYTES
 from tests.processes import ROOT
-from tests.stuck import stuck_peers
+from tests.stuck import stuck_peers, vanished
 
 JOBS = 100
 """What happens to them fills the stuck peers; the healthy follow another job."""
 FILLS = 12
 """Events of each job until every buffer between here and a stuck peer is full."""
-ROUNDS = 15
+ROUNDS = 25
 AN_IDLE_ONE = 64 * 1024
 """Bytes that a connection may take when nothing waits for it, and bytes that uvloop may keep when something does."""
 FLAT = 16 * 1024
@@ -47,7 +47,7 @@ class Size:
     """Seconds from when they are stuck."""
 
 
-SMALL = Size(stuck=60, healthy=400, send_timeout=6.0, user_timeout=4.0, gone_within=20.0)
+SMALL = Size(stuck=60, healthy=400, send_timeout=5.0, user_timeout=12.0, gone_within=20.0)
 FULL = Size(200, 2000, RealtimeLimits().send_timeout, USER_TIMEOUT / 1000, gone_within=60.0)
 
 
@@ -116,19 +116,27 @@ def test_stuck_peers_slow_nobody_down_take_little_and_are_gone_in_time(
                     seconds[each].append(each.side.fan_out(1).most)
                     each.fill(1)
             later, stuck = memory(both), here.sockets() - sockets
-            while here.sockets() > sockets and time.monotonic() - began < size.gone_within:
-                here.side.fan_out(1)
+            given_up_after = gone_after = None
+            while gone_after is None and time.monotonic() - began < size.gone_within:
                 time.sleep(0.2)
-            gone_after, left = time.monotonic() - began, here.sockets() - sockets
+                here.side.fan_out(1)
+                left, passed = here.sockets() - sockets, round(time.monotonic() - began, 1)
+                if given_up_after is None and left <= vanished(size.stuck):
+                    given_up_after = passed
+                if not left:
+                    gone_after = passed
     with_them, without = (statistics.median(seconds[each]) for each in both)
     takes, grows = (full - empty) / size.stuck, (later - full) / size.stuck
     print(
         f"p99 {1e3 * with_them:.1f} ms beside {size.stuck} stuck peers ({stuck} in the end), {1e3 * without:.1f} ms "
         f"without them; each takes {takes / 1e3:.1f} kB, and {grows / 1e3:+.1f} kB after {ROUNDS * JOBS} events more; "
-        f"gone after {gone_after:.1f} s"
+        f"those that are there were gone after {given_up_after} s, all after {gone_after} s"
     )
     assert stuck > 0.5 * size.stuck, "they were there while it was measured"
-    assert left == 0
+    # The kernel would give those up as well, but it takes longer.
+    assert given_up_after is not None
+    assert given_up_after < size.send_timeout + 3.0 < size.user_timeout
+    assert gone_after is not None
     assert with_them <= 1.5 * without
     assert takes <= AN_IDLE_ONE + MAX_BYTES
     assert grows <= FLAT
