@@ -37,16 +37,18 @@ const address = (path) => new URL(path, document.baseURI);
 /** A file's address as the server gave it: absolute, or a path. Undefined for none. */
 export const fileAddress = (url) => (url ? address(url).href : undefined);
 
-export async function request(method, path, { body, headers = {}, quiet401 = false } = {}) {
+const send = (url, wanted) => fetch(url, { ...wanted, signal: AbortSignal.timeout(TIMEOUT_MS) });
+
+/** `exchange` stands in for fetch where more than the answer counts; it gives up by itself. */
+export async function request(method, path, { body, headers = {}, quiet401 = false, exchange = send } = {}) {
   let response;
   let text;
   try {
-    response = await fetch(address(path), {
+    response = await exchange(address(path), {
       method,
       headers: { accept: "application/json", ...(body && { "content-type": "application/json" }), ...headers },
       body: body && JSON.stringify(body),
       credentials: "same-origin",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     text = await response.text();
   } catch (reason) {
@@ -83,12 +85,12 @@ function noteServerTime(response) {
 const unanswered = new Map();
 
 /** A POST that costs money: repeated after a lost answer it carries the same key, and is paid once. */
-export async function paid(path, body) {
+export async function paid(path, body, options = {}) {
   const what = `${path} ${JSON.stringify(body ?? null)}`;
   const key = unanswered.get(what) ?? randomKey();
   unanswered.set(what, key);
   try {
-    const task = await request("POST", path, { body, headers: { "idempotency-key": key } });
+    const task = await request("POST", path, { ...options, body, headers: { "idempotency-key": key } });
     unanswered.delete(what);
     return task;
   } catch (error) {

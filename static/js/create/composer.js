@@ -1,117 +1,99 @@
-// What shall be made: the prompt and its few choices. The draft survives a reload.
+// What shall be made: the prompt and its draft, which survives a reload. The rest is loaded at the first sign of somebody
+// who could want it: a board on a wall needs none of it.
 
-import { useState } from "../../vendor/hooks.js";
-import { keepDraft, loadModels, readDraft, submit } from "../actions.js";
+import { useEffect, useRef, useState } from "../../vendor/hooks.js";
+import { keepDraft, readDraft } from "../actions.js";
 import { html } from "../html.js";
-import { errorText, t } from "../i18n.js";
-import { models, modelsError } from "../state.js";
-import { Icon } from "../views/icons.js";
+import { t } from "../i18n.js";
+import { go, route, to } from "../router.js";
+import { useAttempt } from "../views/attempt.js";
 
-const ANY_SIZES = ["720x1280", "1280x720", "1024x1792", "1792x1024"];
-const ANY_SECONDS = [4, 8, 12];
-
-/** The wish nearest to the draft that the offered models allow; null while nothing is offered. */
-function allowed(draft, offered) {
-  if (!offered?.length) return null;
-  const model = offered.find(({ id }) => id === draft.model) ?? offered[0];
-  const sizes = model.sizes.length ? model.sizes : ANY_SIZES;
-  const seconds = model.seconds.length ? model.seconds : ANY_SECONDS;
-  return {
-    model: model.id,
-    sizes,
-    size: sizes.includes(draft.size) ? draft.size : sizes[0],
-    lengths: seconds,
-    seconds: seconds.includes(draft.seconds) ? draft.seconds : seconds[0],
-  };
-}
+const SIGNS = ["pointermove", "pointerdown", "keydown", "focusin"];
 
 export function Composer() {
   const [draft, setDraft] = useState(readDraft);
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState(null);
-  const offered = models.value;
-  const choice = allowed(draft, offered);
-  const prompt = draft.prompt ?? "";
-  const ready = choice !== null && !busy && prompt.trim() !== "";
+  const [image, setImage] = useState(null); // { blob, name } of this device or { id, name, url } of the library.
+  const [desk, setDesk] = useState(null); // The module with the rest, when it is here.
+  const [over, setOver] = useState(false);
+  const attempt = useAttempt();
+  const field = useRef(null);
+  const latest = useRef(draft);
+  const send = useRef(null);
 
   const change = (part) => {
-    const next = { ...draft, ...part };
-    setDraft(next);
-    keepDraft(next);
+    latest.current = { ...latest.current, ...part };
+    setDraft(latest.current);
+    keepDraft(latest.current);
+    if (attempt.error && !attempt.waiting) attempt.fail(null);
   };
-  const send = async (event) => {
+  const wake = async () => {
+    const loaded = await import("./desk.js");
+    setDesk(loaded);
+    return loaded;
+  };
+  useEffect(() => {
+    const woken = () => {
+      for (const sign of SIGNS) removeEventListener(sign, woken);
+      wake().catch(attempt.fail);
+    };
+    if (Object.keys(draft).length) woken();
+    else for (const sign of SIGNS) addEventListener(sign, woken, { passive: true });
+    return () => SIGNS.forEach((sign) => removeEventListener(sign, woken));
+  }, []);
+  const { search } = route.value;
+  const from = search.get("from");
+  useEffect(() => {
+    if (!from) return;
+    go(to(""), { replace: true }); // So that a reload does not fill it once more.
+    attempt.run(async () => {
+      const filled = await (await wake()).fillFrom(from, search.get("as") ?? "create", latest.current);
+      setImage(filled.image);
+      change(filled.draft);
+      field.current?.focus();
+      field.current?.form.scrollIntoView({ block: "start" });
+    });
+  }, [from]);
+
+  const take = (files) => {
+    const blob = [...(files ?? [])].find(({ type }) => type.startsWith("image/"));
+    const { source } = latest.current;
+    if (!blob || attempt.busy || (source && source.how !== "create")) return;
+    setImage({ blob, name: blob.name });
+    change({ more: true });
+  };
+  const submit = (event) => {
     event.preventDefault();
-    if (!ready) return;
-    setBusy(true);
-    setProblem(null);
-    const { model, size, seconds } = choice;
-    try {
-      await submit({ prompt: prompt.trim(), model, seconds, size });
-      change({ prompt: "" });
-    } catch (error) {
-      setProblem(error);
-    }
-    setBusy(false);
+    send.current?.();
   };
   const onKey = (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send(event);
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit(event);
+  };
+  const onPaste = ({ clipboardData }) => !clipboardData?.types.includes("text/plain") && take(clipboardData?.files);
+  const dragged = (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    setOver(event.type === "dragover");
+    if (event.type === "drop") take(event.dataTransfer.files);
   };
 
+  const shared = { draft, change, image, setImage, attempt, field, send };
   return html`
-    <form class="composer" onSubmit=${send} aria-busy=${busy}>
+    <form class=${over ? "composer over-it" : "composer"} onSubmit=${submit} aria-busy=${attempt.busy} novalidate
+      aria-label=${t("composer.title")} onDragover=${dragged} onDragleave=${dragged} onDrop=${dragged} onPaste=${onPaste}>
+      ${desk && html`<${desk.Above} ...${shared} />`}
       <label>
-        <span class="visually-hidden">${t("composer.prompt")}</span>
-        <textarea rows="3" dir="auto" value=${prompt} placeholder=${t("composer.placeholder")} readonly=${busy}
-          onInput=${(event) => change({ prompt: event.target.value })} onKeyDown=${onKey}></textarea>
+        <span class="visually-hidden">${draft.list ? t("composer.prompts") : t("composer.prompt")}</span>
+        <textarea name="prompt" rows="3" dir="auto" ref=${field} value=${draft.prompt ?? ""} readonly=${attempt.busy}
+          placeholder=${placeholder(draft)} onInput=${(event) => change({ prompt: event.target.value, template: null })}
+          onKeyDown=${onKey}></textarea>
       </label>
-      <div class="choices">
-        ${choice &&
-        html`
-          <${Choice} label=${t("composer.model")} value=${choice.model} options=${offered.map(({ id }) => id)}
-            onChange=${(model) => change({ model })} />
-          <${Choice} label=${t("composer.seconds")} value=${choice.seconds} options=${choice.lengths}
-            text=${(count) => t("composer.secondsOption", { count })}
-            onChange=${(seconds) => change({ seconds: Number(seconds) })} />
-          <${Choice} label=${t("composer.size")} value=${choice.size} options=${choice.sizes} text=${sizeText}
-            onChange=${(size) => change({ size })} />
-        `}
-        <${ModelsState} />
-        <button class="primary" disabled=${!ready} title=${t("composer.shortcut")}>
-          <${Icon} name="spark" />${busy ? t("composer.sending") : t("composer.submit")}
-        </button>
-      </div>
-      ${problem && html`<p class="problem" role="alert">${errorText(problem)}</p>`}
+      ${desk ? html`<${desk.Below} ...${shared} />` : html`<div class="choices asleep"></div>`}
     </form>
   `;
 }
 
-function ModelsState() {
-  if (modelsError.value) {
-    return html`
-      <p class="problem" role="alert">
-        ${t("composer.modelsFailed")} ${errorText(modelsError.value)}${" "}
-        <button type="button" class="link" onClick=${loadModels}>${t("action.tryAgain")}</button>
-      </p>
-    `;
-  }
-  if (models.value === null) return html`<p class="quiet">${t("composer.modelsLoading")}</p>`;
-  if (models.value.length === 0) return html`<p class="problem">${t("composer.noModels")}</p>`;
-  return null;
-}
-
-function Choice({ label, value, options, text = String, onChange }) {
-  return html`
-    <label class="choice">
-      <span>${label}</span>
-      <select value=${value} onChange=${(event) => onChange(event.target.value)}>
-        ${options.map((option) => html`<option value=${option}>${text(option)}</option>`)}
-      </select>
-    </label>
-  `;
-}
-
-function sizeText(size) {
-  const [width, height] = size.split("x").map(Number);
-  const shape = width === height ? "square" : width > height ? "landscape" : "portrait";
-  return `${t(`size.${shape}`)} ${width} × ${height}`;
+function placeholder({ source, list }) {
+  if (source?.how === "edit") return t("composer.placeholderEdit");
+  if (source?.how === "extend") return t("composer.placeholderExtend");
+  return list ? t("composer.placeholderList") : t("composer.placeholder");
 }
