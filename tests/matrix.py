@@ -118,7 +118,6 @@ MATRIX = {
     # --- videos -------------------------------------------------------------------------------------
     "GET /api/models": Row(Right.MINE),
     "GET /api/outages": Row(Right.MINE),
-    "GET /api/outages": Row(Right.MINE),
     "GET /api/video/stats": Row(Right.MINE),
     "GET /api/video/facets": Row(Right.MINE),
     "POST /api/video/tasks": Row(Right.MAKE, status=202, body={"prompt": "a boat"}),
@@ -203,6 +202,7 @@ MATRIX = {
     "POST /api/auth/logout-everywhere": Row(Right.MINE, status=204, scope=Scope.ACCOUNT),
     "GET /api/auth/me": Row(Right.MINE),
     "GET /api/auth/sessions": Row(Right.MINE, scope=Scope.ACCOUNT),
+    "DELETE /api/auth/sessions": Row(Right.MINE, status=204, scope=Scope.ACCOUNT),
     "DELETE /api/auth/sessions/{id}": Row(Right.OWN, Thing.SESSION, status=204),
     # Nobody has a password yet: the first one is set by a sign-in, and this one is too short.
     "POST /api/auth/password": Row(

@@ -207,6 +207,21 @@ async def test_the_ledger_is_read_page_by_page_newest_first(tmp_path: Path) -> N
         assert seen == [5, 4, 3, 2, 1]
 
 
+async def test_the_ledger_is_narrowed_to_a_kind_and_to_some_days(tmp_path: Path) -> None:
+    async with till(tmp_path, balance=10) as shop:
+        await shop.order()
+        (hold,) = (await shop.ann.get("/api/credits/ledger", params={"kind": "hold"})).json()["entries"]
+        assert hold["kind"] == "hold"
+        for bounds, kinds in (
+            ({"since": hold["at"]}, ["hold"]),
+            ({"until": hold["at"]}, ["grant"]),
+            ({"since": hold["at"], "kind": "grant"}, []),
+        ):
+            found = (await shop.ann.get("/api/credits/ledger", params=bounds)).json()["entries"]
+            assert [entry["kind"] for entry in found if entry["kind"] in ("hold", "grant")] == kinds
+        assert code(await shop.ann.get("/api/credits/ledger?kind=loan"))[0] == 400
+
+
 async def test_the_ledger_says_who_moved_credits_and_not_which_administrator(tmp_path: Path) -> None:
     async with till(tmp_path, plans={"default": {"monthly_credits": 3}}) as shop:
         await shop.admin("POST", "credits/grant", email="ann@example.org", amount=1)

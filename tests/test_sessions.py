@@ -70,6 +70,27 @@ async def test_people_see_where_they_are_signed_in_and_end_what_they_like(tmp_pa
                 assert not await signed_in(nobody)
 
 
+async def test_all_other_sessions_end_at_once_and_the_one_that_asks_stays(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as gateway:
+        await add(gateway)
+        await add(gateway, "bob@example.org")
+        async with (
+            browser(gateway, ANN) as phone,
+            browser(gateway, ANN) as desk,
+            browser(gateway, "bob@example.org") as bob,
+        ):
+            people = noted(gateway)
+            assert (await desk.delete("/api/auth/sessions")).status_code == 204
+            assert people == ["user_ann"]
+            assert [await signed_in(page) for page in (phone, desk, bob)] == [False, True, True]
+            assert (await actions(gateway, "user_ann"))[-1] == "session.end_all"
+            # A key has no session that could stay.
+            key = (await desk.post("/api/keys", json={"name": "all", "scopes": ["account"]})).json()["key"]
+            async with browser(gateway, Authorization=f"Bearer {key}") as program:
+                assert (await program.delete("/api/auth/sessions")).status_code == 204
+            assert [await signed_in(page) for page in (desk, bob)] == [False, True]
+
+
 async def test_signing_out_ends_the_session_wherever_its_token_is(tmp_path: Path) -> None:
     async with running(settings_for(tmp_path)) as gateway:
         await add(gateway)

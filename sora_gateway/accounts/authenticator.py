@@ -259,6 +259,13 @@ class Authenticator:
         await self._store.people.end_sessions(principal.user_id, entry)
         self.revoked(principal.user_id)
 
+    async def end_other_sessions(self, principal: Principal, by: Actor) -> None:
+        """Ends every session of the person but that of *principal*; for a key, all of them."""
+        kept = principal.credential if principal.via == "session" else ""
+        entry = audit.entry(by, self._clock.now(), "session.end_all", principal.user_id, "all but their own")
+        await self._store.people.end_sessions(principal.user_id, entry, but=kept)
+        self.revoked(principal.user_id)
+
     # --- API keys --------------------------------------------------------------------------------
 
     async def create_key(

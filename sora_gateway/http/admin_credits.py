@@ -26,13 +26,9 @@ from sora_gateway.http.ledger_views import (
 )
 from sora_gateway.http.people import ASKED
 from sora_gateway.http.routing import Access, Call, Endpoint
-from sora_gateway.http.validation import Moment
 from sora_gateway.store.accounts import UserRecord
-from sora_gateway.store.administration import Moment as Now
-from sora_gateway.store.administration import UserFilter
+from sora_gateway.store.administration import Moment, UserFilter
 from sora_gateway.store.credits import MOST_CREDITS, said
-from sora_gateway.store.ledger import Kind
-from sora_gateway.store.statements import LedgerFilter
 
 _Id = Annotated[str, Field(min_length=1, max_length=128)]
 _Address = Annotated[str, Field(min_length=1, max_length=MAX_ADDRESS)]
@@ -93,10 +89,6 @@ class AdjustCredits(Whom):
 
 class AnyLedgerQuery(LedgerQuery, Whom):
     """Everybody's entries, or one person's."""
-
-    kind: Kind | None = None
-    since: Moment | None = Field(None, description="From this moment on (ISO 8601 with a time zone).")
-    until: Moment | None = Field(None, description="Before this moment.")
 
 
 class AnyLedgerFileQuery(Whom):
@@ -193,8 +185,8 @@ async def balance_of(call: Call, user_id: str) -> BalanceView:
     return _balance(call, resident.user)
 
 
-def _moment(call: Call) -> Now:
-    return Now(call.services.clock.now(), SESSION_IDLE)
+def _moment(call: Call) -> Moment:
+    return Moment(call.services.clock.now(), SESSION_IDLE)
 
 
 async def _whom(call: Call, whom: Whom) -> str:
@@ -234,14 +226,7 @@ async def get_whole_ledger(call: Call) -> AnyLedgerPage:
     """Everybody's movements, or one person's, newest first. The next page is asked for with `after`, the id of the
     last entry of this one."""
     query: AnyLedgerQuery = call.query
-    wanted = LedgerFilter(
-        limit=query.limit,
-        owner=await _whom_if_any(call, query),
-        before=query.after,
-        kind=query.kind,
-        since=None if query.since is None else query.since.timestamp(),
-        until=None if query.until is None else query.until.timestamp(),
-    )
+    wanted = query.wanted(await _whom_if_any(call, query))
     page = await call.services.store.credits.statement(wanted)
     emails = await call.services.store.emails({line.actor for line in page.lines if line.actor})
     return AnyLedgerPage(

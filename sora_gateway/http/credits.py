@@ -24,7 +24,7 @@ from sora_gateway.http.ledger_views import (
 )
 from sora_gateway.http.people import ASKED
 from sora_gateway.http.routing import Access, Call, Endpoint
-from sora_gateway.store.statements import LedgerFilter, Line
+from sora_gateway.store.statements import Line
 
 
 class PlanView(View):
@@ -123,8 +123,7 @@ async def get_ledger(call: Call) -> LedgerPage:
     """Every movement of your credits, newest first. The next page is asked for with `after`, the id of the last entry
     of this one."""
     query: LedgerQuery = call.query
-    wanted = LedgerFilter(query.limit, call.caller.user_id, query.after)
-    page = await call.services.store.credits.statement(wanted)
+    page = await call.services.store.credits.statement(query.wanted(call.caller.user_id))
     return LedgerPage(
         entries=[own_entry(call.caller.user_id, line) for line in page.lines],
         has_more=page.has_more,

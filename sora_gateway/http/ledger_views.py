@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
@@ -14,7 +14,8 @@ from sora_gateway.core.views import View, iso
 from sora_gateway.errors import InvalidRequest
 from sora_gateway.http.services import Services
 from sora_gateway.http.validation import Moment
-from sora_gateway.store.statements import Line, Usage
+from sora_gateway.store.ledger import Kind
+from sora_gateway.store.statements import LedgerFilter, Line, Usage
 
 CSV = "text/csv"
 CSV_PAGE = 500
@@ -31,6 +32,20 @@ class LedgerQuery(View):
     after: Annotated[int, Field(ge=1, lt=1 << 63)] | None = Field(
         None, description="The id of the last entry of the page before."
     )
+    kind: Kind | None = None
+    since: Moment | None = Field(None, description="From this moment on (ISO 8601 with a time zone).")
+    until: Moment | None = Field(None, description="Before this moment.")
+
+    def wanted(self, owner: str | None) -> LedgerFilter:
+        """The same for the books of *owner*, or of everybody."""
+        return LedgerFilter(
+            self.limit,
+            owner,
+            self.after,
+            self.kind,
+            None if self.since is None else self.since.timestamp(),
+            None if self.until is None else self.until.timestamp(),
+        )
 
 
 class UsageQuery(View):
@@ -56,7 +71,7 @@ class EntryView(View):
 
     id: int
     at: str
-    kind: Literal["grant", "hold", "settle", "release", "adjust", "redeem"]
+    kind: Kind
     available: int
     held: int
     video_id: str | None

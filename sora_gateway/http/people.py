@@ -128,6 +128,12 @@ async def revoke_session(call: Call) -> Response:
     return Response(status_code=204)
 
 
+async def revoke_other_sessions(call: Call) -> Response:
+    """Ends every session of the caller but the one that asks; API keys stay. A key has no session: all of them end."""
+    await call.services.accounts.end_other_sessions(call.caller, actor_of(call))
+    return Response(status_code=204)
+
+
 async def logout(call: Call) -> Response:
     """Ends the session, here and in the store. An API key has none and stays."""
     await call.services.accounts.logout(call.caller, actor_of(call))
@@ -179,6 +185,10 @@ ENDPOINTS = [
     Endpoint(
         method="GET", path="/api/auth/sessions", handler=list_sessions, summary="Where I am signed in",
         access=Access.VIEWER, tag="people", response=Sessions,
+    ),
+    Endpoint(
+        method="DELETE", path="/api/auth/sessions", handler=revoke_other_sessions,
+        summary="Sign out everywhere else", access=Access.VIEWER, tag="people", status=204,
     ),
     Endpoint(
         method="DELETE", path="/api/auth/sessions/{id}", handler=revoke_session, summary="Sign out somewhere else",

@@ -123,9 +123,9 @@ class People:
         """Raises NotFound."""
         await self._writer.run(lambda tx: sessions.end_one(tx, session_id, user_id, entry))
 
-    async def end_sessions(self, user_id: str, entry: AuditEntry) -> None:
-        """All that the person has."""
-        await self._writer.run(lambda tx: sessions.end_all(tx, user_id, entry=entry))
+    async def end_sessions(self, user_id: str, entry: AuditEntry, but: str = "") -> None:
+        """All that the person has, except the one with the token hash *but*."""
+        await self._writer.run(lambda tx: sessions.end_all(tx, user_id, but=but, entry=entry))
 
     async def touch_session(self, token_hash: str, at: float) -> None:
         await self._writer.run(lambda tx: sessions.touch(tx, token_hash, at))
