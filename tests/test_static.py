@@ -16,9 +16,12 @@ import pytest
 from sora_gateway.core.job import ENDED, State
 from sora_gateway.core.principal import Role, Scope
 from sora_gateway.core.steps import Step
+from sora_gateway.core.views import Priority
+from sora_gateway.core.webhooks import DEFAULT_EVENTS, TEST_EVENT, DeliveryStatus, EventType
 from sora_gateway.errors import InvalidRequest, NotAuthenticated
 from sora_gateway.http.system import System
 from sora_gateway.http.table import table
+from sora_gateway.store.ledger import Kind
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 VENDOR = STATIC / "vendor"
@@ -135,10 +138,31 @@ def test_every_role_and_every_scope_has_words_and_a_box_to_tick() -> None:
     known = texts("en").keys()
     assert {f"role.{role}" for role in get_args(Role)} <= known
     assert {f"account.scope.{scope.replace(':', '_')}" for scope in Scope} <= known
-    (offered,) = re.findall(
-        r"^const SCOPES = \[(.*)\];", (STATIC / "js/account/keys.js").read_text("utf-8"), re.MULTILINE
-    )
-    assert set(re.findall(r'"([^"]+)"', offered)) == set(Scope)
+    assert offered("account/keys.js", "SCOPES") == set(Scope)
+
+
+def offered(script: str, name: str) -> set[str]:
+    """The list of words that a script has as a constant."""
+    source = (STATIC / "js" / script).read_text("utf-8")
+    (listed,) = re.findall(rf"^(?:export )?const {name} = \[(.*)\];", source, re.MULTILINE)
+    return set(re.findall(r'"([^"]+)"', listed))
+
+
+def test_every_kind_of_entry_in_the_ledger_has_words_and_can_be_asked_for() -> None:
+    known = texts("en").keys()
+    assert offered("account/entries.js", "KINDS") == set(get_args(Kind))
+    assert {f"account.{of}.{kind}" for of in ("kind", "entry") for kind in get_args(Kind)} <= known
+    assert {f"account.priority.{priority}" for priority in get_args(Priority)} <= known
+
+
+def test_every_event_of_a_webhook_and_what_becomes_of_it_has_words_and_can_be_chosen() -> None:
+    known = texts("en").keys()
+    assert offered("account/events.js", "EVENTS") == set(EventType)
+    assert offered("account/events.js", "USUAL") == set(DEFAULT_EVENTS)
+    events = [*EventType, TEST_EVENT]
+    assert {f"account.event.{event.partition('.')[2]}" for event in events} <= known
+    assert offered("account/deliveries.js", "STATUSES") == set(DeliveryStatus)
+    assert {f"account.delivery.{status}" for status in DeliveryStatus} <= known
 
 
 # --- modules -----------------------------------------------------------------------------------------
@@ -192,7 +216,8 @@ def test_only_one_module_calls_the_api_and_only_one_opens_a_socket() -> None:
     assert told == {"sending.js"}
     # The live connection's module is for other pages as well: it imports nothing.
     assert callers == {"api.js", "i18n.js", "sora-live.js"}
-    assert sockets == {"sora-live.js"}
+    # The console shows every frame as it comes, which the live connection's cleverness would hide.
+    assert sockets == {"sora-live.js", "frames.js"}
     assert not _IMPORT.search(
         re.sub(r"^//.*$", "", (STATIC / "js/sora-live.js").read_text("utf-8"), flags=re.MULTILINE)
     )
