@@ -30,7 +30,7 @@ from sora_gateway.store.upstreams import AddedUpstream, Failure
 from sora_gateway.supervisor import Supervisor
 from sora_gateway.supervisor.durations import Kind
 from sora_gateway.upstream.adapter import Adapter
-from sora_gateway.wiring import SIMULATOR, Upstreams
+from sora_gateway.wiring import SIMULATOR, Upstreams, known_profiles
 
 log = logging.getLogger(__name__)
 
@@ -217,6 +217,10 @@ class Provisioning:
             kept = {each: getattr(known, each).get_secret_value() for each in secrets} | kept
         self._hide(kept.values())
         return kept
+
+    def profiles(self) -> list[tuple[str, str, str]]:
+        """Dialect, name and servers of every profile that an upstream may have."""
+        return known_profiles()
 
     async def conditions(self) -> list[Condition]:
         """Every upstream, in the order in which they came."""

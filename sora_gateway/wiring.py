@@ -222,6 +222,14 @@ def adapter_for(name: str, entry: configuration.Upstream, max_file: int, clock: 
         raise StartupError(f"The configuration of the upstream {name} cannot work: {error}.") from None
 
 
+def known_profiles() -> list[tuple[str, str, str]]:
+    """Dialect, name and servers of every profile that an upstream may have."""
+    return [
+        *(("openai", name, profile.servers) for name, profile in PROFILES.items()),
+        *(("chat-stream", name, profile.servers) for name, profile in CHAT_PROFILES.items()),
+    ]
+
+
 def _profile(name: str, entry: configuration.Upstream, known: Mapping[str, T]) -> T:
     if entry.profile not in known:
         names = ", ".join(sorted(known))

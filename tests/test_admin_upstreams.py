@@ -186,6 +186,11 @@ async def test_it_is_told_what_it_can_do_and_how_it_is_configured_but_no_secret(
         }
         assert (told["sizes"], told["seconds"]) == (["1280x720"], [4, 8])
         assert (told["hasApiKey"], told["hasWebhookSecret"]) == (True, False)
+        listed = (await place.admin.get(PATH)).json()
+        assert {each["dialect"] for each in listed["profiles"]} == {"openai", "chat-stream"}
+        assert ("vllm-omni", "vLLM-Omni 0.30") in [
+            (each["name"], each["servers"]) for each in listed["profiles"]
+        ]
         simulator = await place.told("simulator")
         assert (simulator["hasApiKey"], simulator["limits"]["maxConcurrent"]) == (False, 0)
 

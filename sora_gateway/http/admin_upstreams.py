@@ -147,8 +147,17 @@ class UpstreamView(View):
     failures: list[FailureView] = Field(description="The latest creates that failed, newest first.")
 
 
+class ProfileView(View):
+    """What an upstream may be told to be."""
+
+    dialect: str
+    name: str
+    servers: str = Field(description="Which servers it is for, in a few words.")
+
+
 class UpstreamList(View):
     upstreams: list[UpstreamView]
+    profiles: list[ProfileView]
 
 
 class ProbeLineView(View):
@@ -251,7 +260,14 @@ def _abilities(condition: Condition) -> AbilitiesView:
 
 async def list_upstreams(call: Call) -> UpstreamList:
     """Every upstream: whether it is open, what it costs and how it failed last."""
-    return UpstreamList(upstreams=[_view(each) for each in await call.services.provisioning.conditions()])
+    provisioning = call.services.provisioning
+    return UpstreamList(
+        upstreams=[_view(each) for each in await provisioning.conditions()],
+        profiles=[
+            ProfileView(dialect=dialect, name=name, servers=servers)
+            for dialect, name, servers in provisioning.profiles()
+        ],
+    )
 
 
 async def get_upstream(call: Call) -> UpstreamView:

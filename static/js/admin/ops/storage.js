@@ -1,8 +1,88 @@
-// Where the files are, and how much room is left.
+// What takes how much of the disk, and how much is left.
 
+import { dateTime } from "../../format.js";
 import { html } from "../../html.js";
 import { t } from "../../i18n.js";
+import { to } from "../../router.js";
+import { Loaded } from "../../views/loaded.js";
+import { Table } from "../../views/table.js";
+import { storage } from "./api.js";
+import { bytes, count } from "./numbers.js";
+import { useWatched } from "./watched.js";
 
 export function Tab() {
-  return html`<p class="quiet">${t("app.loading")}</p>`;
+  const found = useWatched(storage);
+  return html`<${Loaded} from=${found}>${(value) => html`<${Space} ...${value} />`}<//>`;
 }
+
+function Space({ disk, files, database, largest, maxFile, orphansRemoved }) {
+  const ours = files.reduce((sum, each) => sum + each.bytes, database.bytes + database.walBytes + database.backupBytes);
+  return html`
+    <div class="ops-sections">
+      <section aria-labelledby="disk-title">
+        <h3 id="disk-title">${t("ops.space.disk")}</h3>
+        ${disk.belowFloor && html`<p class="notice bad" role="alert">${t("ops.space.full")}</p>`}
+        <${Meter} ...${{ disk, ours }} />
+        <p class="quiet">${disk.floor ? t("ops.space.floor", { floor: bytes(disk.floor) }) : t("ops.space.noFloor")}</p>
+      </section>
+      <section aria-labelledby="kinds-title">
+        <h3 id="kinds-title">${t("ops.space.kinds")}</h3>
+        <${Table} caption=${t("ops.space.kinds")} columns=${kindColumns()} rows=${kindsOf(files, database)} id=${({ kind }) => kind} />
+      </section>
+      <section aria-labelledby="largest-title">
+        <h3 id="largest-title">${t("ops.space.largest")}</h3>
+        ${largest.length === 0
+          ? html`<p class="quiet">${t("ops.space.noVideos")}</p>`
+          : html`<${Table} caption=${t("ops.space.largest")} columns=${largestColumns()} rows=${largest} id=${({ videoId }) => videoId} />`}
+      </section>
+      <section aria-labelledby="kept-title">
+        <h3 id="kept-title">${t("ops.space.kept")}</h3>
+        <ul class="ops-notes">
+          <li>${t("ops.space.forever")}</li>
+          <li>${t("ops.space.maxFile", { size: bytes(maxFile) })}</li>
+          <li>${t("ops.space.logs")}</li>
+          ${orphansRemoved !== null && html`<li>${orphansRemoved ? t("ops.space.orphans", { count: count(orphansRemoved) }) : t("ops.space.noOrphans")}</li>`}
+        </ul>
+      </section>
+    </div>
+  `;
+}
+
+function Meter({ disk, ours }) {
+  const { total, free, floor } = disk;
+  const part = (size) => ({ "--part": Math.min(1, Math.max(0, size / total)) });
+  return html`
+    <div class="ops-disk" aria-hidden="true">
+      <i class="others" style=${part(total - free)}></i>
+      <i class="ours" style=${part(ours)}></i>
+      ${floor > 0 && html`<i class="floor" style=${part(floor)}></i>`}
+    </div>
+    <dl class="ops-facts">
+      <div><dt><i class="ours"></i>${t("ops.space.ours")}</dt><dd>${bytes(ours)}</dd></div>
+      <div><dt><i class="others"></i>${t("ops.space.others")}</dt><dd>${bytes(Math.max(0, total - free - ours))}</dd></div>
+      <div><dt>${t("ops.space.free")}</dt><dd>${bytes(free)}</dd></div>
+      <div><dt>${t("ops.space.total")}</dt><dd>${bytes(total)}</dd></div>
+    </dl>
+  `;
+}
+
+const kindsOf = (files, database) => [
+  ...files,
+  { kind: "database", files: null, bytes: database.bytes },
+  { kind: "wal", files: null, bytes: database.walBytes },
+  ...(database.backupBytes ? [{ kind: "backups", files: null, bytes: database.backupBytes }] : []),
+];
+
+const kindColumns = () => [
+  { title: t("ops.space.kind"), cell: ({ kind }) => t(`ops.kind.${kind}`) },
+  { title: t("ops.space.files"), numeric: true, cell: ({ files }) => (files === null ? "–" : count(files)) },
+  { title: t("ops.space.size"), numeric: true, cell: ({ bytes: size }) => bytes(size) },
+];
+
+const largestColumns = () => [
+  { title: t("ops.prompt"), cell: ({ videoId, prompt }) => html`<a href=${to("video", videoId)}>${prompt.slice(0, 80)}</a>` },
+  { title: t("ops.owner"), cell: ({ owner }) => owner },
+  { title: t("ops.model"), cell: ({ model }) => model },
+  { title: t("ops.made"), cell: ({ completedAt }) => dateTime(completedAt) },
+  { title: t("ops.space.size"), numeric: true, cell: ({ bytes: size }) => bytes(size) },
+];

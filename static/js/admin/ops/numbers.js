@@ -1,0 +1,33 @@
+// Numbers of these tabs in the page's language.
+
+import { language, t } from "../../i18n.js";
+
+export const count = (value) => new Intl.NumberFormat(language.value).format(value);
+export const money = (value) => new Intl.NumberFormat(language.value, { maximumFractionDigits: 2 }).format(value);
+
+/** Completed among those that completed or failed, as "95 %"; a dash without any. */
+export function rate({ completed, failed }) {
+  if (completed + failed === 0) return "–";
+  return new Intl.NumberFormat(language.value, { style: "percent", maximumFractionDigits: 1 }).format(
+    completed / (completed + failed),
+  );
+}
+
+/** 83.2 -> "1 min 23 s"; a dash for null. */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  const whole = Math.round(seconds);
+  if (seconds < 10) return t("ops.seconds", { s: new Intl.NumberFormat(language.value, { maximumFractionDigits: 1 }).format(seconds) });
+  if (whole < 60) return t("ops.seconds", { s: whole });
+  if (whole < 3_600) return t("ops.minutes", { m: Math.floor(whole / 60), s: whole % 60 });
+  return t("ops.hours", { h: Math.floor(whole / 3_600), m: Math.floor(whole / 60) % 60 });
+}
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** 1536 -> "1.5 KiB". */
+export function bytes(size) {
+  const step = size < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(size) / 10));
+  const digits = { maximumFractionDigits: step === 0 ? 0 : 1 };
+  return `${new Intl.NumberFormat(language.value, digits).format(size / 1024 ** step)} ${UNITS[step]}`;
+}
