@@ -65,7 +65,7 @@ class CharacterReference(OpenAIView):
 class _CreateVideo(OpenAIView):
     model_config = ConfigDict(extra="forbid")
 
-    prompt: str
+    prompt: str = Field(examples=["A paper boat in the rain, slow motion"])
     model: str = "sora-2"
     seconds: WholeNumber = Field(4, description="A number of seconds, as text or as a number.")
     size: str = "720x1280"

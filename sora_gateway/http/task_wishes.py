@@ -62,7 +62,7 @@ class _CreateTask(View):
 class CreateTask(_CreateTask):
     """What to make, said by a prompt or a template. Sizes and durations are those of ``/api/models``."""
 
-    prompt: str = ""
+    prompt: str = Field("", examples=["A paper boat in the rain, slow motion"])
     template: UseTemplate | None = Field(
         None, description="Instead of a prompt; its model, size and seconds count where none are asked for."
     )

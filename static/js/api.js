@@ -39,8 +39,9 @@ export const fileAddress = (url) => (url ? address(url).href : undefined);
 
 const send = (url, wanted) => fetch(url, { ...wanted, signal: AbortSignal.timeout(TIMEOUT_MS) });
 
-/** `exchange` stands in for fetch where more than the answer counts; it gives up by itself. */
-export async function request(method, path, { body, headers = {}, quiet401 = false, exchange = send } = {}) {
+/** `exchange` stands in for fetch where more than the answer counts; it gives up by itself. `keepalive` is for what has to
+ *  arrive although the page goes away. */
+export async function request(method, path, { body, headers = {}, quiet401 = false, keepalive = false, exchange = send } = {}) {
   let response;
   let text;
   try {
@@ -49,6 +50,7 @@ export async function request(method, path, { body, headers = {}, quiet401 = fal
       headers: { accept: "application/json", ...(body && { "content-type": "application/json" }), ...headers },
       body: body && JSON.stringify(body),
       credentials: "same-origin",
+      keepalive,
     });
     text = await response.text();
   } catch (reason) {
@@ -60,6 +62,21 @@ export async function request(method, path, { body, headers = {}, quiet401 = fal
   const error = answer?.error ?? { code: "bad_answer", message: `HTTP ${response.status}` };
   if (response.status === 401 && !quiet401) unauthorized();
   throw new ApiError(error, response.status, retryAfter(response));
+}
+
+/** Any answer as it came, for the console: { status, headers, text, took }, in milliseconds. With an `authorization`
+ *  of its own the cookie does not count. */
+export async function raw(method, path, { headers = {}, body } = {}) {
+  const began = performance.now();
+  try {
+    const response = await fetch(address(path), {
+      method, headers, body, credentials: "same-origin", signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: [...response.headers], text, took: performance.now() - began };
+  } catch (reason) {
+    throw new ApiError({ code: "network", message: String(reason?.message ?? reason) }, 0);
+  }
 }
 
 /** Seconds, or null. */
