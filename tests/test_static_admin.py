@@ -83,4 +83,4 @@ def test_every_limit_of_a_plan_has_a_field_with_its_unit() -> None:
     counts = {field.name for field in fields(Plan) if field.type == "int"}
     assert {re.sub("[A-Z]", lambda found: f"_{found[0].lower()}", name) for name in offered} == counts
     for name in offered:
-        assert {f"admin.limit.{name}{part}" for part in ("", ".unit", ".value")} <= texts("en").keys()
+        assert {f"admin.limit.{name}{part}" for part in ("", ".unit")} <= texts("en").keys()

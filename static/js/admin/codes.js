@@ -65,7 +65,7 @@ const columns = (revoke) => [
     cell: (code) => {
       const state = codeState(code, halfMinute.value);
       return state === "good"
-        ? html`<button aria-label=${t("admin.codes.revokeOf", { prefix: code.prefix })} onClick=${() => revoke(code)}>${t("admin.revoke")}</button>`
+        ? html`<button aria-label=${t("admin.codes.revokeOf", { prefix: code.prefix })} onClick=${() => revoke(code)}>${t("admin.codes.revoke")}</button>`
         : html`<span class="quiet">${t(`admin.codes.state.${state}`)}</span>`;
     },
   },

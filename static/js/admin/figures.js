@@ -7,9 +7,8 @@ export const figure = (value) => new Intl.NumberFormat(language.value).format(va
 /** With its sign, for what changes a balance. */
 export const change = (value) => new Intl.NumberFormat(language.value, { signDisplay: "exceptZero" }).format(value);
 
-/** A limit of a plan with its unit; 0 is unlimited. */
-export const limitText = (name, value) =>
-  value === 0 ? t("admin.unlimited") : t(`admin.limit.${name}.value`, { count: figure(value) });
+/** A limit of a plan, whose name says its unit; 0 is unlimited. */
+export const limitText = (value) => (value === 0 ? t("admin.unlimited") : figure(value));
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 

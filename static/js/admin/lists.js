@@ -26,13 +26,13 @@ export function usePages(load, cursor, keys) {
 export function Filters({ label, address, search, children }) {
   const form = useRef(null);
   const timer = useRef(0);
-  const now = search.toString();
+  // After every drawing: what can be chosen may have come only now.
   useEffect(() => {
     for (const field of form.current.elements) {
       const value = search.get(field.name) ?? "";
       if (field.name && field !== document.activeElement && field.value !== value) field.value = value;
     }
-  }, [now]);
+  });
   useEffect(() => () => clearTimeout(timer.current), []);
   const apply = () => {
     clearTimeout(timer.current);
@@ -50,7 +50,7 @@ export function Filters({ label, address, search, children }) {
   return html`
     <form class="filters" role="search" aria-label=${label} ref=${form} onInput=${typed} onSubmit=${send}>
       ${children}
-      ${now && html`<a class="button" href=${to(...address)}>${t("admin.filter.clear")}</a>`}
+      ${search.size > 0 && html`<a class="button" href=${to(...address)}>${t("admin.filter.clear")}</a>`}
     </form>
   `;
 }

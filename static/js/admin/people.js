@@ -5,12 +5,13 @@ import { dateTime } from "../format.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { to } from "../router.js";
-import { Empty, Loaded, More } from "../views/loaded.js";
+import { Empty, Loaded, More, useLoaded } from "../views/loaded.js";
 import { Table } from "../views/table.js";
-import { people as api } from "./api.js";
+import { people as api, plans } from "./api.js";
 import { figure } from "./figures.js";
 import { FilterChoice, FilterField, Filters, usePages } from "./lists.js";
 import { Person } from "./person.js";
+import { planOptions } from "./plansheet.js";
 import { RoleChoice, ROLES, Sheet, TextField } from "./sheet.js";
 
 export function Tab({ path, search }) {
@@ -35,6 +36,7 @@ const columns = () => [
 function People({ search }) {
   const [adding, setAdding] = useState(false);
   const [made, setMade] = useState(null);
+  const known = useLoaded(plans.list);
   const asked = Object.fromEntries(search);
   const load = async (after) => {
     const { users, hasMore } = await api.list({ ...asked, after });
@@ -60,7 +62,7 @@ function People({ search }) {
     <${Filters} label=${t("admin.people.find")} address=${["admin", "people"]} search=${search}>
       <${FilterField} label=${t("field.email")} name="search" />
       <${FilterChoice} label=${t("admin.role")} name="role" options=${ROLES.map((role) => [role, t(`role.${role}`)])} />
-      <${FilterField} label=${t("admin.plan")} name="plan" />
+      <${FilterChoice} label=${t("admin.plan")} name="plan" options=${planOptions(known.value?.plans ?? [])} />
       <${FilterChoice} label=${t("admin.people.state")} name="disabled"
         options=${[["false", t("admin.people.enabled")], ["true", t("admin.people.disabled")]]} />
     <//>

@@ -76,7 +76,7 @@ function Facts({ user }) {
     [t("admin.people.seen"), user.lastSeenAt ? dateTime(user.lastSeenAt) : t("admin.never")],
   ];
   return html`
-    <dl class="figures">
+    <dl class="person-facts">
       ${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}
     </dl>
     <p class="actions">

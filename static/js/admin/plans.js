@@ -9,7 +9,7 @@ import { to } from "../router.js";
 import { Problem, useAttempt } from "../views/attempt.js";
 import { Loaded, useLoaded } from "../views/loaded.js";
 import { plans as api } from "./api.js";
-import { limitText } from "./figures.js";
+import { figure, limitText } from "./figures.js";
 import { LIMITS, planOf } from "./limits.js";
 import { Choice, NumberField, Sheet, TextField, Tick } from "./sheet.js";
 
@@ -52,9 +52,9 @@ function Plan({ plan, onChange, onRemoved }) {
         <span class="badge">${t(`admin.plans.source.${plan.source}`)}</span>
       </div>
       ${!plan.mayGenerate && html`<p class="problem">${t("admin.plans.mayNot")}</p>`}
-      <dl class="limits">
+      <dl class="plan-limits">
         ${LIMITS.map(
-          (name) => html`<div key=${name}><dt>${t(`admin.limit.${name}`)}</dt><dd>${limitText(name, plan[name])}</dd></div>`,
+          (name) => html`<div key=${name}><dt>${t(`admin.limit.${name}`)}</dt><dd>${limitText(plan[name])}</dd></div>`,
         )}
         <div><dt>${t("admin.priority")}</dt><dd>${t(`admin.priority.${plan.priority}`)}</dd></div>
         <div>
@@ -62,7 +62,7 @@ function Plan({ plan, onChange, onRemoved }) {
           <dd>
             ${plan.name === "default"
               ? t("admin.plans.everybodyElse")
-              : html`<a href=${to("admin", "people", { plan: plan.name })}>${t("admin.plans.count", { count: plan.people })}</a>`}
+              : html`<a href=${to("admin", "people", { plan: plan.name })} aria-label=${t("admin.plans.show", { name: plan.name })}>${figure(plan.people)}</a>`}
           </dd>
         </div>
       </dl>
