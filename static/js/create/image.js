@@ -39,6 +39,7 @@ export function ImagePart({ image, setImage, draft, change, choice, limits, atte
         <button type="button" aria-expanded=${library} onClick=${() => setLibrary(!library)}>
           <${Icon} name="grid" />${t("create.library")}
         </button>
+        ${image && html`<button type="button" onClick=${() => setImage(null)}><${Icon} name="close" />${t("create.removeImage")}</button>`}
       </div>
       ${library &&
       html`
@@ -65,10 +66,7 @@ function Chosen({ image, setImage, draft, change, choice, limits }) {
       : shown.drawable && choice && html`<${Preview} drawable=${shown.drawable} name=${image.name} size=${choice.size} fit=${fit} />`}
     <${Segments} label=${t("create.fit")} name="fit" value=${fit}
       options=${FITS.map((value) => ({ value, title: t(`create.fit.${value}`) }))} onChange=${(next) => change({ fit: next })} />
-    <div class="actions">
-      ${!image.id && !fault && shown.drawable && html`<${Keep} image=${image} setImage=${setImage} />`}
-      <button type="button" onClick=${() => setImage(null)}><${Icon} name="close" />${t("create.removeImage")}</button>
-    </div>
+    ${!image.id && !fault && shown.drawable && html`<div class="actions"><${Keep} image=${image} setImage=${setImage} /></div>`}
   `;
 }
 

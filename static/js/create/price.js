@@ -44,7 +44,11 @@ export const stops = ({ quote, error, fresh }) => fresh && !error && quote !== n
 /** The price, or what keeps it from being asked for: `fault` (wish.js) goes first. */
 export function Price({ price, count, fault }) {
   const { quote, error, fresh } = price;
-  if (fault && fault.key !== "composer.empty") return html`<p id="price" class="price problem" role="status">${t(fault.key, fault.values)}</p>`;
+  if (fault && fault.key !== "composer.empty") {
+    // What is not filled in yet is no mistake yet.
+    const kind = fault.param === "template" ? "quiet" : "problem";
+    return html`<p id="price" class=${`price ${kind}`} role="status">${t(fault.key, fault.values)}</p>`;
+  }
   if (fresh && error) return html`<p id="price" class="price quiet">${t("composer.priceFailed")} ${errorText(error)}</p>`;
   if (!quote) return html`<p id="price" class="price quiet"></p>`;
   const { credits, available, missing, allowed, reason } = quote;

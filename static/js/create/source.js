@@ -53,7 +53,7 @@ export function Source({ draft, change, setImage, offered, attempt, busy }) {
         ? html`<img src=${fileAddress(task.thumbnailUrl)} alt="" />`
         : html`<span class="none"><${Icon} name="film" /></span>`}
       <div>
-        <p class="from">${t("create.origin")}${" "}<a href=${to("video", source.id)} dir="auto">${source.prompt}</a></p>
+        <p class="origin">${t("create.origin")}${" "}<a href=${to("video", source.id)} dir="auto">${source.prompt}</a></p>
         ${found.error && html`<p class="problem">${t("create.sourceGone")}</p>`}
         ${ways.length > 1 &&
         html`
