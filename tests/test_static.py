@@ -196,8 +196,10 @@ def test_every_name_that_is_imported_is_exported() -> None:
 
 
 def test_every_script_is_reached_from_the_page() -> None:
+    page = Page()
+    page.feed((STATIC / "index.html").read_text("utf-8"))
     reached: set[Path] = set()
-    waiting = [STATIC / "js" / "main.js"]
+    waiting = [STATIC / name for name in page.files if name.endswith(".js")]
     while waiting:
         script = waiting.pop()
         if script not in reached:
@@ -226,9 +228,13 @@ def test_only_one_module_calls_the_api_and_only_one_opens_a_socket() -> None:
 # --- what people type and are given ---------------------------------------------------------------------
 
 
-def test_a_browser_keeps_the_language_and_the_draft_and_nothing_else() -> None:
+def test_a_browser_keeps_choices_and_the_draft_and_nothing_else() -> None:
     source = "\n".join(script.read_text("utf-8") for script in scripts())
     assert set(re.findall(r"Storage\.setItem\((\w+)", source)) == {"CHOICE", "DRAFT"}
+    # Nothing about anybody: how the page looks, whether its first steps are done, and what was not sent yet.
+    assert set(re.findall(r'"(sora-gateway\.[a-z]+)"', source)) == {
+        f"sora-gateway.{what}" for what in ("language", "theme", "welcome", "draft")
+    }
     assert not re.search(r"sessionStorage|indexedDB|document\.cookie|\bconsole\.[a-z]+\(", source)
 
 

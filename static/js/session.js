@@ -2,9 +2,10 @@
 
 import { forgetDraft, loadJobs, loadModels, takeUpdates } from "./actions.js";
 import { ApiError, auth, onUnauthorized } from "./api.js";
+import { beginsHere } from "./first.js";
 import { errorKey } from "./i18n.js";
 import { connect } from "./live.js";
-import { arrive } from "./router.js";
+import { arrive, go, to } from "./router.js";
 import * as state from "./state.js";
 
 const { setSession } = state;
@@ -58,7 +59,9 @@ async function enter(link) {
   if (link && link.kind !== "login") return showDoor(link);
   setSession({ status: "loading" });
   try {
-    signedIn(await (link ? auth.redeem(link.token) : auth.me()));
+    const me = await (link ? auth.redeem(link.token) : auth.me());
+    if (link && beginsHere(me)) go(to("welcome"), { replace: true });
+    signedIn(me);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 401 && !link) signedOut();

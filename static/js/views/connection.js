@@ -34,10 +34,10 @@ export function Stale() {
 }
 
 function Told({ since, word }) {
-  const time = timeOfDay(since);
+  const kind = staleKind(word, silence.value);
   return html`
     <div class="notice warn stale" role="status">
-      <p>${t(`stale.${staleKind(word, silence.value)}`, { time })}</p>
+      <p>${t(`stale.${kind}`, { time: timeOfDay(since) })}</p>
       ${word === "stopped" && html`<button onClick=${() => location.reload()}>${t("action.reload")}</button>`}
     </div>
   `;

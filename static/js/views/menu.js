@@ -24,6 +24,8 @@ export function Menu() {
         <span class="quiet">${t(`role.${user.role}`)}</span>
       </div>
       <${Way} to="account" address="#/account" icon="person" onClick=${close}>${t("menu.account")}<//>
+      ${user.role === "admin" &&
+      html`<${Way} to="welcome" address="#/welcome" icon="spark" onClick=${close}>${t("menu.welcome")}<//>`}
       <${LanguageSelect} />
       <${ThemeSelect} />
       <button onClick=${leave}><${Icon} name="signout" />${t("menu.signOut")}</button>

@@ -1,0 +1,8 @@
+// What only the first steps ask of the gateway.
+
+import { request } from "../api.js";
+
+export const addAdministrator = (email, password) =>
+  request("POST", "api/admin/users", { body: { email, password, role: "admin" } });
+
+export const disable = (id) => request("PATCH", `api/admin/users/${encodeURIComponent(id)}`, { body: { disabled: true } });
