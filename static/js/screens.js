@@ -6,8 +6,8 @@ const everybody = () => true;
 const administrators = (user) => user.role === "admin";
 
 /** By the first part of the address. `load` gives a module with a component `Screen`, which is handed the rest of the
- *  path as `path` and the query as `search`; `area` has its words; one with `needs` is shown to
- *  nobody else. */
+ *  path as `path` and the query as `search`; `area` has its words; an `open` one needs nobody who is signed in,
+ *  and one with `needs` is shown to nobody else. */
 export const SCREENS = {
   "": { area: null, load: () => import("./board/screen.js"), icon: "film", title: "nav.board", offered: everybody },
   gallery: { area: "gallery", load: () => import("./gallery/screen.js"), icon: "grid", title: "nav.gallery", offered: everybody },
@@ -15,6 +15,7 @@ export const SCREENS = {
   console: { area: "console", load: () => import("./console/screen.js"), icon: "code", title: "nav.console", offered: everybody },
   admin: { area: "admin", load: () => import("./admin/screen.js"), icon: "gauge", title: "nav.admin", offered: administrators, needs: administrators },
   account: { area: "account", load: () => import("./account/screen.js"), icon: "person", title: "nav.account", offered: () => false },
+  shared: { area: "shared", load: () => import("./shared/screen.js"), title: "nav.shared", offered: () => false, open: true },
   welcome: { area: "welcome", load: () => import("./welcome/screen.js"), title: "nav.welcome", offered: () => false, needs: administrators },
 };
 

@@ -18,23 +18,31 @@ import { Door } from "./signin.js";
 
 export function App() {
   const { status } = session.value;
+  const { open } = SCREENS[screenName()];
   return html`
     <a class="skip" href="#main" onClick=${toMain}>${t("nav.skip")}</a>
     <header class="top">
       <div class="wide">
         <h1><a href="#/"><${Mark} />${t("app.name")}</a></h1>
-        ${status === "in" ? html`<${Ways} /><${Connection} /><${Menu} />` : html`<${LanguageSelect} />`}
+        ${status === "in" && !open ? html`<${Ways} /><${Connection} /><${Menu} />` : html`<${LanguageSelect} />`}
       </div>
     </header>
-    <main id="main" class="wide" tabindex="-1" aria-busy=${status === "loading"}>
-      <${Notice} />
-      ${status === "in" && html`<${Stale} /><${Allowed} key=${screenName()} name=${screenName()} />`}
-      ${status === "out" && html`<${Door} />`}
-      ${status === "unreachable" && html`<${Unreachable} />`}
-      ${status === "loading" && html`<p class="quiet centre">${t("app.loading")}</p>`}
+    <main id="main" class="wide" tabindex="-1" aria-busy=${!open && status === "loading"}>
+      ${open ? html`<${Opened} key=${screenName()} name=${screenName()} />` : html`<${Inside} status=${status} />`}
     </main>
     <p class="visually-hidden" role="status">${announcement}</p>
     <${Dialogs} />
+  `;
+}
+
+/** What there is for whoever is signed in, or wants to be. */
+function Inside({ status }) {
+  return html`
+    <${Notice} />
+    ${status === "in" && html`<${Stale} /><${Allowed} key=${screenName()} name=${screenName()} />`}
+    ${status === "out" && html`<${Door} />`}
+    ${status === "unreachable" && html`<${Unreachable} />`}
+    ${status === "loading" && html`<p class="quiet centre">${t("app.loading")}</p>`}
   `;
 }
 
