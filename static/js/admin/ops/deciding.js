@@ -39,7 +39,9 @@ async function one(job, work, said) {
   }
 }
 
-const sentence = ({ key, task, error }) => (error ? errorText(error) : t(key, { id: task.externalVideoId ?? "", credits: task.credits ?? 0 }));
+// What stands against a decision is told by the gateway: it knows of several reasons.
+const refusal = (error) => (error.code === "conflict" ? t("ops.result.not", { why: error.message }) : errorText(error));
+const sentence = ({ key, task, error }) => (error ? refusal(error) : t(key, { id: task.externalVideoId ?? "", credits: task.credits ?? 0 }));
 
 export function Results({ results }) {
   if (results.length === 0) return null;

@@ -2,12 +2,11 @@
 
 import { useState } from "../../../vendor/hooks.js";
 import { confirmed } from "../../actions.js";
-import { ago, dateTime } from "../../format.js";
+import { dateTime } from "../../format.js";
 import { html } from "../../html.js";
 import { t } from "../../i18n.js";
 import { to } from "../../router.js";
 import { fresh } from "../../session.js";
-import { halfMinute } from "../../state.js";
 import { Problem, useAttempt } from "../../views/attempt.js";
 import { Icon } from "../../views/icons.js";
 import { upstreams as api } from "./api.js";
@@ -47,7 +46,7 @@ export function UpstreamCard({ about, onChange, onDone }) {
       </header>
       <p>
         ${t(`ops.state.${word}.text`)}
-        ${about.closedSince && html` <span class="quiet" title=${dateTime(about.closedSince)}>${t("ops.since", { when: ago(Date.parse(about.closedSince), halfMinute.value) })}</span>`}
+        ${about.closedSince && html` <span class="quiet">${t("ops.since", { when: dateTime(about.closedSince) })}</span>`}
         ${about.opensAt && html` <span class="quiet">${t("ops.opensAt", { when: dateTime(about.opensAt) })}</span>`}
       </p>
       ${about.reason && word === "refused" && html`<blockquote class="ops-words">${about.reason}</blockquote>`}
@@ -89,7 +88,12 @@ function Numbers({ about }) {
       t("ops.up.unknown"),
       about.unknown ? html`<a href=${to("admin", "unknown")}>${count(about.unknown)}</a>` : count(0),
     ],
-    [t("ops.up.budget"), budget.perMinute ? of(budget.perMinute - (budget.free ?? 0), budget.perMinute) : t("ops.unlimited")],
+    [
+      t("ops.up.budget"),
+      budget.perMinute
+        ? html`${count(budget.perMinute)} <small class="quiet">${t("ops.up.free", { count: count(budget.free ?? 0) })}</small>`
+        : t("ops.unlimited"),
+    ],
     [t("ops.up.spent"), spend.cap ? t("ops.of", { part: money(spend.lastDay), whole: money(spend.cap) }) : money(spend.lastDay)],
     [
       t("ops.up.success"),

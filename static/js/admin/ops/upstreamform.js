@@ -21,12 +21,14 @@ export function UpstreamForm({ known, profile, profiles, taken, onDone, onClose 
   const attempt = useAttempt();
   const wrong = fieldName(attempt.error?.param) ?? attempt.error?.field;
   const sent = useRef(null);
+  const [found, setFound] = useState(null);
   // A field that is folded away takes no focus.
   useEffect(() => wrong && sent.current.elements[wrong]?.closest("details")?.setAttribute("open", ""), [wrong, attempt.error]);
+  // What was found stands below what was typed, where it may not be seen.
+  useEffect(() => found && sent.current.querySelector("footer").scrollIntoView({ block: "nearest" }), [found]);
   const form = useMending(wrong ? { field: wrong } : null);
   const [dialect, setDialect] = useState(given.dialect);
   const [chosen, setChosen] = useState(profile ?? given.profile);
-  const [found, setFound] = useState(null);
   const wished = () => {
     const { wish, field, key } = wishOf(valuesOf(sent.current));
     if (field) return void attempt.fail({ field, key });
@@ -69,9 +71,8 @@ export function UpstreamForm({ known, profile, profiles, taken, onDone, onClose 
           <${Choice} label=${t("ops.form.dialect")} name="dialect" value=${dialect} onChange=${toDialect}
             options=${DIALECTS.map((each) => [each, t(`ops.dialect.${each}`)])} />
           <${Choice} label=${t("ops.form.profile")} name="profile" value=${chosen} onChange=${({ target }) => setChosen(target.value)}
-            options=${offered.map(({ name }) => [name, name])} />
+            options=${offered.map(({ name }) => [name, name])} hint=${servers} />
         </div>
-        ${servers && html`<p class="quiet" lang="en">${servers}</p>`}
         <label class="field">
           <span>${t("ops.form.models")}</span>
           <textarea name="models" rows="3" autocapitalize="none" spellcheck=${false} aria-invalid=${wrong === "models"}
