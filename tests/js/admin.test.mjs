@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 process.env.TZ = "Asia/Shanghai";
-const { addresses, byModel, codeState, codesOf, dayBegins, planOf, settingOf, whole } = await import(
+const { addresses, byModel, codeState, codesOf, dayBegins, lastDay, planOf, settingOf, whole } = await import(
   "../../static/js/admin/limits.js"
 );
 const { attention } = await import("../../static/js/admin/attention.js");
@@ -38,6 +38,11 @@ test("a day begins where the administrator is, and the day after it at the end o
   assert.equal(dayBegins("2026-12-31", 1), "2026-12-31T16:00:00.000Z");
   assert.equal(dayBegins(""), undefined);
   assert.equal(dayBegins(null), undefined);
+});
+
+test("a plan's last day comes back as it was typed", () => {
+  for (const day of ["2026-11-22", "2026-12-31", "2027-02-28"]) assert.equal(lastDay(dayBegins(day, 1)), day);
+  assert.equal(lastDay(null), "");
 });
 
 test("what does not fit a setting's type or bounds is not sent", () => {

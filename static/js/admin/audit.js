@@ -49,7 +49,7 @@ const columns = () => [
   { title: t("admin.when"), cell: ({ at }) => html`<time datetime=${at}>${dateTime(at)}</time>` },
   {
     title: t("admin.audit.actor"),
-    cell: ({ actor, email }) => (email ? html`<a href=${to("admin", "people", actor)}>${email}</a>` : named(actor)),
+    cell: ({ actor, email }) => (email ? html`<a class="email" href=${to("admin", "people", actor)}>${email}</a>` : named(actor)),
   },
   {
     title: t("admin.audit.what"),

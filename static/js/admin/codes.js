@@ -82,7 +82,8 @@ function worth({ credits, plan, planDays }) {
 function NewCodes({ onDone, onClose }) {
   const known = useLoaded(plans.list);
   return html`
-    <${Sheet} title=${t("admin.codes.add")} action=${t("admin.codes.create")} wishOf=${codesOf} send=${api.create} onDone=${onDone} onClose=${onClose}>
+    <${Sheet} title=${t("admin.codes.add")} action=${t("admin.codes.create")} wishOf=${codesOf} send=${api.create}
+      said=${{ invalid_request: "admin.codes.past" }} onDone=${onDone} onClose=${onClose}>
       ${(wrong) => html`
         <${NumberField} label=${t("admin.codes.count")} name="count" placeholder="1" wrong=${wrong} />
         <${NumberField} label=${t("admin.codes.creditsEach")} name="credits" placeholder="0" unit=${t("admin.credits.unit")} wrong=${wrong} />

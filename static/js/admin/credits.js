@@ -87,7 +87,7 @@ function Ledger({ asked }) {
 
 const columns = () => [
   { title: t("admin.when"), cell: ({ at }) => html`<time datetime=${at}>${dateTime(at)}</time>` },
-  { title: t("admin.credits.person"), cell: ({ userId, email }) => html`<a href=${to("admin", "people", userId)}>${email}</a>` },
+  { title: t("admin.credits.person"), cell: ({ userId, email }) => html`<a class="email" href=${to("admin", "people", userId)}>${email}</a>` },
   { title: t("admin.credits.kind"), cell: ({ kind }) => t(`admin.kind.${kind}`) },
   { title: t("admin.available"), numeric: true, cell: ({ available }) => change(available) },
   { title: t("admin.held"), numeric: true, cell: ({ held }) => change(held) },

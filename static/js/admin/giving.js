@@ -81,6 +81,7 @@ export function Giving({ whom = [], onDone, onClose }) {
 function Results({ results, amount }) {
   const text = ({ balance, error }) => {
     if (balance) return t("admin.credits.booked", { amount: change(amount), balance: figure(balance.available) });
+    if (error.code === "conflict") return t("admin.credits.tooFew");
     if (error.code === "not_found") return t("admin.credits.unknownPerson");
     return error.status === 0 || error.status >= 500 ? t("admin.credits.unsure") : errorText(error);
   };

@@ -97,7 +97,7 @@ async function createAll(wishes) {
 function NewInvitations({ onDone, onClose }) {
   return html`
     <${Sheet} title=${t("admin.invitations.add")} action=${t("admin.invitations.create")} wishOf=${wishOf} send=${createAll}
-      onDone=${onDone} onClose=${onClose}>
+      said=${{ conflict: "admin.people.exists" }} onDone=${onDone} onClose=${onClose}>
       ${(wrong) => html`
         <label class="field">
           <span>${t("admin.invitations.people")}</span>

@@ -37,6 +37,14 @@ export function dayBegins(text, later = 0) {
   return day ? new Date(year, month - 1, day + later).toISOString() : undefined;
 }
 
+/** The day that ends at a moment, as a date field has it; nothing for never. */
+export function lastDay(moment) {
+  if (!moment) return "";
+  const before = new Date(Date.parse(moment) - 1);
+  const two = (number) => String(number).padStart(2, "0");
+  return `${before.getFullYear()}-${two(before.getMonth() + 1)}-${two(before.getDate())}`;
+}
+
 /** What a setting's field holds, as the API takes it: undefined for what its type does not allow. */
 export function settingOf({ type, minimum, above, maximum }, typed) {
   if (type === "boolean") return typed === "on";

@@ -22,7 +22,7 @@ const columns = () => [
   {
     title: t("field.email"),
     cell: (user) => html`
-      <a href=${to("admin", "people", user.id)}>${user.email}</a>
+      <a class="email" href=${to("admin", "people", user.id)}>${user.email}</a>
       ${user.disabledAt && html` <span class="badge bad">${t("admin.people.disabled")}</span>`}
     `,
   },
@@ -82,7 +82,7 @@ function NewPerson({ onDone, onClose }) {
     email.trim() ? { wish: { email: email.trim(), role } } : { field: "email", key: "field.emailMissing" };
   return html`
     <${Sheet} title=${t("admin.people.add")} action=${t("admin.people.create")} wishOf=${wishOf} send=${api.create}
-      onDone=${onDone} onClose=${onClose}>
+      said=${{ conflict: "admin.people.exists" }} onDone=${onDone} onClose=${onClose}>
       ${(wrong) => html`
         <${TextField} label=${t("field.email")} name="email" inputmode="email" autocapitalize="none" maxlength="254"
           hint=${t("admin.people.addText")} wrong=${wrong} autofocus />

@@ -18,7 +18,9 @@ import { Once } from "./once.js";
 import { PlanSheet } from "./plansheet.js";
 import { PersonKeys } from "./personkeys.js";
 import { PersonUsage } from "./personusage.js";
-import { RoleChoice, Sheet } from "./sheet.js";
+import { RoleChoice, saidOf, Sheet } from "./sheet.js";
+
+const LAST = { conflict: "admin.person.lastAdmin" };
 
 export function Person({ id }) {
   const person = useLoaded(() => api.get(id), [id]);
@@ -103,7 +105,10 @@ function Doors({ user, put, again }) {
   };
   const makeLink = (kind) =>
     attempt.run(async () => setLink((await fresh(async () => ({ kind, ...(await api.link(user.id, kind)) }))) ?? null));
-  const turn = async (disabled) => put(await api.change(user.id, { disabled }));
+  const turn = async (disabled) => {
+    put(await api.change(user.id, { disabled }));
+    setLink(null); // It works no more.
+  };
   const end = async () => {
     await api.endSessions(user.id);
     announcement.value = t("admin.person.ended");
@@ -121,7 +126,7 @@ function Doors({ user, put, again }) {
         ? html`<button class="primary" onClick=${() => attempt.run(() => fresh(() => turn(false)))}>${t("admin.person.enable")}</button>`
         : !me && html`<button class="danger" onClick=${() => ask("disable", () => turn(true))}>${t("admin.person.disable")}</button>`}
     </p>
-    <${Problem} attempt=${attempt} />
+    <${Problem} attempt=${attempt} text=${(error) => saidOf(error, LAST)} />
     ${link &&
     html`<${Once} title=${t(`admin.person.${link.kind}Made`, { email: user.email })} text=${link.url}
       note=${t("admin.link.until", { when: dateTime(link.expiresAt) })} onClose=${() => setLink(null)} />`}
@@ -131,7 +136,8 @@ function Doors({ user, put, again }) {
 function Role({ user, onDone, onClose }) {
   return html`
     <${Sheet} title=${t("admin.person.roleOf", { email: user.email })} action=${t("admin.save")}
-      wishOf=${({ role }) => ({ wish: { role } })} send=${(wish) => api.change(user.id, wish)} onDone=${onDone} onClose=${onClose}>
+      wishOf=${({ role }) => ({ wish: { role } })} send=${(wish) => api.change(user.id, wish)}
+      said=${LAST} onDone=${onDone} onClose=${onClose}>
       ${() => html`<${RoleChoice} value=${user.role} />`}
     <//>
   `;

@@ -11,9 +11,10 @@ import { Loaded, useLoaded } from "../views/loaded.js";
 import { plans as api } from "./api.js";
 import { figure, limitText } from "./figures.js";
 import { LIMITS, planOf } from "./limits.js";
-import { Choice, NumberField, Sheet, TextField, Tick } from "./sheet.js";
+import { Choice, NumberField, saidOf, Sheet, TextField, Tick } from "./sheet.js";
 
 const PRIORITIES = ["vip", "normal", "batch"];
+const IN_USE = { conflict: "admin.plans.inUse" };
 const NAME = /^[a-z0-9][a-z0-9_-]{0,31}$/;
 
 export function Tab() {
@@ -71,7 +72,7 @@ function Plan({ plan, onChange, onRemoved }) {
         ${plan.source === "added" &&
         html`<button onClick=${remove} aria-label=${t("admin.plans.removeOf", { name: plan.name })}>${t("admin.remove")}</button>`}
       </p>
-      <${Problem} attempt=${attempt} />
+      <${Problem} attempt=${attempt} text=${(error) => saidOf(error, IN_USE)} />
     </li>
   `;
 }

@@ -4,7 +4,7 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { Loaded, useLoaded } from "../views/loaded.js";
 import { people, plans } from "./api.js";
-import { dayBegins } from "./limits.js";
+import { dayBegins, lastDay } from "./limits.js";
 import { Choice, Sheet, TextField } from "./sheet.js";
 
 export function PlanSheet({ user, onDone, onClose }) {
@@ -13,12 +13,13 @@ export function PlanSheet({ user, onDone, onClose }) {
   const wishOf = ({ plan, until }) => ({ wish: { plan: plan || null, until: dayBegins(until, 1) ?? null } });
   return html`
     <${Sheet} title=${t("admin.person.planOf", { email: user.email })} action=${t("admin.save")} wishOf=${wishOf}
-      send=${(wish) => people.givePlan(user.id, wish)} onDone=${onDone} onClose=${onClose}>
+      send=${(wish) => people.givePlan(user.id, wish)}
+      said=${{ invalid_request: "admin.person.untilPast" }} onDone=${onDone} onClose=${onClose}>
       ${(wrong) => html`
         <${Loaded} from=${known}>
           ${(found) => html`<${Choice} label=${t("admin.plan")} name="plan" options=${planOptions(found.plans)} value=${user.plan} />`}
         <//>
-        <${TextField} label=${t("admin.person.until")} name="until" type="date" hint=${t("admin.person.untilText")} wrong=${wrong} />
+        <${TextField} label=${t("admin.person.until")} name="until" type="date" defaultValue=${lastDay(user.planUntil)} hint=${t("admin.person.untilText")} wrong=${wrong} />
       `}
     <//>
   `;

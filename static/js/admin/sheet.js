@@ -5,12 +5,13 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { fresh } from "../session.js";
 import { Problem, Submit, useAttempt } from "../views/attempt.js";
-import { useMending, valuesOf } from "../views/fields.js";
+import { fieldText, useMending, valuesOf } from "../views/fields.js";
 import { Modal } from "../views/modal.js";
 
 /** `wishOf(values)` gives { wish }, or { field, key } of what is not filled in as it should be; `send(wish)` raises
- *  ApiError; `onDone` gets what it gave. Nothing is sent when a fresh sign-in is wanted and nobody gives one. */
-export function Sheet({ title, action, wishOf, send, onDone, onClose, children }) {
+ *  ApiError; `onDone` gets what it gave. `said` has better words for errors of this form: keys of texts by the error's
+ *  code. Nothing is sent when a fresh sign-in is wanted and nobody gives one. */
+export function Sheet({ title, action, wishOf, send, said, onDone, onClose, children }) {
   const attempt = useAttempt();
   const error = attempt.error?.param ? { field: attempt.error.param } : attempt.error;
   const form = useMending(error);
@@ -28,12 +29,15 @@ export function Sheet({ title, action, wishOf, send, onDone, onClose, children }
     <${Modal} title=${title} onClose=${onClose}>
       <form class="fields" ref=${form} onSubmit=${submit} novalidate aria-busy=${attempt.busy}>
         ${children(error?.field)}
-        <${Problem} attempt=${attempt} />
+        <${Problem} attempt=${attempt} text=${(problem) => fieldText(problem) ?? saidOf(problem, said)} />
         <${Submit} attempt=${attempt}>${action}<//>
       </form>
     <//>
   `;
 }
+
+/** The words for an error: of `said`, by its code, or null. For `Problem`. */
+export const saidOf = ({ code }, said = {}) => (said[code] ? t(said[code]) : null);
 
 /** `wrong` is the name of the field that is to be mended. */
 export function TextField({ label, name, hint, wrong, unit, ...more }) {
