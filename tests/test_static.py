@@ -13,6 +13,7 @@ from typing import get_args
 
 import pytest
 
+from sora_gateway import supervisor
 from sora_gateway.core.job import ENDED, State
 from sora_gateway.core.principal import Role, Scope
 from sora_gateway.core.steps import Step
@@ -124,6 +125,14 @@ def test_every_step_that_is_told_without_a_reason_has_words() -> None:
     told_in_the_servers_words = {"waiting", "failed", "unknown"}
     steps = {key.removeprefix("step.") for key in texts("en") if key.startswith("step.")}
     assert steps == set(get_args(Step)) - told_in_the_servers_words
+
+
+def test_the_sentences_that_the_board_has_its_own_words_for_are_the_gateways() -> None:
+    patterns = re.findall(r"\[/\^(.*)\$/, ", (STATIC / "js/board/words.js").read_text("utf-8"))
+    said = (Path(supervisor.__file__).parent / "creating.py").read_text("utf-8")
+    literals = [part.replace("\\.", ".") for each in patterns for part in re.split(r"\(\.\+\)|\.\+", each)]
+    assert len(patterns) == 4
+    assert [part for part in literals if part not in said] == []
 
 
 def test_every_error_of_signing_in_and_of_the_account_has_words() -> None:
