@@ -82,7 +82,7 @@ function Delivery({ about, onTold }) {
                 <li key=${made.at}>
                   ${dateTime(made.at)} · ${made.httpStatus === null ? t("account.delivery.noAnswer") : `HTTP ${made.httpStatus}`} ·${" "}
                   ${t("account.delivery.took", { ms: made.durationMs })}
-                  ${made.error && html`<span class="problem" lang="en">${made.error}</span>`}
+                  ${made.httpStatus === null && html`<span class="problem" lang="en">${made.error}</span>`}
                 </li>
               `,
             )}

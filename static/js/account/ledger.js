@@ -69,7 +69,7 @@ function Rows({ entries }) {
     { title: t("account.balance.available"), numeric: true, cell: ({ available }) => signed(available, number) },
     { title: t("account.balance.held"), numeric: true, cell: ({ held }) => signed(held, number) },
   ];
-  return html`<${Table} caption=${t("account.ledger.title")} columns=${columns} rows=${entries} id=${({ id }) => id} />`;
+  return html`<${Table} caption=${t("account.ledger.rows")} columns=${columns} rows=${entries} id=${({ id }) => id} />`;
 }
 
 function What({ entry }) {

@@ -14,9 +14,9 @@ export function Profile() {
   return html`
     <section aria-labelledby="profile-title">
       <h3 id="profile-title">${t("account.profile.title")}</h3>
-      <dl class="facts">
+      <dl class="described">
         <div><dt>${t("field.email")}</dt><dd>${user.email}</dd></div>
-        <div><dt>${t("account.profile.role")}</dt><dd>${t(`role.${user.role}`)} <span class="quiet">${t(`account.role.${user.role}`)}</span></dd></div>
+        <div><dt>${t("account.profile.role")}</dt><dd>${t(`role.${user.role}`)} <span class="quiet">· ${t(`account.role.${user.role}`)}</span></dd></div>
       </dl>
     </section>
     <${Looks} />

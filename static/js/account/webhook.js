@@ -17,7 +17,8 @@ import { eventText } from "./events.js";
 import { Secret } from "./secret.js";
 import { WebhookForm } from "./webhookform.js";
 
-export function Webhook({ id }) {
+/** `made` is what the API said of a new one, with its secret. */
+export function Webhook({ id, made }) {
   const webhook = useLoaded(() => api.get(id), [id]);
   const [round, setRound] = useState(0);
   const told = () => {
@@ -28,7 +29,7 @@ export function Webhook({ id }) {
     <p><a href=${to("account", "webhooks")}>${t("account.webhooks.all")}</a></p>
     <${Loaded} from=${webhook}>
       ${(about) => html`
-        <${Standing} about=${about} put=${webhook.put} onTold=${told} />
+        <${Standing} about=${about} made=${made} put=${webhook.put} onTold=${told} />
         <${Deliveries} id=${id} round=${round} onTold=${told} />
         ${session.value.user.role !== "viewer" && html`<${Change} about=${about} put=${webhook.put} />`}
         <${End} about=${about} />
@@ -37,11 +38,14 @@ export function Webhook({ id }) {
   `;
 }
 
-function Standing({ about, put, onTold }) {
+function Standing({ about, made, put, onTold }) {
   const attempt = useAttempt();
-  const [secret, setSecret] = useState(null);
+  const [secret, setSecret] = useState(made && { title: t("account.webhooks.made"), secret: made.secret });
   const [answer, setAnswer] = useState(null);
-  const act = (work) => attempt.run(() => fresh(work));
+  const act = (work) => {
+    setAnswer(null);
+    return attempt.run(() => fresh(work));
+  };
   const turn = async (enabled) => {
     const sure = enabled || (await confirmed({
       title: t("account.webhook.askOffTitle"), text: t("account.webhook.askOffText"), action: t("account.webhook.disable"),
@@ -55,29 +59,27 @@ function Standing({ about, put, onTold }) {
     if (!sure) return;
     await act(async () => {
       const { secret: text, ...changed } = await api.rotate(about.id);
-      setSecret({ secret: text });
+      setSecret({ title: t("account.webhook.rotated"), secret: text });
       put(changed);
     });
   };
-  const test = () => {
-    setAnswer(null);
-    return act(async () => {
+  const test = () =>
+    act(async () => {
       setAnswer(await api.test(about.id));
       onTold();
     });
-  };
   const mayChange = session.value.user.role !== "viewer";
   return html`
     <section aria-labelledby="webhook-title">
       <h3 id="webhook-title">${about.description || t("account.webhook.title")}</h3>
-      <dl class="facts">
+      <dl class="described">
         <div><dt>${t("account.webhook.url")}</dt><dd>${about.url}</dd></div>
         <div><dt>${t("account.webhook.events")}</dt><dd>${about.events.map(eventText).join(" · ")}</dd></div>
         ${about.everybody && html`<div><dt>${t("account.webhook.whose")}</dt><dd>${t("account.webhook.everybodys")}</dd></div>`}
         <div><dt>${t("card.id")}</dt><dd><${Copyable} label=${t("card.id")} text=${about.id} /></dd></div>
       </dl>
       <${Health} about=${about} />
-      <${Secret} of=${secret} title=${t("account.webhook.rotated")} />
+      <${Secret} of=${secret} />
       ${mayChange &&
       html`
         <div class="row">
@@ -88,10 +90,15 @@ function Standing({ about, put, onTold }) {
           <button aria-disabled=${attempt.resting} onClick=${rotate}>${t("account.webhook.rotate")}</button>
         </div>
       `}
-      <${Problem} attempt=${attempt} text=${({ code }) => (code === "conflict" ? t("account.webhook.notNow") : null)} />
+      <${Problem} attempt=${attempt} text=${problemText} />
       <div role="status">${attempt.busy ? html`<p class="quiet">${t("form.busy")}</p>` : answer && html`<${Answer} ...${answer} />`}</div>
     </section>
   `;
+}
+
+function problemText({ code }) {
+  if (code === "conflict") return t("account.webhook.notNow");
+  return code === "unavailable" ? t("account.webhook.busy") : null;
 }
 
 /** Whether it is told, and if not, why. */
@@ -100,7 +107,7 @@ function Health({ about }) {
   return html`
     ${!enabled &&
     html`
-      <div class="notice bad">
+      <div class=${disabledReason ? "notice bad" : "notice warn"}>
         <p><strong>${disabledReason ? t("account.webhook.disabledByGateway") : t("account.webhook.disabledByYou")}</strong></p>
         ${disabledReason && html`<p lang="en">${disabledReason}</p>`}
         <p>${t("account.webhook.disabledText")}</p>
@@ -118,7 +125,7 @@ function Answer({ delivered, httpStatus, error, durationMs }) {
   return html`
     <div class="notice bad">
       <p>${httpStatus === null ? t("account.webhook.testNone", values) : t("account.webhook.testBad", values)}</p>
-      ${error && html`<p lang="en">${error}</p>`}
+      ${httpStatus === null && html`<p lang="en">${error}</p>`}
     </div>
   `;
 }

@@ -31,7 +31,7 @@ export function WebhookForm({ send, action, about = null }) {
       <label class="field">
         <span>${t("account.webhook.url")}</span>
         <input name="url" type="url" inputmode="url" autocomplete="off" spellcheck=${false} maxlength="2048"
-          defaultValue=${about?.url ?? ""} aria-invalid=${attempt.error?.field === "url"} aria-describedby="url-rules" />
+          defaultValue=${about?.url ?? ""} aria-invalid=${attempt.error?.field === "url" || attempt.error?.param === "url"} aria-describedby="url-rules" />
         <span class="quiet" id="url-rules">${t("account.webhook.urlRules")}</span>
       </label>
       <label class="field">
@@ -56,8 +56,14 @@ export function WebhookForm({ send, action, about = null }) {
           <span>${t("account.webhook.everybody")}</span>
         </label>
       `}
-      <${Problem} attempt=${attempt} text=${({ code }) => (code === "conflict" ? t("account.webhook.tooMany") : null)} />
+      <${Problem} attempt=${attempt} text=${problemText} />
       <${Submit} attempt=${attempt}>${action}<//>
     </form>
   `;
+}
+
+function problemText({ code, param }) {
+  if (code === "conflict") return t("account.webhook.tooMany");
+  if (code === "unavailable") return t("account.webhook.busy");
+  return code === "invalid_request" && param === "url" ? t("account.webhook.urlBad") : null;
 }

@@ -1,6 +1,6 @@
 // Addresses of mine that are told when a video has ended: all of them, a new one, or one of them.
 
-import { useState } from "../../vendor/hooks.js";
+import { useEffect, useState } from "../../vendor/hooks.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { go, to } from "../router.js";
@@ -8,18 +8,15 @@ import { session } from "../state.js";
 import { Empty, Loaded, useLoaded } from "../views/loaded.js";
 import { webhooks as api } from "./api.js";
 import { eventText } from "./events.js";
-import { Secret } from "./secret.js";
 import { Webhook } from "./webhook.js";
 import { WebhookForm } from "./webhookform.js";
 
 export function Webhooks({ path: [id] }) {
   // The secret of a new one is shown on its page: nowhere else, and never again.
   const [made, setMade] = useState(null);
+  useEffect(() => void (id || setMade(null)), [id]);
   if (!id) return html`<${All} onMade=${setMade} />`;
-  return html`
-    <${Secret} of=${made?.id === id ? made : null} title=${t("account.webhooks.made")} />
-    <${Webhook} key=${id} id=${id} />
-  `;
+  return html`<${Webhook} key=${id} id=${id} made=${made?.id === id ? made : null} />`;
 }
 
 function All({ onMade }) {

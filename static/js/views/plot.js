@@ -30,6 +30,7 @@ export function plot(place, { series, times, daily, bars, when, amount, onPoint 
     axes: [
       {
         ...bare,
+        size: 32,
         grid: { show: false },
         ticks: lines,
         ...(daily && { incrs: DAYS }),
