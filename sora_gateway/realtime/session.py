@@ -210,12 +210,13 @@ class Session:
         cursor = str(Cursor(self._live.hub.epoch, subscription.floor))
         if isinstance(missed, str):
             reset = Reset(cursor=cursor, reason=missed)
-            yield Outgoing("reset", reset.model_dump_json(by_alias=True).encode(), cursor)
+            # Not where a stream goes on: who is cut off here comes back for the snapshot.
+            yield Outgoing("reset", reset.model_dump_json(by_alias=True).encode())
         elif missed is not None and subscription.since is not None:
             cursor = subscription.since
         if steps is not None:
             # On a stream its id is where the stream goes on, as that of every message.
-            yield Outgoing(steps.kind, steps.body, cursor)
+            yield Outgoing(steps.kind, steps.body, "" if isinstance(missed, str) else cursor)
         subscribed = Subscribed(topic=subscription.topic, cursor=cursor, tasks=tasks)
         yield Outgoing("subscribed", subscribed.model_dump_json(by_alias=True).encode(), cursor)
         for event in missed if isinstance(missed, list) else ():
