@@ -32,31 +32,30 @@ export function Disputes() {
         disputes.length === 0
           ? html`<${Empty} title=${t("ops.disputes.none")}><p class="quiet">${t("ops.disputes.noneText")}</p><//>`
           : html`
-              <${Table} caption=${t("ops.disputes")} columns=${columns({ disputes, chosen, turn, setChosen })} rows=${disputes} id=${({ videoId }) => videoId} />
+              <${Table} caption=${t("ops.disputes")} columns=${columns(chosen, turn)} rows=${disputes} id=${({ videoId }) => videoId} />
+              <button onClick=${() => setChosen(new Set(chosen.size < disputes.length ? disputes.map(({ videoId }) => videoId) : []))}>
+                ${chosen.size < disputes.length ? t("ops.disputes.all") : t("ops.disputes.noneOf")}
+              </button>
               <${Ways} jobs=${disputes.filter(({ videoId }) => chosen.has(videoId))} deciding=${deciding} onDone=${() => setChosen(new Set())} />
             `}
     <//>
   `;
 }
 
-const columns = ({ disputes, chosen, turn, setChosen }) => {
-  const all = disputes.every(({ videoId }) => chosen.has(videoId));
-  const everyone = () => setChosen(new Set(all ? [] : disputes.map(({ videoId }) => videoId)));
-  return [
-    {
-      title: html`<input type="checkbox" checked=${all} onChange=${everyone} aria-label=${t("ops.disputes.all")} />`,
-      cell: ({ videoId, model, email }) => html`
-        <input type="checkbox" checked=${chosen.has(videoId)} onChange=${() => turn(videoId)} aria-label=${t("ops.disputes.choose", { model, email })} />
-      `,
-    },
-    { title: t("ops.owner"), cell: ({ email }) => email },
-    { title: t("ops.model"), cell: ({ videoId, model }) => html`<a href=${to("video", videoId)}>${model}</a>` },
-    { title: t("ops.upstream"), cell: ({ upstream, externalVideoId }) => html`${upstream} <code class="ops-cut" title=${externalVideoId}>${externalVideoId}</code>` },
-    { title: t("ops.ended"), cell: ({ endedAt }) => dateTime(endedAt) },
-    { title: t("ops.why"), cell: ({ errorCode, errorMessage }) => errorText({ code: errorCode, message: errorMessage }) },
-    { title: t("ops.credits"), numeric: true, cell: ({ credits }) => count(credits) },
-  ];
-};
+const columns = (chosen, turn) => [
+  {
+    title: t("ops.disputes.mark"),
+    cell: ({ videoId, model, email }) => html`
+      <input type="checkbox" checked=${chosen.has(videoId)} onChange=${() => turn(videoId)} aria-label=${t("ops.disputes.choose", { model, email })} />
+    `,
+  },
+  { title: t("ops.owner"), cell: ({ email }) => email },
+  { title: t("ops.model"), cell: ({ videoId, model }) => html`<a href=${to("video", videoId)}>${model}</a>` },
+  { title: t("ops.upstream"), cell: ({ upstream, externalVideoId }) => html`${upstream} <code class="ops-cut" title=${externalVideoId}>${externalVideoId}</code>` },
+  { title: t("ops.ended"), cell: ({ endedAt }) => dateTime(endedAt) },
+  { title: t("ops.why"), cell: ({ errorCode, errorMessage }) => errorText({ code: errorCode, message: errorMessage }) },
+  { title: t("ops.credits"), numeric: true, cell: ({ credits }) => count(credits) },
+];
 
 function Ways({ jobs, deciding, onDone }) {
   const says = { count: count(jobs.length), credits: count(creditsOf(jobs)) };

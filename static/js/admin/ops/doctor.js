@@ -9,7 +9,7 @@ const ICONS = { good: "check", hint: "spark", bad: "warning" };
 /** `onProfile(name)` takes over a profile that would fit better; without it none is offered. */
 export function DoctorLines({ found, onProfile = null }) {
   return html`
-    <ul class="ops-doctor" role="status" aria-label=${t("ops.doctor")}>
+    <div role="status"><ul class="ops-doctor" aria-label=${t("ops.doctor")}>
       ${found.lines.map(({ well, message, profile }) => {
         const tone = well === null ? "hint" : well ? "good" : "bad";
         return html`
@@ -24,6 +24,6 @@ export function DoctorLines({ found, onProfile = null }) {
           </li>
         `;
       })}
-    </ul>
+    </ul></div>
   `;
 }
