@@ -16,7 +16,7 @@ export function FilterBar({ filters, onChange }) {
   const [open, setOpen] = useState(() => Boolean(filters.model.length || filters.owner || filters.tag.length || filters.since || filters.until));
   const change = (part, how) => onChange({ ...filters, ...part }, how);
   return html`
-    <form class="filters" role="search" aria-label=${t("gallery.filters")} onSubmit=${(event) => event.preventDefault()}>
+    <form class="narrowing" role="search" aria-label=${t("gallery.filters")} onSubmit=${(event) => event.preventDefault()}>
       <div class="line">
         <${Search} q=${filters.q} onChange=${(q) => change({ q }, { replace: true })} />
         <${Choice} label=${t("gallery.whose")} value=${filters.scope} onChange=${(scope) => change({ scope, owner: "" })}
@@ -24,7 +24,7 @@ export function FilterBar({ filters, onChange }) {
         <${Choice} label=${t("gallery.status")} value=${filters.status[0] ?? ""}
           onChange=${(status) => change({ status: status ? [status] : [] })}
           options=${[["", t("gallery.anyStatus")], ...STATUSES.map((status) => [status, t(`gallery.status.${status}`)])]} />
-        <button type="button" class="more" aria-expanded=${open} aria-controls="more-filters" onClick=${() => setOpen(!open)}>
+        <button type="button" class="wider" aria-expanded=${open} aria-controls="more-filters" onClick=${() => setOpen(!open)}>
           ${t("gallery.moreFilters")}
         </button>
       </div>

@@ -8,8 +8,9 @@ import { errorText, t } from "../i18n.js";
 import { Icon } from "../views/icons.js";
 import { useLoaded } from "../views/loaded.js";
 
-export function Screen({ path }) {
-  const token = path[0] ?? "";
+export const Screen = ({ path }) => html`<${Shared} key=${path[0]} token=${path[0] ?? ""} />`;
+
+function Shared({ token }) {
   const shared = useLoaded(() => request("GET", `api/shared/${encodeURIComponent(token)}`, { quiet401: true }), [token]);
   const [broken, setBroken] = useState(false);
   const video = shared.value;
@@ -25,7 +26,7 @@ export function Screen({ path }) {
   }
   if (!video) return html`<p class="quiet centre" role="status">${t("app.loading")}</p>`;
   return html`
-    <article class="video shared">
+    <article class="video shared" data-shape=${video.orientation}>
       <h2>${t("shared.title")}</h2>
       <div class="stage-box">
         ${video.videoUrl && !broken

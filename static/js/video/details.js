@@ -88,7 +88,7 @@ function Attempts({ attempts }) {
           ({ outcome, ...attempt }) => html`
             <li key=${attempt.id}>
               <p>
-                <strong>${t("video.attempt", { number: attempt.number, upstream: attempt.upstream })}</strong>
+                <strong>${t("video.attempt", { number: attempt.number, upstream: attempt.upstream })}</strong>${" "}
                 <time class="quiet" datetime=${attempt.sentAt} title=${dateTime(attempt.sentAt)}>${timeOfDay(attempt.sentAt)}</time>
               </p>
               <p>

@@ -48,7 +48,7 @@ function Video({ id }) {
     go(to("gallery"));
   };
   return html`
-    <article class="video" data-status=${task.status}>
+    <article class="video" data-status=${task.status} data-shape=${task.orientation}>
       <p class="crumbs"><a href=${to("gallery")}>${t("nav.gallery")}</a></p>
       <div class="stage-box"><${Stage} task=${task} onTask=${loaded.put} /></div>
       <h2 class="whole" dir="auto">${task.prompt}</h2>

@@ -38,7 +38,7 @@ export function Shares({ id }) {
   return html`
     <div class="shares">
       <p class="quiet">${t("video.share.text")}</p>
-      <form class="line" onSubmit=${create}>
+      <form onSubmit=${create}>
         <label class="choice">
           <span>${t("video.share.lifetime")}</span>
           <select value=${days} onChange=${(event) => setDays(Number(event.target.value))}>
