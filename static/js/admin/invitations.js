@@ -41,7 +41,7 @@ export function Tab() {
     { title: t("admin.made"), cell: ({ createdAt }) => dateTime(createdAt) },
     { title: t("admin.expires"), cell: ({ expiresAt }) => dateTime(expiresAt) },
     {
-      title: "",
+      title: t("admin.actions"),
       cell: (row) => html`
         <button aria-label=${t("admin.invitations.withdrawOf", { who: row.email ?? row.id })} onClick=${() => withdraw(row)}>
           ${t("admin.invitations.withdraw")}

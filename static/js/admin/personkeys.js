@@ -33,7 +33,7 @@ export function PersonKeys({ user, onRevoked }) {
     { title: t("admin.people.seen"), cell: ({ lastUsedAt }) => (lastUsedAt ? dateTime(lastUsedAt) : t("admin.never")) },
     { title: t("admin.expires"), cell: ({ expiresAt }) => (expiresAt ? dateTime(expiresAt) : t("admin.neverEnds")) },
     {
-      title: "",
+      title: t("admin.actions"),
       cell: (key) => html`
         <button aria-label=${t("admin.revokeOf", { name: key.name })} onClick=${() => revoke(key)}>${t("admin.revoke")}</button>
       `,
