@@ -88,7 +88,11 @@ function Limit({ name, used, limit, level }) {
       <span class="numeric">
         ${limit ? t("account.limit.of", { used: number(used), limit: number(limit) }) : t("account.limit.free", { used: number(used) })}
       </span>
-      ${limit > 0 && html`<meter aria-labelledby=${id} data-level=${level} min="0" max=${limit} value=${Math.min(used, limit)}></meter>`}
+      ${limit > 0 &&
+      html`
+        <div class="meter" role="meter" aria-labelledby=${id} aria-valuemin="0" aria-valuemax=${limit}
+          aria-valuenow=${Math.min(used, limit)} data-level=${level} style=${{ "--part": Math.min(1, used / limit) }}></div>
+      `}
       ${level === "full" && html`<span class="problem">${t("account.limit.full")}</span>`}
     </li>
   `;
