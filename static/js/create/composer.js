@@ -18,12 +18,19 @@ export function Composer() {
   const attempt = useAttempt();
   const field = useRef(null);
   const latest = useRef(draft);
-  const send = useRef(null);
+  const send = useRef(null); // What sends it, when that is here.
+  const wanted = useRef(false); // It was to be sent before that.
+  const arrived = useRef(false); // It was filled from a video just now.
 
   const change = (part) => {
+    wanted.current = false;
     latest.current = { ...latest.current, ...part };
     setDraft(latest.current);
     keepDraft(latest.current);
+    if (attempt.error && !attempt.waiting) attempt.fail(null);
+  };
+  const put = (next) => {
+    setImage(next);
     if (attempt.error && !attempt.waiting) attempt.fail(null);
   };
   const wake = async () => {
@@ -48,9 +55,9 @@ export function Composer() {
     attempt.run(async () => {
       const filled = await (await wake()).fillFrom(from, search.get("as") ?? "create", latest.current);
       setImage(filled.image);
+      arrived.current = true;
       change(filled.draft);
-      field.current?.focus();
-      field.current?.form.scrollIntoView({ block: "start" });
+      field.current?.focus({ preventScroll: true });
     });
   }, [from]);
 
@@ -58,12 +65,13 @@ export function Composer() {
     const blob = [...(files ?? [])].find(({ type }) => type.startsWith("image/"));
     const { source } = latest.current;
     if (!blob || attempt.busy || (source && source.how !== "create")) return;
-    setImage({ blob, name: blob.name });
+    put({ blob, name: blob.name });
     change({ more: true });
   };
   const submit = (event) => {
     event.preventDefault();
-    send.current?.();
+    if (send.current) send.current();
+    else wanted.current = true;
   };
   const onKey = (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit(event);
@@ -76,10 +84,11 @@ export function Composer() {
     if (event.type === "drop") take(event.dataTransfer.files);
   };
 
-  const shared = { draft, change, image, setImage, attempt, field, send };
+  const shared = { draft, change, image, setImage: put, attempt, field, send, wanted, arrived };
   return html`
     <form class=${over ? "composer over-it" : "composer"} onSubmit=${submit} aria-busy=${attempt.busy} novalidate
-      aria-label=${t("composer.title")} onDragover=${dragged} onDragleave=${dragged} onDrop=${dragged} onPaste=${onPaste}>
+      aria-labelledby="composer-title" onDragover=${dragged} onDragleave=${dragged} onDrop=${dragged} onPaste=${onPaste}>
+      <h2 class="visually-hidden" id="composer-title">${t("composer.title")}</h2>
       ${desk && html`<${desk.Above} ...${shared} />`}
       <label>
         <span class="visually-hidden">${draft.list ? t("composer.prompts") : t("composer.prompt")}</span>

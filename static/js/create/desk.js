@@ -53,6 +53,7 @@ export function Below(shared) {
   const ready = (derived || choice !== null) && !fault && !stops(price) && !attempt.resting;
 
   shared.send.current = async () => {
+    shared.wanted.current = offered === null;
     if (fault?.param === "prompt") field.current.focus();
     if (!ready) return;
     const made = await attempt.run(async () => {
@@ -66,12 +67,15 @@ export function Below(shared) {
     setImage(null);
     change(after(draft));
   };
+  useEffect(() => {
+    if (ready && shared.wanted.current) shared.send.current();
+  }, [ready]);
   const more = { ...shared, choice, count, limits, offered, busy: attempt.busy };
   return html`
     <${Here} attempt=${attempt} at="prompt" />
     ${unfolded && (parts ? html`<${parts.More} ...${more} />` : html`<p class="quiet" role="status">${t("app.loading")}</p>`)}
     <div class="choices">
-      ${derived ? html`<${Fixed} ...${draft.source} />` : choice && html`<${Choices} choice=${choice} models=${offered} change=${change} />`}
+      ${derived ? html`<${Fixed} ...${draft.source} />` : choice && html`<${Choices} choice=${choice} models=${offered} change=${change} busy=${attempt.busy} />`}
       <${ModelsState} />
       ${!derived && html`<${Unfold} draft=${draft} image=${image} onPress=${() => change({ more: !draft.more })} />`}
       <div class="send">

@@ -6,14 +6,14 @@ import { errorText, t } from "../i18n.js";
 import { models, modelsError } from "../state.js";
 import { shapeOf, sidesOf, sizeIn } from "./choices.js";
 
-export function Choices({ choice, models, change }) {
+export function Choices({ choice, models, change, busy }) {
   return html`
-    <${Choice} label=${t("composer.model")} value=${choice.model} options=${models.map(({ id }) => id)}
+    <${Choice} label=${t("composer.model")} value=${choice.model} options=${models.map(({ id }) => id)} disabled=${busy}
       onChange=${(model) => change({ model })} />
-    <${Choice} label=${t("composer.seconds")} value=${choice.seconds} options=${choice.lengths}
+    <${Choice} label=${t("composer.seconds")} value=${choice.seconds} options=${choice.lengths} disabled=${busy}
       text=${(count) => t("composer.secondsOption", { count })}
       onChange=${(seconds) => change({ seconds: Number(seconds) })} />
-    <fieldset class="choice shapes">
+    <fieldset class="choice shapes" disabled=${busy}>
       <legend>${t("composer.shape")}</legend>
       <div>
         ${choice.shapes.map(
@@ -28,16 +28,16 @@ export function Choices({ choice, models, change }) {
         )}
       </div>
     </fieldset>
-    <${Choice} label=${t("composer.size")} value=${choice.size} options=${choice.sizes} text=${sizeText}
+    <${Choice} label=${t("composer.size")} value=${choice.size} options=${choice.sizes} text=${sizeText} disabled=${busy}
       onChange=${(size) => change({ size })} />
   `;
 }
 
-export function Choice({ label, value, options, text = String, onChange }) {
+export function Choice({ label, value, options, text = String, onChange, disabled = false }) {
   return html`
     <label class="choice">
       <span>${label}</span>
-      <select value=${value} onChange=${(event) => onChange(event.target.value)}>
+      <select value=${value} disabled=${disabled} onChange=${(event) => onChange(event.target.value)}>
         ${options.map((option) => html`<option key=${option} value=${option}>${text(option)}</option>`)}
       </select>
     </label>

@@ -13,7 +13,7 @@ import { MOST_VARIANTS, tagsOf } from "./wish.js";
 const OFFERED_TAGS = 8;
 
 export const More = (shared) => html`
-  <div class="more">
+  <div class="more" inert=${shared.busy}>
     <${ImagePart} ...${shared} />
     <${TemplatePart} ...${shared} />
     <${Several} ...${shared} />
@@ -39,9 +39,9 @@ function Several({ draft, change, count, limits, attempt }) {
         <input name="variants" type="number" inputmode="numeric" min="1" max=${most} autocomplete="off" value=${draft.variants ?? 1}
           onChange=${variants} />
       </label>
-      <p class="quiet">
-        ${count > 1 ? t("create.count", { count }) : t("create.one")}${" "}
-        ${limits.batch > 0 && t("create.most", { most: limits.batch })}
+      <p class="quiet sentences">
+        <span>${count > 1 ? t("create.count", { count }) : t("create.one")}</span>
+        ${limits.batch > 0 && html`<span>${t("create.most", { most: limits.batch })}</span>`}
       </p>
       ${count > 1 && html`<p class="quiet">${t("create.behind")}</p>`}
       <${Here} attempt=${attempt} at="several" />

@@ -1,6 +1,6 @@
 // The video that the composer was filled from, and what shall be made of it.
 
-import { useEffect } from "../../vendor/hooks.js";
+import { useEffect, useRef } from "../../vendor/hooks.js";
 import { fileAddress, tasks } from "../api.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
@@ -17,7 +17,9 @@ const EXTENSIONS = [4, 8, 12];
 /** What the composer is filled with from the video `id`: { draft, image }. `how` is "create" or an operation; `before`
  *  is the draft that it takes the place of. Raises ApiError. */
 export async function fillFrom(id, how, before) {
-  const task = await tasks.get(id);
+  const task = await tasks.get(id).catch((error) => {
+    throw error.status === 404 ? { code: "source", message: t("create.sourceGone") } : error;
+  });
   const blob = task.referenceUrl && (await fileAt(task.referenceUrl));
   const { videoId, prompt, model, size, seconds } = task;
   const { source, ...kept } = before;
@@ -32,8 +34,13 @@ export async function fillFrom(id, how, before) {
   return { draft, image: blob ? { blob, name: t("create.sourceImage") } : null };
 }
 
-export function Source({ draft, change, setImage, offered, attempt, busy }) {
+export function Source({ draft, change, setImage, offered, attempt, arrived }) {
   const { source } = draft;
+  const place = useRef(null);
+  useEffect(() => {
+    if (arrived.current) place.current.closest("form").scrollIntoView({ block: "start" });
+    arrived.current = false;
+  }, [source.id]);
   const found = useLoaded(() => tasks.get(source.id), [source.id]);
   const task = found.value;
   const ways = ["create", ...(task ? operationsOn(task, offered) : [source.how].filter((how) => how !== "create"))];
@@ -48,7 +55,7 @@ export function Source({ draft, change, setImage, offered, attempt, busy }) {
     change({ ...source.before, source: null });
   };
   return html`
-    <section class="source" aria-label=${t("create.source")}>
+    <section class="source" ref=${place} aria-label=${t("create.source")}>
       ${task?.thumbnailUrl
         ? html`<img src=${fileAddress(task.thumbnailUrl)} alt="" />`
         : html`<span class="none"><${Icon} name="film" /></span>`}
@@ -57,7 +64,7 @@ export function Source({ draft, change, setImage, offered, attempt, busy }) {
         ${found.error && html`<p class="problem">${t("create.sourceGone")}</p>`}
         ${ways.length > 1 &&
         html`
-          <${Segments} label=${t("create.how")} name="how" value=${source.how} disabled=${busy}
+          <${Segments} label=${t("create.how")} name="how" value=${source.how} disabled=${attempt.busy}
             options=${ways.map((way) => ({ value: way, title: t(`create.how.${way}`) }))}
             onChange=${(how) => (set({ how }), attempt.fail(null))} />
           <p class="quiet">${t(`create.howHint.${source.how}`)}</p>
