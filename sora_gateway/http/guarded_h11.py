@@ -117,7 +117,8 @@ class GuardedH11(H11Protocol):
     def attach(self, reader: Reader) -> None:
         self._reader = reader
         sock: socket.socket | None = self.transport.get_extra_info("socket")
-        if sock is not None:
+        # Of a peer that has left meanwhile the socket is closed.
+        if sock is not None and sock.fileno() >= 0:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         if self.transport.is_closing():
             reader.lost()

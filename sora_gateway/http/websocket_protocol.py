@@ -84,7 +84,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         waiting, self.queue = self.queue, _DROPPED
         self._reader, self.writable = reader, _DROPPED
         sock: socket.socket | None = self.transport.get_extra_info("socket")
-        if sock is not None:
+        # Of a peer that has left meanwhile the socket is closed.
+        if sock is not None and sock.fileno() >= 0:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         if self.disconnected or self.transport.is_closing():
             reader.lost()
