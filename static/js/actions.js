@@ -71,7 +71,6 @@ const putOne = (task) => state.putTasks([task]);
 
 // --- jobs; each raises ApiError ---
 
-export const submit = async (draft) => putOne(await tasks.create(draft));
 export const cancel = async (id) => putOne(await tasks.cancel(id));
 export const retry = async (id) => putOne(await tasks.retry(id));
 

@@ -143,7 +143,6 @@ export const auth = {
 export const models = () => request("GET", "api/models");
 
 export const tasks = {
-  create: (draft) => paid("api/video/tasks", draft),
   list: ({ limit = 50, after } = {}) =>
     request("GET", `api/video/tasks?${new URLSearchParams({ limit, ...(after && { after }) })}`),
   get: (id) => request("GET", task(id)),
