@@ -22,6 +22,7 @@ from sora_gateway.core.webhooks import DEFAULT_EVENTS, TEST_EVENT, DeliveryStatu
 from sora_gateway.errors import InvalidRequest, NotAuthenticated
 from sora_gateway.http.system import System
 from sora_gateway.http.table import table
+from sora_gateway.media.video import SPRITE_BOX, SPRITES
 from sora_gateway.store.ledger import Kind
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
@@ -172,6 +173,13 @@ def test_every_event_of_a_webhook_and_what_becomes_of_it_has_words_and_can_be_ch
     assert {f"account.event.{event.partition('.')[2]}" for event in events} <= known
     assert offered("account/deliveries.js", "STATUSES") == set(DeliveryStatus)
     assert {f"account.delivery.{status}" for status in DeliveryStatus} <= known
+
+
+def test_the_page_cuts_film_strips_as_they_are_made_here() -> None:
+    columns, rows = SPRITES
+    script = (STATIC / "js/gallery/sheet.js").read_text("utf-8")
+    assert f"columns === {columns} && rows === {rows}" in script
+    assert max(SPRITE_BOX) <= int(re.findall(r"most: (\d+)", script)[0])
 
 
 # --- modules -----------------------------------------------------------------------------------------

@@ -86,12 +86,13 @@ export function openList(filters, { atTop }) {
   const stop = effect(() => {
     const now = new Set(order.value);
     untracked(() => {
-      for (const [id, end] of watched) {
-        if (now.has(id)) continue;
-        end();
+      const left = [...watched.keys()].filter((id) => !now.has(id));
+      for (const id of left) {
+        watched.get(id)();
         watched.delete(id);
-        if (known.has(id) && session.peek().status === "in") check(id);
       }
+      const missed = left.filter((id) => known.has(id) && !hidden.has(id));
+      if (missed.length && session.peek().status === "in") check(missed);
       for (const id of now) {
         if (!watched.has(id)) watched.set(id, effect(() => followed(id)));
       }
@@ -112,12 +113,20 @@ export function openList(filters, { atTop }) {
     return task;
   }
 
-  /** It left the board: deleted, not shown any more, or only not among the newest. */
-  async function check(id) {
+  /** They left the board: deleted, not shown any more, or only not among the newest. What would stand on the newest
+   *  page and does not is gone; what is older is asked for by its id. */
+  async function check(missed) {
     try {
-      put(await videos.get(id));
-    } catch (error) {
-      if (error.status === 404) drop(id);
+      const { tasks, hasMore } = await videos.list(queryOf(filters, { limit: PAGE }));
+      const oldest = hasMore ? tasks.at(-1).createdAt : "";
+      const named = new Set(tasks.map((task) => task.videoId));
+      batch(() => tasks.forEach(consider));
+      for (const id of missed.filter((each) => !named.has(each) && known.has(each))) {
+        if (known.get(id).peek().createdAt > oldest) drop(id);
+        else put(await videos.get(id));
+      }
+    } catch {
+      // Not reached: what is shown stays until the next look.
     }
   }
 

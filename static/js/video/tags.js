@@ -12,7 +12,11 @@ import { videos } from "./api.js";
 export function Tags({ task, mayChange, onTask }) {
   const attempt = useAttempt();
   const field = useRef(null);
-  const set = (tags) => attempt.run(async () => onTask(await videos.setTags(task.videoId, tags)) ?? true);
+  const set = (tags) =>
+    attempt.run(async () => {
+      onTask(await videos.setTags(task.videoId, tags));
+      return true;
+    });
   const add = async (event) => {
     event.preventDefault();
     const tag = field.current.value.trim();
