@@ -54,7 +54,7 @@ function Balance({ about }) {
         <div><dt>${t("account.balance.available")}</dt><dd>${number(available)}</dd></div>
         <div><dt>${t("account.balance.held")}</dt><dd>${number(held)}</dd></div>
       </dl>
-      <p class="quiet">${t("account.balance.heldText")}</p>
+      ${(enabled || held > 0) && html`<p class="quiet">${t("account.balance.heldText")}</p>`}
       ${monthlyCreditsAt &&
       html`<p>${t("account.balance.monthly", { count: number(plan.monthlyCredits), when: dateTime(monthlyCreditsAt) })}</p>`}
     </section>
@@ -73,8 +73,8 @@ function Plan({ about }) {
       </ul>
       <p class="quiet">
         ${plan.concurrency > 0 ? t("account.plan.concurrency", { count: number(plan.concurrency) }) : t("account.plan.concurrencyFree")}
-        ${" "}${t(`account.priority.${plan.priority}`)}
       </p>
+      <p class="quiet">${t(`account.priority.${plan.priority}`)}</p>
     </section>
   `;
 }
