@@ -11,30 +11,32 @@ import { inScope } from "./lists.js";
 const SOONEST_MS = 1_500;
 const AGAIN_MS = 15_000;
 
-/** Looks now, when the connection comes back, soon after a job got its place, and every 15 seconds while some wait. */
+/** Looks now, when the connection comes back, soon after a job got its place or was told to wait, and every 15 seconds. */
 export function useFollowing(scope) {
   useEffect(() => {
     let timer = 0;
+    let hurried = false; // Whether the timer is the short one.
     let busy = false;
     let stopped = false;
+    const after = (milliseconds, work) => {
+      clearTimeout(timer);
+      hurried = milliseconds === SOONEST_MS;
+      timer = stopped ? 0 : setTimeout(work, milliseconds);
+    };
     const look = async () => {
+      hurried = false;
       if (stopped || busy) return;
       busy = true;
       await Promise.allSettled([lookAtUnfinished(scope), lookAtOutages()]);
       busy = false;
-      clearTimeout(timer);
-      timer = stopped ? 0 : setTimeout(idle, AGAIN_MS);
+      if (!hurried) after(AGAIN_MS, idle);
     };
-    const soon = () => {
-      clearTimeout(timer);
-      timer = setTimeout(look, SOONEST_MS);
-    };
-    // Nobody looks at a hidden page, and nothing moves while nothing goes on but for what is out of order.
-    const idle = () => (document.hidden ? soonWhenSeen() : look());
-    const soonWhenSeen = () => document.addEventListener("visibilitychange", soon, { once: true });
+    const soon = () => void (hurried || after(SOONEST_MS, look));
+    // Nobody looks at a hidden page.
+    const idle = () => (document.hidden ? document.addEventListener("visibilitychange", soon, { once: true }) : look());
     const ends = [
       effect(() => void (["live", "polling"].includes(connection.value) && soon())),
-      effect(() => void (turns.value && !timer && soon())),
+      effect(() => void (turns.value && soon())),
     ];
     look();
     return () => {
