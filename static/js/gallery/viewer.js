@@ -35,9 +35,9 @@ export function Viewer({ list, id, onMove, onClose, onRemove }) {
         ${!task && !fetched.error && html`<p class="quiet" role="status">${t("app.loading")}</p>`}
         ${task && html`<${Stage} key=${id} task=${task} />`}
         <div class="steps">
-          <button disabled=${!before} onClick=${() => onMove(before)}><${Icon} name="back" />${t("gallery.previous")}</button>
+          <button aria-disabled=${!before} onClick=${() => before && onMove(before)}><${Icon} name="back" />${t("gallery.previous")}</button>
           ${at >= 0 && html`<span class="quiet">${t("gallery.place", { at: at + 1, all: list.more.value ? `${ids.length}+` : ids.length })}</span>`}
-          <button disabled=${!after} onClick=${() => onMove(after)}>${t("gallery.next")}<${Icon} name="forward" /></button>
+          <button aria-disabled=${!after} onClick=${() => after && onMove(after)}>${t("gallery.next")}<${Icon} name="forward" /></button>
         </div>
         ${task &&
         html`
