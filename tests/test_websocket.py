@@ -14,8 +14,9 @@ from websockets.exceptions import InvalidStatus
 from sora_gateway.core import job as j
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
-from sora_gateway.realtime.live import RealtimeLimits
+from sora_gateway.realtime.live import Live, RealtimeLimits
 from sora_gateway.realtime.mailbox import MAX_EVENTS
+from sora_gateway.realtime.session import Session
 from sora_gateway.store.accepting import NewJob, accept
 from sora_gateway.store.events import EventScope, Replay
 from tests.fakes import ManualClock
@@ -437,6 +438,26 @@ async def _watch_afresh_all_the_time(gateway: LiveGateway) -> None:
             message = await watcher.next()
             assert message["seq"] > known
             known = message["seq"]
+
+
+async def test_a_topic_that_is_left_takes_no_event_of_another_with_it(tmp_path: Path) -> None:
+    """What is unread was left to the topic that was followed first."""
+    async with live_gateway(tmp_path) as gateway:
+        job = await walk(gateway.store, await accepted(gateway.store), *to_processing("ext-1"))
+        live = Live(gateway.store, gateway.hub, gateway.accounts, gateway.clock, RealtimeLimits)
+        with gateway.hub.connect(ADA) as mailbox:
+            session = Session(live, mailbox)
+            everything = gateway.hub.follow(mailbox, "all")
+            await session.attach(everything)
+            await walk(gateway.store, job, j.UpstreamFailed(NOW, "moderation", "No."))
+            one = gateway.hub.follow(mailbox, "one", job_id=job.id, since=f"{EPOCH}-3")
+            attached = await session.attach(one)
+            assert [message.kind for message in attached.messages] == ["subscribed"]
+            gateway.hub.unfollow(everything)
+            letter = mailbox.take()
+            assert letter is not None
+            assert letter.event.final
+            assert mailbox.take() is None
 
 
 # --- manners -----------------------------------------------------------------------------------------

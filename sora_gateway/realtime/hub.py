@@ -57,6 +57,8 @@ class Subscription:
     """Whether the job's step log is told first."""
     floor: int = 0
     """Events up to this one were read from the log, or are in the snapshot."""
+    owed: frozenset[int] = frozenset()
+    """Events up to the floor that were left to another subscription, and are wanted if that one is left."""
     attached: bool = False
     """Whether snapshot and replay were sent; until then this subscription vouches for nothing."""
 
@@ -73,7 +75,7 @@ class Subscription:
         return principal.sees_all or event.owner == principal.user_id
 
     def wants(self, event: StoredEvent) -> bool:
-        return event.seq > self.floor and self.covers(event)
+        return (event.seq > self.floor or event.seq in self.owed) and self.covers(event)
 
     @property
     def scope(self) -> EventScope:
@@ -263,7 +265,8 @@ class Hub:
     def unfollow(self, subscription: Subscription) -> None:
         """Ends *subscription*, and drops what was unread only for its sake."""
         mailbox = subscription.mailbox
-        subscription.floor = sys.maxsize  # it may be in the audience of an event that is being told
+        # It may be in the audience of an event that is being told.
+        subscription.floor, subscription.owed = sys.maxsize, frozenset()
         self._unlink(subscription)
         mailbox.subscriptions.discard(subscription)
         if subscription in mailbox.bound:

@@ -184,13 +184,10 @@ class Session:
         if not replay.complete:
             return "too_many"
         # What the reader follows already it has, or gets in its order: the past must not come after it.
-        others = [other for other in self._mailbox.subscriptions if other.attached]
-        return [
-            event
-            for event in replay.events
-            if event.seq <= head
-            and not any(other.covers(event) for other in others if other is not subscription)
-        ]
+        others = [each for each in self._mailbox.subscriptions if each.attached and each is not subscription]
+        theirs = {event.seq for event in replay.events if any(other.covers(event) for other in others)}
+        subscription.owed = frozenset(theirs)
+        return [event for event in replay.events if event.seq <= head and event.seq not in theirs]
 
     async def _steps(self, subscription: Subscription) -> Outgoing | None:
         """The step log, if it was asked for. What the snapshot does not know yet may be in it."""
