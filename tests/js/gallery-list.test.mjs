@@ -69,6 +69,18 @@ test("a new video is shown at once at the top, and waits while somebody looks fu
   list.close();
 });
 
+test("what the board knows already is nothing new to a list that opens", async () => {
+  const { list: before } = await opened(2);
+  before.close();
+  state.putTasks([...server, task(3)]);
+  const list = openList(readFilters(new URLSearchParams("")), { atTop: () => false });
+  assert.deepEqual([list.ids.value, list.waiting.value], [[], []]);
+  await settle();
+  assert.deepEqual(list.ids.value, [3, 2, 1].map(id));
+  assert.deepEqual(list.waiting.value, []);
+  list.close();
+});
+
 test("a change redraws its video alone and leaves it where it is, even if it would not be found any more", async () => {
   const { list } = await opened(2, { search: "status=completed" });
   const ids = list.ids.value;

@@ -19,6 +19,7 @@ export function openList(filters, { atTop }) {
   const more = signal(false);
   const status = signal({ loading: true, error: null });
   let closed = false;
+  let begun = false; // Before the first page is here, nothing is newer than it.
   let last = null; // Of the pages so far: the next one begins after it.
 
   const newestFirst = (a, b) => {
@@ -55,31 +56,38 @@ export function openList(filters, { atTop }) {
         last = answer.tasks.at(-1)?.videoId ?? last;
         more.value = answer.hasMore;
         status.value = { loading: false, error: null };
+        if (!begun) begin();
       });
     } catch (error) {
       if (!closed) status.value = { loading: false, error };
     }
   }
 
+  /** What the page knows from elsewhere may have come while the first page was on its way. */
+  function begin() {
+    begun = true;
+    for (const id of order.peek()) consider(job(id).peek(), { now: true });
+  }
+
   /** The newest page once more: what came or changed while nothing was told. Its failure changes nothing. */
   async function refresh() {
     try {
       const { tasks } = await videos.list(queryOf(filters, { limit: PAGE }));
-      if (!closed) batch(() => tasks.forEach(consider));
+      if (!closed) batch(() => tasks.forEach((task) => consider(task)));
     } catch {
       // The connection state above says it already.
     }
   }
 
   /** Takes in a task that the page knows from elsewhere. */
-  function consider(task) {
+  function consider(task, { now = atTop() } = {}) {
     const id = task.videoId;
     if (known.has(id)) return void put(task); // It stays where it is, even if it would not be found any more.
-    if (!fits(task, filters) || hidden.has(id)) return;
+    if (!begun || !fits(task, filters) || hidden.has(id)) return;
     const oldest = last && known.get(last)?.peek();
     if (oldest && more.peek() && task.createdAt < oldest.createdAt) return; // Comes with a later page.
     put(task);
-    if (atTop()) show([id]);
+    if (now) show([id]);
     else waiting.value = [...waiting.peek(), id];
   }
 
@@ -120,7 +128,7 @@ export function openList(filters, { atTop }) {
       const { tasks, hasMore } = await videos.list(queryOf(filters, { limit: PAGE }));
       const oldest = hasMore ? tasks.at(-1).createdAt : "";
       const named = new Set(tasks.map((task) => task.videoId));
-      batch(() => tasks.forEach(consider));
+      batch(() => tasks.forEach((task) => consider(task)));
       for (const id of missed.filter((each) => !named.has(each) && known.has(each))) {
         if (known.get(id).peek().createdAt > oldest) drop(id);
         else put(await videos.get(id));
