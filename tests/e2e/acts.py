@@ -21,7 +21,9 @@ CLIP = Path(simulator.__file__).with_name("clip.mp4")
 
 
 @asynccontextmanager
-async def studio(data_dir: Path, lab: Lab, *, url: str | None = None, **sections: Any) -> AsyncIterator[Gateway]:
+async def studio(
+    data_dir: Path, lab: Lab, *, url: str | None = None, **sections: Any
+) -> AsyncIterator[Gateway]:
     """A gateway in front of *lab*, whose finished videos play in a browser. It looks often, and nothing costs credits
     unless *sections* say otherwise. *lab* gets an address of its own unless another *url* is given."""
     lab.content = closing(200, CLIP.read_bytes(), {"Content-Type": "video/mp4"})

@@ -129,7 +129,7 @@ async def visiting(
 
     def said(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            visitor.problems.append(f"{message.type}: {message.text}")
+            visitor.problems.append(f"{message.type}: {message.text} {message.location['url']}")
 
     def asked(request: Request) -> None:
         url = urlsplit(request.url)
@@ -141,6 +141,6 @@ async def visiting(
     page.on("request", asked)
     try:
         yield visitor
-        assert visitor.problems == []
+        assert not visitor.problems, visitor.problems
     finally:
         await context.close()

@@ -1,13 +1,16 @@
-"""One browser for all tests of a process; each visitor has a context of their own."""
+"""One browser for all visitors of a test; each has a context of their own."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.e2e.browser import launched
+
+# A machine that does much else takes its time; a test that fails takes this long, and no other.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture
