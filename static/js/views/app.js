@@ -1,6 +1,6 @@
 // The frame of every screen, and which screen it is.
 
-import { useEffect, useState } from "../../vendor/hooks.js";
+import { useEffect } from "../../vendor/hooks.js";
 import { html } from "../html.js";
 import { loadTexts, t } from "../i18n.js";
 import { route } from "../router.js";
@@ -10,11 +10,10 @@ import { announcement, dialog, session } from "../state.js";
 import { Problem, useAttempt } from "./attempt.js";
 import { ConfirmDialog } from "./confirm.js";
 import { Connection, Stale } from "./connection.js";
-import { FreshDialog } from "./fresh.js";
 import { Icon, Mark } from "./icons.js";
+import { Later } from "./later.js";
 import { LanguageSelect, Menu } from "./menu.js";
 import { Notice } from "./notice.js";
-import { Door } from "./signin.js";
 
 export function App() {
   const { status } = session.value;
@@ -40,7 +39,7 @@ function Inside({ status }) {
   return html`
     <${Notice} />
     ${status === "in" && html`<${Stale} /><${Allowed} key=${screenName()} name=${screenName()} />`}
-    ${status === "out" && html`<${Door} />`}
+    ${status === "out" && html`<${Later} load=${door} name="Door" />`}
     ${status === "unreachable" && html`<${Unreachable} />`}
     ${status === "loading" && html`<p class="quiet centre">${t("app.loading")}</p>`}
   `;
@@ -85,33 +84,15 @@ function Allowed({ name }) {
 
 /** A screen, when its script and its words are here. */
 function Opened({ name }) {
-  const [Screen, setScreen] = useState(null);
-  const [failed, setFailed] = useState(false);
   const { area, load, title } = SCREENS[name];
-  const open = async () => {
-    setFailed(false);
-    try {
-      const [module] = await Promise.all([load(), area && loadTexts(area)]);
-      setScreen(() => module.Screen);
-    } catch {
-      setFailed(true); // Not reached, or a newer version is there and this one's files are gone.
-    }
-  };
-  useEffect(() => void open(), []);
   useEffect(() => void (document.title = name ? `${t(title)} · ${t("app.name")}` : t("app.name")));
-  if (failed) {
-    return html`
-      <div class="empty" role="alert">
-        <p><strong>${t("app.screenFailed")}</strong></p>
-        <p class="quiet">${t("unreachable.text")}</p>
-        <button onClick=${() => location.reload()}>${t("action.reload")}</button>
-      </div>
-    `;
-  }
-  if (!Screen) return html`<p class="quiet centre" role="status">${t("app.loading")}</p>`;
   const { path, search } = route.value;
-  return html`<${Screen} path=${path.slice(1)} search=${search} />`;
+  const whole = () => Promise.all([load(), area && loadTexts(area)]).then(([module]) => module);
+  return html`<${Later} load=${whole} name="Screen" path=${path.slice(1)} search=${search} />`;
 }
+
+const door = () => import("./signin.js");
+const fresh = () => import("./fresh.js");
 
 /** The gateway cannot answer now, or wants no more of us for a moment; a link in the address is kept for later. */
 function Unreachable() {
@@ -133,6 +114,6 @@ function Unreachable() {
 function Dialogs() {
   const open = dialog.value;
   if (open?.kind === "confirm") return html`<${ConfirmDialog} ...${open} />`;
-  if (open?.kind === "fresh") return html`<${FreshDialog} ...${open} />`;
+  if (open?.kind === "fresh") return html`<${Later} load=${fresh} name="FreshDialog" ...${open} />`;
   return null;
 }
