@@ -15,17 +15,18 @@ import { useSight, whileSeen } from "./visible.js";
 
 const SETTLE_MS = 1_000;
 /** A batch of more is folded up until somebody opens it. */
-const UNFOLDED = 8;
+const UNFOLDED = 24;
 const SHOWN = ["completed", "processing", "queued", "failed", "cancelled"];
 
 const members = (ids) => ids.map((id) => job(id)?.peek()).filter(Boolean);
 
 export function Batch({ id, ids }) {
   const [place, sight] = useSight();
-  const [open, setOpen] = useState(ids.length <= UNFOLDED);
+  const [choice, setChoice] = useState(null);
+  const open = choice ?? ids.length <= UNFOLDED;
   return html`
     <section class="batch" ref=${place} aria-labelledby=${`batch-${id}`}>
-      <${Head} id=${id} ids=${ids} sight=${sight} open=${open} toggle=${() => setOpen(!open)} />
+      <${Head} id=${id} ids=${ids} sight=${sight} open=${open} toggle=${() => setChoice(!open)} />
       ${open && html`<div class="cards">${ids.map((each) => html`<${Card} key=${each} id=${each} />`)}</div>`}
     </section>
   `;
