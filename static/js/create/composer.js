@@ -7,6 +7,7 @@ import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { go, route, to } from "../router.js";
 import { useAttempt } from "../views/attempt.js";
+import { Icon } from "../views/icons.js";
 
 const SIGNS = ["pointermove", "pointerdown", "keydown", "focusin"];
 
@@ -96,10 +97,17 @@ export function Composer() {
           placeholder=${placeholder(draft)} onInput=${(event) => change({ prompt: event.target.value, template: null })}
           onKeyDown=${onKey}></textarea>
       </label>
-      ${desk ? html`<${desk.Below} ...${shared} />` : html`<div class="choices asleep"></div>`}
+      ${desk ? html`<${desk.Below} ...${shared} />` : html`<${Asleep} prompt=${draft.prompt} />`}
     </form>
   `;
 }
+
+/** Where the choices will be, with the button that sends them: pressed early, it is kept until they are here. */
+const Asleep = ({ prompt }) => html`
+  <div class="choices asleep">
+    <button class="primary" disabled=${!prompt?.trim()}><${Icon} name="spark" />${t("composer.submit")}</button>
+  </div>
+`;
 
 function placeholder({ source, list }) {
   if (source?.how === "edit") return t("composer.placeholderEdit");
