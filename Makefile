@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := sora_gateway tests migrations
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-thorough lint types check kill-test test-e2e test-clients test-peers fuzz bench wheel-test fmt docs config schema lock vendor vendor-check clean
+.PHONY: help run demo test test-thorough lint types check kill-test test-e2e screenshots test-clients test-peers fuzz bench wheel-test fmt docs config schema lock vendor vendor-check clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -94,6 +94,9 @@ test-peers: $(VENV)/dev.stamp .venv-peers/litellm/ready.stamp ## try LiteLLM's p
 
 test-e2e: $(VENV)/dev.stamp ## walk through the page in a real browser (the system's chromium)
 	$(BIN)/python -m pytest --e2e --numprocesses 2 --dist worksteal tests/e2e
+
+screenshots: $(VENV)/dev.stamp ## take a picture of every screen into build/screenshots, and a few for the README into docs/pictures
+	$(BIN)/python -m tests.e2e.screenshots
 
 fuzz: FUZZ_SECONDS ?= 180
 fuzz: FUZZ_SEED ?= 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,8 @@ READY = (
     "A lighthouse in fog, its beam turning slowly",
     "Time-lapse of a market square from dawn to night",
 )
+PATIENCE = 240.0
+"""Seconds; drawing real videos takes its time. A test has fewer and is stopped long before."""
 FATES: dict[str, str] = {
     "A celebrity says something they never said": "moderation",
     "A very long tracking shot through a palace, 60 rooms": "fail=server_error",
@@ -163,9 +165,9 @@ async def _fill(
 
 async def _come_to(root: Person, stage: str, *wanted: Json) -> None:
     """Waits, without asking so often that nothing else gets its turn."""
-    async with asyncio.timeout(45):
+    async with asyncio.timeout(PATIENCE):
         for task in wanted:
-            while (await root.task(task["videoId"]))["stage"] != stage:
+            while (await root.task(task["videoId"]))["stage"] != stage:  # noqa: ASYNC110  # nothing tells it here
                 await asyncio.sleep(0.2)
 
 
@@ -176,7 +178,7 @@ async def _made(who: Person, prompt: str, index: int) -> Json:
     return await who.make(prompt, **shape, visibility=visibility, tags=tags)
 
 
-async def _ask(http: httpx.AsyncClient, path: str, body: dict[str, object]) -> dict[str, str]:
+async def _ask(http: httpx.AsyncClient, path: str, body: Mapping[str, object]) -> dict[str, str]:
     answer = await http.post(path, json=body)
     assert answer.is_success, f"{path}: {answer.text}"
     told: dict[str, str] = answer.json()
