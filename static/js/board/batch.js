@@ -15,7 +15,7 @@ import { useSight, whileSeen } from "./visible.js";
 
 const SETTLE_MS = 1_000;
 /** A batch of more is folded up until somebody opens it. */
-const UNFOLDED = 24;
+const UNFOLDED = 8;
 const SHOWN = ["completed", "processing", "queued", "failed", "cancelled"];
 
 const members = (ids) => ids.map((id) => job(id)?.peek()).filter(Boolean);

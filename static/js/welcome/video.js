@@ -6,15 +6,17 @@ import { Card } from "../board/card.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { go, to } from "../router.js";
-import { job, models, order, putTasks, session } from "../state.js";
+import { isEnded, job, models, order, putTasks, session } from "../state.js";
 import { Problem, useAttempt } from "../views/attempt.js";
 import { useArrival } from "../views/fields.js";
 import { Icon } from "../views/icons.js";
+import { makeVideo } from "./api.js";
 
-export function Video({ id, next }) {
+export function Video({ id: named, next }) {
   const place = useArrival();
+  const id = named ?? underWay();
   const task = useJob(id);
-  const ended = task && ["completed", "failed", "cancelled"].includes(task.status);
+  const ended = task && isEnded(task);
   return html`
     <section class="step" ref=${place} aria-labelledby="step-title">
       <h3 id="step-title" tabindex="-1">${t("welcome.video.title")}</h3>
@@ -29,6 +31,9 @@ export function Video({ id, next }) {
     </section>
   `;
 }
+
+/** One that was just begun, when the page was loaded anew before its id stood in the address. */
+const underWay = () => order.value.find((id) => !isEnded(job(id).peek()) && job(id).peek().mine);
 
 /** The job of the address as it is now; fetched when the page has just been loaded and does not know it. */
 function useJob(id) {
@@ -45,7 +50,7 @@ function Make() {
   const press = () =>
     attempt.run(async () => {
       const size = model.sizes.find(isWide) ?? model.sizes[0] ?? "1280x720";
-      const task = await tasks.create({
+      const task = await makeVideo({
         prompt: t("welcome.video.prompt"), model: model.id, size, seconds: Math.min(...model.seconds, 8),
       });
       putTasks([task]);
