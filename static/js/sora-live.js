@@ -181,8 +181,9 @@ export function connect(options = {}) {
     }
     if (BUSY.has(code)) return again(Math.max(pace.busyDelay, end.after ?? 0));
     if (code === CLOSE.RESTARTING) return again(0, pace.restartDelay);
-    // What broke without a word after a moment does not work: a proxy in between, perhaps.
-    if (!end.said) failures = lasted ? 0 : failures + 1;
+    // What broke without a word after a moment does not work: a proxy in between, perhaps. Without a network nothing
+    // does, which says nothing of this way.
+    if (!end.said && world.isOnline()) failures = lasted ? 0 : failures + 1;
     if (failures >= pace.tries) [way, failures] = [(way + 1) % ladder.length, 0];
     again(end.after ?? 0);
   }

@@ -254,3 +254,16 @@ test("a handshake that fails without a close, as in some versions of Node, is a 
   await world.clock.advance(500);
   assert.equal(world.sockets.length, 2);
 });
+
+test("without a network a failed handshake says nothing of sockets: it keeps trying them", async () => {
+  const world = new World();
+  world.socketsWork = false;
+  world.online = false;
+  const { told, on } = notebook();
+  const connection = connect({ base: BASE, world: world.surroundings, on });
+  await world.clock.advance(60_000);
+  assert.ok(world.sockets.length > 3);
+  assert.deepEqual(world.asked, []);
+  assert.equal(told.states.at(-1), "offline");
+  connection.close();
+});
