@@ -5,24 +5,27 @@ its reader and what goes is written to the transport, without a task or a queue;
 handshake needs (headers, scope, queue), which is most of a connection's memory.
 
 Pinned to uvicorn 0.54 by tests/test_uvicorn_seams.py. Overridden: ``handle_connect``, ``send``, ``run_asgi``,
-``send_receive_event_to_app``, ``handle_close``, ``handle_parser_exception``, ``keepalive_timeout``, ``connection_lost``,
-``pause_writing`` and ``resume_writing``; replaced: ``conn``, and in the end ``queue``, ``writable``, ``scope``.
+``send_receive_event_to_app``, ``handle_cont``, ``handle_close``, ``handle_parser_exception``, ``keepalive_timeout``,
+``connection_lost``, ``pause_writing`` and ``resume_writing``; replaced: ``conn``, and in the end ``queue``, ``writable``,
+``scope``. Of websockets' protocol: ``reject`` and ``recv_frame``.
 """
 
 from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.exceptions import InvalidHeaderValue, InvalidState
-from websockets.frames import Frame
+from websockets.exceptions import InvalidHeaderValue, InvalidState, ProtocolError
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import StatusLike
 
+from sora_gateway.errors import CloseCode
 from sora_gateway.http.middleware import CAREFUL_HEADERS
 from sora_gateway.realtime.line import DIRECT, Reader
 
@@ -32,10 +35,40 @@ CLOSING = 10.0
 """Seconds that a peer has to answer a close."""
 CUTTING = 1.0
 """The same of one that takes nothing."""
+FRAMES = 512
+"""In a second, beside whole messages, which their reader counts: a quarter of a megabyte of empty pings holds the event
+loop for a third of a second, and each is answered, also to who does not read."""
+PIECE = 4096
+"""Bytes that are read at once, so that what was said in them counts before the rest is read."""
 
 
-class _Handshakes(ServerProtocol):
-    """Refuses what is no handshake as carefully as everything else is refused."""
+class _Careful(ServerProtocol):
+    """Refuses what is no handshake as carefully as everything else is refused, and bounds what a peer can cost by frames
+    that say nothing; *now* gives seconds."""
+
+    def __init__(self, now: Callable[[], float], **options: Any) -> None:
+        super().__init__(**options)
+        self._now = now
+        self.read = False
+        """Whether there is a reader, who counts messages."""
+        self._second = 0
+        self._frames = 0
+
+    def recv_frame(self, frame: Frame) -> None:
+        # What comes after a close is read by nobody, so that nobody counts it.
+        message = frame.fin and frame.opcode in (Opcode.TEXT, Opcode.BINARY)
+        if not (message and self.read) or self.close_sent is not None:
+            self._count()
+        super().recv_frame(frame)
+
+    def _count(self) -> None:
+        second = int(self._now())
+        if second != self._second:
+            self._second, self._frames = second, 0
+        self._frames += 1
+        if self._frames > FRAMES:
+            self.fail(CloseCode.TOO_MANY_MESSAGES, "too many frames; slow down")
+            raise ProtocolError("too many frames")
 
     def reject(self, status: StatusLike, text: str) -> Response:
         version = (
@@ -72,23 +105,28 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._reader: Reader | None = None
         self.full = False
         self._early = b""
-        self.conn = _Handshakes(
+        self._careful = _Careful(
+            self.loop.time,
             extensions=[],  # no compression: memory for each connection, and lengths that tell of their content
             max_size=self.config.ws_max_size,
             logger=logging.getLogger("uvicorn.error"),
         )
+        self.conn = self._careful
 
     # --- as a line ---------------------------------------------------------------------------------
 
     def attach(self, reader: Reader) -> None:
         waiting, self.queue = self.queue, _DROPPED
         self._reader, self.writable = reader, _DROPPED
+        self._careful.read = True
         sock: socket.socket | None = self.transport.get_extra_info("socket")
         # Of a peer that has left meanwhile the socket is closed.
         if sock is not None and sock.fileno() >= 0:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         if self.disconnected or self.transport.is_closing():
             reader.lost()
+        elif self.full:
+            reader.paused()  # It was asked to before there was a reader.
         while not waiting.empty():
             message = waiting.get_nowait()
             if message["type"] == "websocket.receive":
@@ -131,7 +169,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._early += data
             self.transport.pause_reading()
             return
-        super().data_received(data)
+        for start in range(0, len(data), PIECE):
+            super().data_received(data[start : start + PIECE])
+            if self.conn.parser_exc is not None:
+                return
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -156,6 +197,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.scope = self.request = self.response = None  # type: ignore[assignment]  # nobody asks for them any more
         elif self.close_timer is None:
             self.transport.close()
+            self._cut_later()
 
     async def send(self, message: Any) -> None:
         await super().send(message)
@@ -165,6 +207,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.data_received(early)
         if self.initial_response is not None and self.close_sent:
             self.handshake_complete = True
+        if self.close_timer is not None:
+            # Not uvicorn's close, as in end().
+            self.close_timer.cancel()
+            self.close_timer = self.loop.call_later(CLOSING, self.transport.abort)
+
+    def handle_cont(self, event: Frame) -> None:
+        if event.data or event.fin:  # of pieces without content any number has room in a message
+            super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
         data = b"".join(self.frames)
@@ -192,10 +242,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def handle_close(self, event: Frame) -> None:
         super().handle_close(event)
+        self._cut_later()
         self._lost()
 
     def handle_parser_exception(self) -> None:
         super().handle_parser_exception()
+        self._cut_later()
         self._lost()
 
     def keepalive_timeout(self) -> None:
@@ -206,6 +258,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._lost()
+
+    def _cut_later(self) -> None:
+        """A closed connection is there until its peer has taken what is left, however slowly it does."""
+        if self.transport.is_closing() and self.transport.get_write_buffer_size():
+            self.loop.call_later(CLOSING, self.transport.abort)
 
     def _lost(self) -> None:
         if self._reader is not None:
