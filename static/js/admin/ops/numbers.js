@@ -22,12 +22,3 @@ export function duration(seconds) {
   if (whole < 3_600) return t("ops.minutes", { m: Math.floor(whole / 60), s: whole % 60 });
   return t("ops.hours", { h: Math.floor(whole / 3_600), m: Math.floor(whole / 60) % 60 });
 }
-
-const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
-
-/** 1536 -> "1.5 KiB". */
-export function bytes(size) {
-  const step = size < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(size) / 10));
-  const digits = { maximumFractionDigits: step === 0 ? 0 : 1 };
-  return `${new Intl.NumberFormat(language.value, digits).format(size / 1024 ** step)} ${UNITS[step]}`;
-}

@@ -6,8 +6,9 @@ import { t } from "../../i18n.js";
 import { to } from "../../router.js";
 import { Loaded } from "../../views/loaded.js";
 import { Table } from "../../views/table.js";
+import { bytes } from "../figures.js";
 import { storage } from "./api.js";
-import { bytes, count } from "./numbers.js";
+import { count } from "./numbers.js";
 import { useWatched } from "./watched.js";
 
 export function Tab() {
