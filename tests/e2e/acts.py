@@ -74,6 +74,20 @@ async def is_live(visitor: Visitor) -> None:
     await expect(visitor.page.locator(".connection")).to_have_attribute("data-state", "live")
 
 
+async def settled(visitor: Visitor) -> None:
+    """The screen of the address is there, and what it asked for is, too."""
+    page, main = visitor.page, visitor.page.get_by_role("main")
+    # The address is heard of in a task of its own, and what follows is drawn with the next frame.
+    await page.evaluate(
+        "new Promise((done) => setTimeout(() => requestAnimationFrame(() => setTimeout(done))))"
+    )
+    await expect(main).to_have_attribute("aria-busy", "false")
+    await expect(main.get_by_text("Loading…").or_(main.get_by_text("正在加载…"))).to_have_count(0)
+    await page.wait_for_load_state("networkidle")
+    await expect(main.get_by_text("Loading…").or_(main.get_by_text("正在加载…"))).to_have_count(0)
+    await expect(main.get_by_role("heading").first).to_be_visible()
+
+
 async def plays(video: Locator) -> None:
     """It plays, or does once it is told to."""
     await video.evaluate("(video) => ((video.muted = true), video.play())")

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sora_gateway.app import Gateway
 from sora_gateway.clock import SystemClock
+from sora_gateway.core.principal import Role
 from sora_gateway.entropy import SystemEntropy
 from sora_gateway.upstream.simulator import SimulatorOptions, SimulatorState, build_simulator
 from tests.running import Json, Person, person, running, settings_for
@@ -117,13 +118,23 @@ async def filled(
         )  # fmt: skip
         async with (
             running(settings, entropy=SystemEntropy()) as gateway,
-            person(gateway, "ann", "admin", credits=2_000) as ann,
-            person(gateway, "bob", credits=500) as bob,
-            person(gateway, "chen", credits=300) as chen,
-            person(gateway, "vic", "viewer"),
+            known(gateway, "ann", "admin", 2_000) as ann,
+            known(gateway, "bob", "member", 500) as bob,
+            known(gateway, "chen", "member", 300) as chen,
+            known(gateway, "vic", "viewer", 0),
         ):
             yield await _fill(gateway, ann, (bob, chen), READY[:videos])
     await state.aclose()
+
+
+@asynccontextmanager
+async def known(gateway: Gateway, name: str, role: Role, credits: int) -> AsyncIterator[Person]:
+    """Somebody who came three days ago."""
+    came = SystemClock().now() - 3 * 86_400
+    people = gateway.store.people
+    await people.create_user(f"user_{name}", f"{name}@example.org", role, None, credits, came)
+    async with person(gateway, name) as somebody:
+        yield somebody
 
 
 async def _fill(
@@ -131,7 +142,8 @@ async def _fill(
 ) -> Filled:
     everybody = (ann, ann, *others)
     made = [await _made(everybody[index % 4], prompt, index) for index, prompt in enumerate(prompts)]
-    await _come_to(ann, "completed", *made)
+    for index, task in enumerate(made):
+        await _comes_to(everybody[index % 4], task, "completed")
     ready = (await ann.get("/api/video/tasks?status=completed&scope=mine&limit=1")).json()["tasks"][0][
         "videoId"
     ]
@@ -139,9 +151,9 @@ async def _fill(
     for prompt in list(FATES)[3:5]:
         await others[0].make(prompt, visibility="team")
     for prompt in list(FATES)[5:]:
-        await _come_to(ann, "unknown", await others[1].make(prompt, model="wan-2.2"))
-    await _come_to(ann, "failed", refused, late)
-    await _come_to(ann, "processing", running_one)
+        await _comes_to(others[1], await others[1].make(prompt, model="wan-2.2"), "unknown")
+    for task, stage in ((refused, "failed"), (late, "failed"), (running_one, "processing")):
+        await _comes_to(ann, task, stage)
     batch = {"items": [{"prompt": f"Variation {n} of a sunrise over rice fields"} for n in range(1, 7)]}
     await _ask(ann.http, "/api/video/tasks/batch", batch)
     await _ask(ann.http, f"/api/video/tasks/{ready}/remix", {"prompt": "The same, in watercolour"})
@@ -163,12 +175,11 @@ async def _fill(
     )
 
 
-async def _come_to(root: Person, stage: str, *wanted: Json) -> None:
+async def _comes_to(owner: Person, task: Json, stage: str) -> None:
     """Waits, without asking so often that nothing else gets its turn."""
     async with asyncio.timeout(PATIENCE):
-        for task in wanted:
-            while (await root.task(task["videoId"]))["stage"] != stage:  # noqa: ASYNC110  # nothing tells it here
-                await asyncio.sleep(0.2)
+        while (await owner.task(task["videoId"]))["stage"] != stage:  # noqa: ASYNC110  # nothing tells it here
+            await asyncio.sleep(0.2)
 
 
 async def _made(who: Person, prompt: str, index: int) -> Json:

@@ -11,9 +11,10 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Page
 
-from tests.e2e.browser import Device, Language, Theme, launched, visiting
+from tests.e2e.acts import settled
+from tests.e2e.browser import SIZES, Device, Language, Theme, launched, visiting
 from tests.e2e.filled import Filled, filled
 from tests.e2e.table import addresses
 
@@ -27,7 +28,7 @@ LONGEST = 2_400
 FOR_README: dict[tuple[str, Language, Theme, Device], str] = {
     ("board", "en", "light", "desktop"): "board",
     ("board", "zh-CN", "dark", "phone"): "board-phone-dark-zh",
-    ("gallery", "en", "dark", "desktop"): "gallery-dark",
+    ("gallery/ready", "en", "dark", "desktop"): "gallery-dark",
     ("video/refused", "en", "light", "desktop"): "refused",
     ("admin/upstreams", "en", "light", "desktop"): "upstreams",
 }
@@ -56,13 +57,24 @@ async def take_all(
             if only and name not in only:
                 continue
             await ann.arrive(address)
-            await ann.page.wait_for_load_state("networkidle")
-            taken = Image.open(io.BytesIO(await ann.page.screenshot(full_page=True, animations="disabled")))
-            whole = taken.crop((0, 0, taken.width, min(taken.height, LONGEST)))
+            await settled(ann)
+            whole = await picture_of(ann.page, SIZES[device])
             whole.save(folder / f"{name.replace('/', '-')}.png")
             chosen = FOR_README.get((name, language, theme, device))
             if chosen is not None:
                 keep(whole, CHOSEN / f"{chosen}.webp")
+
+
+async def picture_of(page: Page, size: tuple[int, int]) -> Image.Image:
+    """By a window that is as long as the page: what nobody sees is not drawn."""
+    width, height = size
+    long = await page.evaluate("document.documentElement.scrollHeight")
+    await page.set_viewport_size({"width": width, "height": max(height, min(long, LONGEST))})
+    await page.wait_for_load_state("networkidle")
+    await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    taken = await page.screenshot(animations="disabled")
+    await page.set_viewport_size({"width": width, "height": height})
+    return Image.open(io.BytesIO(taken))
 
 
 def keep(picture: Image.Image, path: Path) -> None:

@@ -16,6 +16,7 @@ def addresses(there: Filled) -> dict[str, str]:
     return {
         "board": "#/",
         "gallery": "#/gallery",
+        "gallery/ready": "#/gallery?status=completed",
         "video/ready": f"#/video/{there.ready}",
         "video/refused": f"#/video/{there.refused}",
         "video/running": f"#/video/{there.running}",

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.e2e.browser import Visitor, visiting
+from tests.e2e.acts import settled
+from tests.e2e.browser import visiting
 from tests.e2e.filled import Filled, filled
 from tests.e2e.table import addresses, screens, tabs_of
 
@@ -43,14 +44,6 @@ async def test_nothing_serious_stands_in_the_way_of_anybody(
                 if width > 390:
                     barriers[name].append(f"It is {width} px wide.")
         assert not any(barriers.values()), {name: found for name, found in barriers.items() if found}
-
-
-async def settled(visitor: Visitor) -> None:
-    """What was asked for is here."""
-    main = visitor.page.get_by_role("main")
-    await expect(main).to_have_attribute("aria-busy", "false")
-    await expect(main.get_by_text("Loading…").or_(main.get_by_text("正在加载…"))).to_have_count(0)
-    await expect(main.get_by_role("heading").first).to_be_visible()
 
 
 async def test_nothing_serious_stands_in_a_dialog(browser: Browser, tmp_path: Path) -> None:
