@@ -69,6 +69,7 @@ export function connect(options = {}) {
   let token = options.token;
   let way = 0; // Of the ladder: the one in use, or to be tried next.
   let failures = 0; // Of this way, one after the other.
+  let away = false; // More than the best way failed since something worked: the best one is tried again as soon as one does.
   let attempts = 0; // Since a connection was a good one.
   let line = null;
   let better = null; // A line of a better way that is being tried.
@@ -134,7 +135,10 @@ export function connect(options = {}) {
   function alive() {
     if (liveSince === null) liveSince = world.now();
     say(ladder[way] === "polling" ? "polling" : "live");
-    if (way > 0 && !prober) {
+    if (way > 0 && (!prober || away)) {
+      if (away) probeDelay = 0;
+      away = false;
+      world.clearTimeout(prober);
       prober = world.setTimeout(probe, probeDelay);
     } else if (way === 0) {
       forgetProbes();
@@ -159,11 +163,14 @@ export function connect(options = {}) {
   function ended(which, end) {
     if (which === better) {
       better = null;
-      probeDelay = Math.min(pace.lastProbe, probeDelay * 2);
       // Sockets are still not let through; events may be by now.
       const next = ladder.indexOf(which.kind) + 1;
-      if (line && next < way) better = start(next);
-      else if (line && !prober) prober = world.setTimeout(probe, probeDelay);
+      if (line && next < way) {
+        better = start(next);
+      } else {
+        probeDelay = probeDelay ? Math.min(pace.lastProbe, probeDelay * 2) : pace.firstProbe;
+        if (line && !prober) prober = world.setTimeout(probe, probeDelay);
+      }
       return;
     }
     if (which !== line || stopped) return;
@@ -183,7 +190,10 @@ export function connect(options = {}) {
     if (code === CLOSE.RESTARTING) return again(0, pace.restartDelay);
     // What broke without a word after a moment does not work: a proxy in between, perhaps. Without a network nothing
     // does, which says nothing of this way.
-    if (!end.said && world.isOnline()) failures = lasted ? 0 : failures + 1;
+    if (!end.said && world.isOnline()) {
+      failures = lasted ? 0 : failures + 1;
+      if (way > 0) away = true; // Not only the best way: perhaps nobody was there.
+    }
     if (failures >= pace.tries) [way, failures] = [(way + 1) % ladder.length, 0];
     again(end.after ?? 0);
   }

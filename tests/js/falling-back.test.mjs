@@ -198,6 +198,18 @@ test("from polling it climbs to the stream where sockets still do not get throug
   assert.deepEqual(told.updates, ["a 5"]);
 });
 
+test("a gateway that was away for a while is asked for a socket as soon as it answers again", async () => {
+  let away = true;
+  const { world, told } = withoutSockets(() => (away ? proxyPage(502) : json({ tasks: [task("a", 3)], hasMore: false })));
+  await world.clock.advance(20_000);
+  const before = world.sockets.length;
+  away = false;
+  world.socketsWork = true;
+  for (let turn = 0; turn < 40 && world.sockets.length === before; turn++) await world.clock.advance(1_000);
+  assert.ok(world.sockets.length > before);
+  assert.ok(told.states.length > 0);
+});
+
 test("only the gateway's own word ends it: its 401 does, a proxy's 403 does not", async () => {
   const refused = withoutSockets(() => refusal(401, "invalid_api_key"), { token: "sgw_1" });
   await refused.world.clock.advance(2_000);
