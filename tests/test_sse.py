@@ -150,6 +150,24 @@ async def test_a_stream_goes_on_after_the_last_event_that_was_seen(gateway: Live
     assert [update.data["step"] for update in missed] == ["progress", "downloading", "done"]
 
 
+async def test_a_job_that_ends_while_its_stream_begins_ends_the_stream(
+    gateway: LiveGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await walk(gateway.store, await accepted(gateway.store), *to_processing("ext-1"))
+    seen, files = gateway.committed[-1].seq, gateway.store.assets_of_many
+    endings = iter([to_completed()])
+
+    async def assets_of_many(ids: list[str]) -> Any:
+        await walk(gateway.store, job, *next(endings, ()))
+        return await files(ids)
+
+    # After the snapshot was read, and before the head of the log is.
+    monkeypatch.setattr(gateway.store, "assets_of_many", assets_of_many)
+    async with opened(gateway, f"/api/video/tasks/{job.id}/stream?since={EPOCH}-{seen}") as source:
+        *_, last = await source.rest()
+    assert last.data["status"] == "completed"
+
+
 async def test_a_last_event_id_that_cannot_be_honoured_is_answered_with_a_reset(gateway: LiveGateway) -> None:
     job = await walk(gateway.store, await accepted(gateway.store), *to_processing("ext-1"), *to_completed())
     async with opened(

@@ -126,7 +126,9 @@ class Session:
             mailbox.knows({job.id: job.version for job in jobs}, after)
         subscription.attached = True
         mailbox.keep(lambda event: any(other.wants(event) for other in mailbox.subscriptions))
-        one_ended = not awaited and subscription.job_id is not None and jobs[0].ended
+        # It may have ended after the snapshot was read; then its last event is among the missed ones.
+        told_the_end = isinstance(missed, list) and bool(missed) and missed[-1].final
+        one_ended = not awaited and subscription.job_id is not None and (jobs[0].ended or told_the_end)
         return Attached(
             self._told(subscription, tasks, missed, steps),
             missed=len(missed) if isinstance(missed, list) else None,

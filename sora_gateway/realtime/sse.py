@@ -105,8 +105,10 @@ class EventStream(StreamingResponse):
         speaker = _Speaker(self._live, mailbox, line, event, bytes, one_job=self._job is not None)
 
         async def until_the_end() -> None:
-            await speaker.speak(attached)
-            line.end(0, "")
+            try:
+                await speaker.speak(attached)
+            finally:
+                line.end(0, "")
 
         carrying = asyncio.create_task(line.carry(), name="event stream's writer")
         leaving = asyncio.create_task(client_left(receive), name="event stream's reader")
@@ -145,7 +147,7 @@ class _Speaker:
         self._over = asyncio.Event()
         self.gone = False
         """Whether the reader has left."""
-        mailbox.closed.add_done_callback(lambda _: self._over.set())
+        mailbox.closed.add_done_callback(self._ended)
         if one_job:
             mailbox.on_final = self._over.set
 
@@ -168,6 +170,11 @@ class _Speaker:
             self._flow.over()
             if self._line.full:
                 self._line.end(CloseCode.TOO_SLOW, "")
+
+    def _ended(self, _closed: object) -> None:
+        self._over.set()
+        # Who is being told something waits for a reader who may never take it.
+        self._flow.over()
 
     async def _keep_alive(self, ends_at: float) -> None:
         while not self._over.is_set():
