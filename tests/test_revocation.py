@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
@@ -18,6 +19,7 @@ from sora_gateway.accounts.authenticator import SESSION_IDLE, SESSION_LIFETIME
 from sora_gateway.cli.operate import operate
 from sora_gateway.core.principal import EVERYTHING, Scope
 from sora_gateway.errors import CloseCode
+from sora_gateway.realtime.connection import Connection
 from tests.fakes import ManualClock
 from tests.live import live_gateway, until
 from tests.running import Person, person, running, settings_for
@@ -227,6 +229,33 @@ async def test_a_key_that_expires_ends_its_connections_within_its_second(tmp_pat
             async with asyncio.timeout(SOON):
                 assert await ended(short) == CloseCode.EXPIRED
             await ben.silence()
+
+
+async def test_a_credential_that_was_renewed_ends_within_its_own_second(tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with live_gateway(tmp_path, clock=clock) as gateway:
+        ends = clock.now() + 5.5
+        text, _ = await gateway.accounts.create_key(ADA.user_id, "for a moment", expires_at=ends)
+        async with gateway.socket() as socket:
+            assert (await socket.ask(type="auth", token=text))["type"] == "ready"
+            await clock.advance(5.4)
+            await socket.silence()
+            await a_second_passes(clock)
+            assert await socket.close_code() == CloseCode.EXPIRED
+
+
+async def test_a_connection_that_is_over_is_kept_by_nobody(tmp_path: Path) -> None:
+    """Also not by the list of credentials that are looked at later."""
+    async with live_gateway(tmp_path) as gateway, gateway.socket(BEN):
+        async with gateway.socket(), gateway.socket():
+            assert _connections() == 3
+        await until(lambda: gateway.hub.statistics().connections == 1)
+        await until(lambda: _connections() == 1)
+
+
+def _connections() -> int:
+    gc.collect()
+    return sum(isinstance(each, Connection) for each in gc.get_objects())
 
 
 async def test_a_session_that_rests_too_long_has_expired_and_one_that_is_used_goes_on(tmp_path: Path) -> None:

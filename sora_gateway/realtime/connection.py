@@ -210,6 +210,7 @@ class Connection:
     async def _authenticate_again(self, wanted: Auth) -> None:
         principal = await self._live.authenticator.by_bearer(wanted.token)
         renew(self._mailbox, principal, CloseCode.NOT_AUTHENTICATED)
+        self._mailbox.doubt()  # The new credential may end before the next look at the old one.
         await self._flow.say(await self._session.ready())
 
     def _forget(self, topic: str) -> None:

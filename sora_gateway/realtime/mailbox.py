@@ -132,6 +132,9 @@ class Mailbox:
             self._letters.clear()
             self._newest.clear()
             self._bytes = 0
+            # Whoever looks at credentials has it for half a minute yet; the connection behind it is gone.
+            self._line = None
+            self.on_bound = self.on_doubt = self.on_final = _nothing
 
     # --- out, read ---------------------------------------------------------------------------------
 
@@ -148,7 +151,8 @@ class Mailbox:
 
     def serve(self, line: Line, form: Form) -> None:
         """From :meth:`flow` on, *line* is given what comes, in *form*."""
-        self._line, self.form = line, form
+        if not self.closed.done():
+            self._line, self.form = line, form
 
     def pause(self) -> None:
         """The line is full: what comes is kept, until :meth:`go_on`."""
