@@ -64,6 +64,16 @@ async def test_one_more_than_the_limit_is_refused_until_one_leaves(tmp_path: Pat
                 await refused(gateway, key)
 
 
+def test_whoever_has_one_address_of_ipv6_has_all_of_its_network() -> None:
+    doors, most = Doors(), Most(per_address=1)
+    place = doors.enter("2001:db8:1:2::1", most)
+    with pytest.raises(LiveLimit):
+        doors.enter("2001:db8:1:2:ffff::9", most)
+    doors.enter("2001:db8:1:3::1", most)
+    place.leave()
+    doors.enter("2001:db8:1:2::2", most)
+
+
 async def test_the_limit_of_one_person_is_nobody_elses(tmp_path: Path) -> None:
     async with live_gateway(tmp_path, limits=RealtimeLimits(per_person=1)) as gateway:
         async with gateway.socket(ADA), gateway.socket(BEN), gateway.socket(ROOT):

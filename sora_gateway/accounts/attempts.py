@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from sora_gateway.clock import Clock
+from sora_gateway.core.networks import network_of
 from sora_gateway.core.throttle import FREE_FAILURES, Failures, Rate
 from sora_gateway.errors import TooManyRequests
 
@@ -75,16 +75,3 @@ class Attempts:
     def forgive(self, account: str) -> None:
         """The account is not locked any more: its person has proved in another way who they are."""
         self._accounts.forget(account)
-
-
-def network_of(address: str) -> str:
-    """What counts as one client: an IPv4 address, or the /64 that whoever has one IPv6 address has all of."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed.packed[:8] + bytes(8), 64)))

@@ -10,8 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import Protocol
 
-from sora_gateway.accounts.attempts import network_of
 from sora_gateway.clock import Clock
+from sora_gateway.core.networks import network_of
 from sora_gateway.core.principal import Principal
 from sora_gateway.core.rates import Rate, RateLimiter, Verdict
 from sora_gateway.errors import TooManyRequests

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sora_gateway.core.networks import network_of
 from sora_gateway.errors import LiveLimit
 
 
@@ -30,6 +31,7 @@ class Doors:
 
     def enter(self, address: str, most: Most) -> Pass:
         """Raises LiveLimit: there are as many as there may be, in all or from there."""
+        address = network_of(address)
         if most.connections and self._in_all >= most.connections:
             raise LiveLimit("The gateway has as many live connections as it may have; try again in a while.")
         if most.per_address and self._by_address[address] >= most.per_address:
