@@ -338,7 +338,7 @@ WAITING = (ast.AsyncFunctionDef, ast.Await, ast.AsyncWith, ast.AsyncFor)
 CORE_MAY_IMPORT = frozenset(
     {
         "__future__", "array", "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "heapq", "math",
-        "base64", "binascii", "hashlib", "hmac", "operator", "re", "typing", "unicodedata", "pydantic", "pydantic_core", "sora_gateway",
+        "ipaddress", "base64", "binascii", "hashlib", "hmac", "operator", "re", "typing", "unicodedata", "pydantic", "pydantic_core", "sora_gateway",
     }
 )  # fmt: skip
 

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from sora_gateway.core import job as j
+from sora_gateway.core.job import JobId
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
 from sora_gateway.realtime.live import RealtimeLimits
@@ -157,7 +158,7 @@ async def test_a_job_that_ends_while_its_stream_begins_ends_the_stream(
     seen, files = gateway.committed[-1].seq, gateway.store.assets_of_many
     endings = iter([to_completed()])
 
-    async def assets_of_many(ids: list[str]) -> Any:
+    async def assets_of_many(ids: list[JobId]) -> Any:
         await walk(gateway.store, job, *next(endings, ()))
         return await files(ids)
 
