@@ -17,6 +17,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from sora_gateway.client import Answered, GatewayClient, Pace, Update, Watch
+from sora_gateway.client.failures import answered
 from tests.fakes import CountingEntropy, ManualClock
 
 EPOCH = "0123456789abcdef"
@@ -176,6 +177,50 @@ async def test_a_renewed_key_is_used_from_then_on() -> None:
         assert playing.subscribes[1]["since"] == cursor(11)
 
 
+async def test_a_new_key_that_ends_at_once_as_well_is_not_renewed_for_ever() -> None:
+    asked = 0
+
+    async def renew() -> str:
+        nonlocal asked
+        asked += 1
+        return f"new {asked}"
+
+    clock = ManualClock()
+    ends = saying(subscribed(11), then=4001)
+    async with (
+        stage(begun(4001), ends, ends, ends) as playing,
+        client_of(playing, clock, renew=renew) as client,
+    ):
+        with pytest.raises(Answered) as caught:
+            await Follower(client).ends()
+        assert (caught.value.http_status, asked, playing.keys) == (401, 1, ["old", "new 1"])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [{"type": "update"}, {"type": "subscribed", "cursor": cursor(12)}, {"type": "update", "cursor": 1}],
+)
+async def test_what_is_no_message_is_the_end_of_a_connection_and_of_no_more(message: dict[str, Any]) -> None:
+    clock = ManualClock()
+    back = saying(subscribed(11), news(3, 12, "completed"))
+    async with (
+        stage(saying(subscribed(10, news(1, 0)), message), back) as playing,
+        client_of(playing, clock) as client,
+    ):
+        following = Follower(client)
+        await following.comes_to("reconnecting")
+        await clock.advance(0.01)
+        assert await following.ends() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("5", 5.0), ("864000", 900.0), ("9" * 400, None), ("inf", None), ("nan", None), ("soon", None)],
+)
+def test_nothing_in_between_sends_it_away_for_ever(said: str, seconds: float | None) -> None:
+    assert answered(503, {"retry-after": said}, b"").retry_after == seconds
+
+
 async def test_the_wait_grows_to_half_a_minute_and_begins_anew_after_a_good_connection() -> None:
     clock = ManualClock()
     again = saying(subscribed(11), then=4000)
@@ -229,6 +274,21 @@ async def test_after_a_reset_the_snapshot_counts_even_if_it_is_of_another_databa
         await clock.advance(0.01)
         assert await following.ends() == [1, 2, 1, 2]
         assert following.updates[-1].final
+
+
+async def test_after_a_backup_was_restored_its_changes_are_told_although_their_numbers_are_lower() -> None:
+    clock = ManualClock()
+    back = saying(
+        {"type": "reset", "cursor": cursor(3), "reason": "unknown_cursor"},
+        subscribed(3),
+        news(2, 4, "failed"),
+    )
+    first = saying(subscribed(10, news(7, 0)), news(8, 11), then=4000)
+    async with stage(first, back) as playing, client_of(playing, clock) as client:
+        following = Follower(client)
+        await following.comes_to("reconnecting")
+        await clock.advance(0.01)
+        assert await following.ends() == [7, 8, 2]
 
 
 async def test_a_reset_tells_nothing_again_that_is_still_so() -> None:

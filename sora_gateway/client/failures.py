@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 from sora_gateway.errors import CloseCode, GatewayError
 
+LONGEST = 900.0
+"""Seconds; who is told to stay away for longer, by whatever is in between, comes back all the same."""
+
 
 class Answered(GatewayError):
     """The gateway answered with an error; *code* is from its catalogue, ``bad_answer`` when it is no gateway."""
@@ -52,8 +55,8 @@ class Ended(Exception):
 def answered(status: int, headers: Mapping[str, str], body: bytes) -> Answered:
     """The error in an HTTP answer."""
     try:
-        after: float | None = float(headers["retry-after"])
-    except (KeyError, ValueError):
+        after: float | None = min(LONGEST, float(int(headers["retry-after"])))
+    except (KeyError, ValueError, OverflowError):
         after = None
     try:
         error = json.loads(body)["error"]

@@ -17,6 +17,8 @@ from sora_gateway.client.failures import Unreachable, answered
 
 PATIENCE = 30.0
 """Seconds without a byte after which a request is given up."""
+MAX_EVENT = 64 << 20
+"""Bytes of one event: a snapshot of a hundred videos with long prompts has a few."""
 
 
 class Http:
@@ -78,8 +80,12 @@ class Http:
             if answer.status_code != 204 and not kind.startswith("text/event-stream"):
                 raise answered(answer.status_code, {}, b"")
             data: list[str] = []
+            size = 0
             async for line in _lines(answer.aiter_bytes(), heard):
                 field, _, value = line.partition(":")
+                size = 0 if line == "" else size + len(line)
+                if size > MAX_EVENT:
+                    raise Unreachable("it sends an event without end")
                 if line == "":
                     if data:
                         yield json.loads("\n".join(data))
@@ -155,6 +161,8 @@ async def _lines(pieces: AsyncIterator[bytes], heard: Callable[[], None]) -> Asy
     async for piece in pieces:
         heard()
         *whole, rest = (rest + piece).split(b"\n")
+        if len(rest) > MAX_EVENT:
+            raise Unreachable("it sends a line without end")
         for line in whole:
             yield line.removesuffix(b"\r").decode("utf-8", "replace")
 

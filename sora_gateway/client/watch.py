@@ -87,7 +87,7 @@ class Watch:
                     while True:
                         message = await listening.next()
                         self._works(transport)
-                        for update in self._learn(message, transport):
+                        for update in self._learned(message, transport):
                             yield update
                             if update.final and self._topic.id is not None:
                                 self._say("ended")
@@ -105,7 +105,6 @@ class Watch:
         return Line(self._http, self._topic, self._cursor, self._clock, self._entropy, self._pace, hearing)
 
     def _works(self, transport: Transport) -> None:
-        self._renewed = False
         self._heard_at = self._clock.monotonic()
         if self._live_since is None:
             self._live_since = self._heard_at
@@ -136,6 +135,8 @@ class Watch:
         lasted = self._live_since is not None and now - self._live_since >= self._pace.lasting
         if lasted:
             self._attempts = 0
+            # A new key that ends in the same moment as well is no reason to make another one, again and again.
+            self._renewed = False
         if self._live_since is not None:
             self._heard_at = now
         if end.code == CloseCode.EXPIRED and self._renew is not None and not self._renewed:
@@ -171,12 +172,22 @@ class Watch:
 
     # --- what is told ----------------------------------------------------------------------------
 
+    def _learned(self, message: Message, transport: Transport) -> list[Update]:
+        """Raises Ended when that is no message; Answered."""
+        cursor = self._cursor
+        try:
+            return list(self._learn(message, transport))
+        except (KeyError, TypeError, AttributeError):
+            self._cursor = cursor
+            raise Ended("it sends what is no live update") from None
+
     def _learn(self, message: Message, transport: Transport) -> Iterator[Update]:
         match message["type"]:
             case "reset":
                 self._reset = True
-                if self._cursor is None or not message["cursor"].startswith(self._cursor.partition("-")[0]):
-                    # Another database: what its numbers say has nothing to do with what was told.
+                if message.get("reason") in ("epoch", "unknown_cursor"):
+                    # Another database, or an older state of the same: what its numbers say has nothing to do with what
+                    # was told.
                     self._known.clear()
             case "subscribed":
                 resumed = not self._reset and message["cursor"] == self._cursor
