@@ -14,6 +14,8 @@ const CLOSE = {
 const FINAL = new Set([CLOSE.NORMAL, CLOSE.BAD_MESSAGE, CLOSE.TOO_BIG]);
 const BUSY = new Set([CLOSE.LIMIT_REACHED, CLOSE.TOO_MANY_MESSAGES]);
 const ENDED = new Set(["completed", "failed", "cancelled"]);
+const LONGEST = 900; // Seconds; whoever in between says to stay away longer is not heeded, and timers have an end too.
+const MAX_EVENT = 1 << 26; // Characters that are kept of an event that does not end.
 
 /** Milliseconds, but for `tries`. */
 const PACE = {
@@ -78,7 +80,7 @@ export function connect(options = {}) {
   let probeDelay = pace.firstProbe;
   let liveSince = null;
   let resetSeen = false;
-  let renewed = false; // Since something was heard.
+  let renewed = false; // Since a connection was a good one.
   let stopped = false;
   let state = null;
   let transport = null;
@@ -128,7 +130,6 @@ export function connect(options = {}) {
       old?.close();
       for (const topic of topics.values()) topic.attached = false;
     } else if (which !== line) return;
-    renewed = false;
     which.begin();
   }
 
@@ -176,7 +177,10 @@ export function connect(options = {}) {
     if (which !== line || stopped) return;
     line = null;
     const lasted = liveSince !== null && world.now() - liveSince >= pace.lasting;
-    if (lasted) attempts = 0;
+    if (lasted) {
+      attempts = 0;
+      renewed = false; // A new credential that ends in the same moment is no reason to ask for another, again and again.
+    }
     const { code } = end;
     if (end.done) return say("idle");
     if (code === CLOSE.EXPIRED && canRenew()) return renew();
@@ -442,7 +446,7 @@ async function endOf(answer) {
   const error = await answer.json().then((body) => body?.error, () => undefined);
   const words = typeof error?.code === "string" ? { error, said: true } : {};
   const seconds = parseInt(answer.headers.get("retry-after") ?? "", 10);
-  const after = seconds > 0 ? seconds * 1_000 : undefined;
+  const after = seconds > 0 ? Math.min(LONGEST, seconds) * 1_000 : undefined;
   if (answer.status === 429 || (answer.status === 503 && words.said)) return new End({ code: CLOSE.LIMIT_REACHED, after, ...words });
   const code = words.said ? { 401: CLOSE.EXPIRED, 403: CLOSE.FORBIDDEN }[answer.status] : undefined;
   return new End({ code, status: answer.status, after, ...words });
@@ -467,9 +471,19 @@ function socketLine({ pace, world, topics, address, token, ticket, options }, { 
     if (given !== null) url.searchParams.set("ticket", given);
     socket = new world.WebSocket(url.href);
     socket.onopen = () => first !== undefined && send({ type: "auth", token: first });
-    socket.onmessage = (event) => over || receive(JSON.parse(event.data));
+    socket.onmessage = (event) => over || hear(event.data);
     socket.onclose = (event) => end(new End({ code: event.code, said: event.code >= 4000 }));
     socket.onerror = () => end(new End()); // In browsers a close follows that says no more; in Node sometimes nothing.
+  }
+
+  function hear(text) {
+    let got;
+    try {
+      got = JSON.parse(text);
+    } catch {
+      return end(new End()); // What it was is not known; the cursor brings it again.
+    }
+    receive(got);
   }
 
   function receive(got) {
@@ -684,11 +698,15 @@ function earliest(topics) {
 function eventParser(take) {
   let rest = "";
   let data = [];
+  let size = 0;
   return (text) => {
     const lines = (rest + text).split("\n");
     rest = lines.pop();
+    size += text.length;
+    if (size > MAX_EVENT) throw new End();
     for (const raw of lines) {
       const line = raw.replace(/\r$/, "");
+      if (line === "") size = rest.length;
       if (line === "" && data.length) {
         const whole = data.join("\n");
         data = [];

@@ -147,6 +147,38 @@ test("a credential that cannot be renewed, or is no better afterwards, is the en
   }
 });
 
+test("a new credential that ends in the same moment is not renewed again and again", async () => {
+  let renewals = 0;
+  const { world, told } = await live({ renew: async () => `new ${++renewals}` });
+  for (let turn = 0; turn < 5 && told.stopped === null; turn++) {
+    world.socket.drop(4001);
+    await settle();
+    if (told.stopped === null) world.socket.greet();
+  }
+  assert.deepEqual([renewals, told.stopped], [1, { code: 4001, reason: "signed_out" }]);
+});
+
+test("a credential that was good for a while is renewed each time", async () => {
+  let renewals = 0;
+  const { world, told } = await live({ renew: async () => `new ${++renewals}` });
+  for (let turn = 0; turn < 3; turn++) {
+    await world.clock.advance(6_000);
+    world.socket.drop(4001);
+    await settle();
+    world.socket.greet();
+    world.socket.say(subscribed("all", 10, [task("a", 3)]));
+  }
+  assert.deepEqual([renewals, told.stopped], [3, null]);
+});
+
+test("what is no message ends the connection, and it comes back with the cursor", async () => {
+  const { world } = await live();
+  world.socket.onmessage({ data: "<html>" });
+  await world.clock.advance(500);
+  world.socket.greet();
+  assert.deepEqual(world.socket.sent, [{ type: "subscribe", all: true, since: cursor(10) }]);
+});
+
 test("with other rights it comes back without a cursor", async () => {
   const { world, told } = await live();
   world.socket.drop(4002);

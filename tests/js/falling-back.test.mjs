@@ -232,6 +232,16 @@ test("a busy gateway is left alone for as long as it asks", async () => {
   assert.equal(world.asked.length, 2);
 });
 
+test("nothing in between sends it away for ever, nor for longer than a timer has room for", async () => {
+  const { world } = withoutSockets(() => refusal(503, "unavailable", { "retry-after": "9999999" }));
+  await world.clock.advance(2_000);
+  assert.equal(world.asked.length, 1);
+  await world.clock.advance(890_000);
+  assert.equal(world.asked.length, 1);
+  await world.clock.advance(60_000);
+  assert.equal(world.asked.length, 2);
+});
+
 test("a ticket of the token's is made for each socket", async () => {
   const world = new World();
   let made = 0;
