@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from sora_gateway.errors import StorageFull
 from sora_gateway.keybox import KeyBox
 from sora_gateway.store import Store
 from sora_gateway.store.webhook_deliveries import DeliveryRecord, Due, TryRecord
-from sora_gateway.store.webhooks import WebhookRecord
+from sora_gateway.store.webhooks import Recipient, WebhookRecord
 from sora_gateway.webhook_settings import Webhooks
 from sora_gateway.webhooks.endpoints import TESTS_AT_ONCE
 from sora_gateway.webhooks.messages import Messages
@@ -420,6 +421,7 @@ async def test_trouble_in_the_outbox_does_not_end_the_sending(
         with monkeypatch.context() as patched:
             patched.setattr(at.store, "tags_of_many", broken)
             await at.ends()
+            await at.clock.advance(300)  # it is made ten times, with half a minute in between
         assert [each.note for each in await at.deliveries()] == ["The message could not be made.", ""]
 
 
@@ -432,3 +434,22 @@ async def test_every_secret_is_hidden_before_it_is_used(tmp_path: Path) -> None:
     async with post(tmp_path) as at:
         await at.ends()
         assert at.shown[1:] == [secret]
+
+
+async def test_a_store_that_cannot_be_read_for_a_moment_loses_no_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with post(tmp_path) as at:
+        await at.hook()
+        recipient, fails = at.store.webhooks.recipient, iter([True, True])
+
+        async def failing(webhook_id: str) -> Recipient | None:
+            if next(fails, False):
+                raise sqlite3.OperationalError("disk I/O error")
+            return await recipient(webhook_id)
+
+        monkeypatch.setattr(at.store.webhooks, "recipient", failing)
+        await at.ends()
+        assert (await at.only()).status is DeliveryStatus.PENDING
+        await at.clock.advance(60)
+        assert (await at.only()).status is DeliveryStatus.DELIVERED

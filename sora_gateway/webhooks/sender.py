@@ -33,6 +33,9 @@ IDLE = 3600.0
 """Seconds between two looks at the outbox when nothing happens: old deliveries are forgotten then."""
 AFTER_TROUBLE = 30.0
 """Seconds until the store, or what else failed in here, is tried again."""
+MAKINGS = 10
+"""How often a message is made that cannot be made, with that time in between: a disk that cannot be read for a moment
+loses no message."""
 PRUNED_AT_ONCE = 1000
 
 ANSWERED_GONE = "The receiver answered that it is gone for good (status 410)."
@@ -150,8 +153,10 @@ class Sender:
 
     async def _deliver(self, due: Due) -> None:
         delivery = due.delivery
+        made = 1
         try:
-            while not await self._tried(delivery):
+            while not await self._tried(delivery, last=made >= MAKINGS):
+                made += 1
                 # It keeps its place: sent again at once, it would be sent again and again.
                 await self._clock.sleep(AFTER_TROUBLE)
         finally:
@@ -159,7 +164,7 @@ class Sender:
             self._ended.add(delivery.seq)
             self._wake.set()
 
-    async def _tried(self, delivery: DeliveryRecord) -> bool:
+    async def _tried(self, delivery: DeliveryRecord, *, last: bool) -> bool:
         """Whether it is done with for now: something was found out about it, and stored."""
         try:
             recipient = await self._store.webhooks.recipient(delivery.webhook_id)
@@ -170,6 +175,8 @@ class Sender:
         except Exception:
             # A message that cannot be made must not be made for ever, nor end the sending of others.
             log.exception("a webhook's message cannot be made")
+            if not last:
+                return False
             return await self._stored_end(delivery, "The message could not be made.")
         return True
 
