@@ -19,7 +19,7 @@ export function Tab() {
 function Space({ disk, files, database, largest, maxFile, orphansRemoved }) {
   const ours = files.reduce((sum, each) => sum + each.bytes, database.bytes + database.walBytes + database.backupBytes);
   return html`
-    <div class="ops-sections">
+    <div class="ops-sections ops-space">
       <section aria-labelledby="disk-title">
         <h3 id="disk-title">${t("ops.space.disk")}</h3>
         ${disk.belowFloor && html`<p class="notice bad" role="alert">${t("ops.space.full")}</p>`}
