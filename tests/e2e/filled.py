@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sora_gateway.app import Gateway
 from sora_gateway.clock import SystemClock
+from sora_gateway.core.actor import COMMAND_LINE
 from sora_gateway.core.principal import Role
 from sora_gateway.entropy import SystemEntropy
 from sora_gateway.upstream.simulator import SimulatorOptions, SimulatorState, build_simulator
@@ -144,6 +145,8 @@ async def _fill(
     made = [await _made(everybody[index % 4], prompt, index) for index, prompt in enumerate(prompts)]
     for index, task in enumerate(made):
         await _comes_to(everybody[index % 4], task, "completed")
+    token = await gateway.accounts.new_reset_link("ann@example.org", COMMAND_LINE)
+    await _ask(ann.http, "/api/auth/reset", {"token": token, "password": "correct horse"})
     ready = (await ann.get("/api/video/tasks?status=completed&scope=mine&limit=1")).json()["tasks"][0][
         "videoId"
     ]
@@ -192,5 +195,5 @@ async def _made(who: Person, prompt: str, index: int) -> Json:
 async def _ask(http: httpx.AsyncClient, path: str, body: Mapping[str, object]) -> dict[str, str]:
     answer = await http.post(path, json=body)
     assert answer.is_success, f"{path}: {answer.text}"
-    told: dict[str, str] = answer.json()
+    told: dict[str, str] = answer.json() if answer.content else {}
     return told

@@ -25,6 +25,12 @@ MOST = 150_000
 """Bytes of a picture in the README."""
 LONGEST = 2_400
 """Pixels; what is below is left off."""
+PROMPTS: dict[Language, str] = {
+    "en": "A lighthouse in fog at dawn, its beam turning slowly, gulls in the foreground",
+    "zh-CN": "清晨薄雾中的灯塔，光束缓缓转动，前景有海鸥飞过",
+}
+SEEN_ONLY = {"board", "gallery", "gallery/ready"}
+"""Screens that draw only what is in the window; it is made as long as they are."""
 FOR_README: dict[tuple[str, Language, Theme, Device], str] = {
     ("board", "en", "light", "desktop"): "board",
     ("board", "zh-CN", "dark", "phone"): "board-phone-dark-zh",
@@ -57,24 +63,27 @@ async def take_all(
             if only and name not in only:
                 continue
             await ann.arrive(address)
+            if name == "board":  # As somebody has it before them who is about to ask for something.
+                await ann.page.locator("textarea[name=prompt]").fill(PROMPTS[language])
             await settled(ann)
-            whole = await picture_of(ann.page, SIZES[device])
+            whole = await picture_of(ann.page, SIZES[device], name in SEEN_ONLY)
             whole.save(folder / f"{name.replace('/', '-')}.png")
             chosen = FOR_README.get((name, language, theme, device))
             if chosen is not None:
                 keep(whole, CHOSEN / f"{chosen}.webp")
 
 
-async def picture_of(page: Page, size: tuple[int, int]) -> Image.Image:
-    """By a window that is as long as the page: what nobody sees is not drawn."""
+async def picture_of(page: Page, size: tuple[int, int], seen_only: bool) -> Image.Image:
+    """The whole page, from above to :data:`LONGEST`."""
     width, height = size
-    long = await page.evaluate("document.documentElement.scrollHeight")
-    await page.set_viewport_size({"width": width, "height": max(height, min(long, LONGEST))})
-    await page.wait_for_load_state("networkidle")
-    await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    taken = await page.screenshot(animations="disabled")
+    if seen_only:
+        long = await page.evaluate("document.documentElement.scrollHeight")
+        await page.set_viewport_size({"width": width, "height": max(height, min(long, LONGEST))})
+        await page.wait_for_load_state("networkidle")
+        await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    taken = Image.open(io.BytesIO(await page.screenshot(full_page=True, animations="disabled")))
     await page.set_viewport_size({"width": width, "height": height})
-    return Image.open(io.BytesIO(taken))
+    return taken.crop((0, 0, taken.width, min(taken.height, LONGEST)))
 
 
 def keep(picture: Image.Image, path: Path) -> None:
