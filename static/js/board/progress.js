@@ -3,6 +3,7 @@
 import { clock, timeOfDay } from "../format.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
+import { remaining } from "../remaining.js";
 import { second } from "../state.js";
 import { whileSeen } from "./visible.js";
 
@@ -47,7 +48,8 @@ export function Bar({ kind, part, text, label }) {
 function Elapsed({ task, sight }) {
   const now = whileSeen(sight, second);
   const passed = clock((now - Date.parse(task.createdAt)) / 1_000);
-  const left = (Date.parse(task.estimatedCompletionAt) - now) / 1_000;
+  // What is expected is the upstream's part: it is done when the file is fetched.
+  const left = remaining(task, now);
   return left > 0 ? t("card.elapsedLeft", { passed, left: clock(left) }) : t("card.elapsed", { passed });
 }
 

@@ -5,6 +5,7 @@ import { confirmed, remove } from "../actions.js";
 import { clock } from "../format.js";
 import { html } from "../html.js";
 import { errorText, t } from "../i18n.js";
+import { remaining } from "../remaining.js";
 import { go, to } from "../router.js";
 import { isEnded, second } from "../state.js";
 import { Icon } from "../views/icons.js";
@@ -97,7 +98,8 @@ function Stage({ task, onTask }) {
 
 function Elapsed({ task }) {
   const passed = clock((second.value - Date.parse(task.createdAt)) / 1_000);
-  const left = (Date.parse(task.estimatedCompletionAt) - second.value) / 1_000;
+  // What is expected is the upstream's part: it is done when the file is fetched.
+  const left = remaining(task, second.value);
   return html`<span>${left > 0 ? t("card.elapsedLeft", { passed, left: clock(left) }) : t("card.elapsed", { passed })}</span>`;
 }
 
