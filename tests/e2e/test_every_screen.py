@@ -13,6 +13,8 @@ from tests.e2e.browser import visiting
 from tests.e2e.filled import Filled, filled
 from tests.e2e.table import addresses, screens, tabs_of
 
+PARTS = 3
+"""So that each stays far below the time that a test may take."""
 READERS: list[dict[str, Any]] = [
     {"language": "en", "theme": "light", "device": "desktop"},
     {"language": "zh-CN", "theme": "dark", "device": "phone"},
@@ -28,14 +30,14 @@ def test_no_screen_and_no_tab_is_missing() -> None:
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: "-".join(reader.values()))
-@pytest.mark.parametrize("half", [0, 1])
+@pytest.mark.parametrize("part", range(PARTS))
 async def test_nothing_serious_stands_in_the_way_of_anybody(
-    browser: Browser, tmp_path: Path, reader: dict[str, Any], half: int
+    browser: Browser, tmp_path: Path, reader: dict[str, Any], part: int
 ) -> None:
     async with filled(tmp_path) as there, visiting(browser, there.gateway, **reader) as ann:
         await ann.sign_in("ann@example.org")
         barriers = {}
-        for name, address in list(addresses(there).items())[half::2]:
+        for name, address in list(addresses(there).items())[part::PARTS]:
             await ann.arrive(address)
             await settled(ann)
             barriers[name] = await ann.barriers()
