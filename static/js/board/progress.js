@@ -48,7 +48,6 @@ export function Bar({ kind, part, text, label }) {
 function Elapsed({ task, sight }) {
   const now = whileSeen(sight, second);
   const passed = clock((now - Date.parse(task.createdAt)) / 1_000);
-  // What is expected is the upstream's part: it is done when the file is fetched.
   const left = remaining(task, now);
   return left > 0 ? t("card.elapsedLeft", { passed, left: clock(left) }) : t("card.elapsed", { passed });
 }

@@ -98,7 +98,6 @@ function Stage({ task, onTask }) {
 
 function Elapsed({ task }) {
   const passed = clock((second.value - Date.parse(task.createdAt)) / 1_000);
-  // What is expected is the upstream's part: it is done when the file is fetched.
   const left = remaining(task, second.value);
   return html`<span>${left > 0 ? t("card.elapsedLeft", { passed, left: clock(left) }) : t("card.elapsed", { passed })}</span>`;
 }
