@@ -53,10 +53,11 @@ async def _serve(settings: Settings, redactor: Redactor) -> int:
 
 def settle_collector() -> None:
     """To be called once the process has started. What was made until then lives as long as the process: the collector
-    need not look at it, now or later. And it looks at the rest less often: with the default thresholds ten thousand
-    connections that come are walked through again and again, a fifth of what it takes to let them in."""
+    need not look at it, now or later. And it looks at what has grown old less often: with the default thresholds ten
+    thousand connections that come are walked through again and again, a fifth of what it takes to let them in. What is
+    young it looks at as ever: a refused request may leave a circle that holds all that was sent with it."""
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(700, 50, 100)
     gc.enable()
 
 

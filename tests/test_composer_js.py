@@ -17,13 +17,16 @@ from sora_gateway.core.picture import Fit
 from sora_gateway.core.prompt_lines import prompts
 from sora_gateway.core.template import TemplateError, fill, gaps
 from sora_gateway.media.image_task import prepare
+from tests.examples import examples
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE = shutil.which("node") or ""
 pytestmark = pytest.mark.skipif(not NODE, reason="what pages import is run by node")
 
 # Each example is many cases at once: starting Node takes longer than all of them.
-a_few = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+a_few = settings(
+    max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def of_the_page(what: str, cases: list[Any]) -> list[Any]:

@@ -19,6 +19,7 @@ from sora_gateway.accounts.authenticator import SESSION_IDLE, SESSION_LIFETIME
 from sora_gateway.cli.operate import operate
 from sora_gateway.core.principal import EVERYTHING, Scope
 from sora_gateway.errors import CloseCode
+from sora_gateway.realtime import rights
 from sora_gateway.realtime.connection import Connection
 from tests.fakes import ManualClock
 from tests.live import live_gateway, until
@@ -258,7 +259,11 @@ def _connections() -> int:
     return sum(isinstance(each, Connection) for each in gc.get_objects())
 
 
-async def test_a_session_that_rests_too_long_has_expired_and_one_that_is_used_goes_on(tmp_path: Path) -> None:
+async def test_a_session_that_rests_too_long_has_expired_and_one_that_is_used_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Its end does not wait for the look every half minute, of which a week has twenty thousand.
+    monkeypatch.setattr(rights, "RECHECK", 3600.0)
     clock = ManualClock()
     async with live_gateway(tmp_path, clock=clock, allowed_origin="https://gateway.test") as gateway:
         used, resting = await gateway.session(ADA), await gateway.session(ADA)
