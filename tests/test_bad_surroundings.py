@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sora_gateway.serving import _probe
 from sora_gateway.http.services import Phase
+from sora_gateway.serving import _probe
 from tests.lab import Lab, at_the_lab, closing, ledger, turned_away, unused_port
 from tests.raw_server import serving_raw
 from tests.running import person, running, settings_for

@@ -75,9 +75,13 @@ def test_whoever_has_one_address_of_ipv6_has_all_of_its_network() -> None:
 
 
 async def test_the_limit_of_one_person_is_nobody_elses(tmp_path: Path) -> None:
-    async with live_gateway(tmp_path, limits=RealtimeLimits(per_person=1)) as gateway:
-        async with gateway.socket(ADA), gateway.socket(BEN), gateway.socket(ROOT):
-            await refused(gateway, await gateway.key(BEN))
+    async with (
+        live_gateway(tmp_path, limits=RealtimeLimits(per_person=1)) as gateway,
+        gateway.socket(ADA),
+        gateway.socket(BEN),
+        gateway.socket(ROOT),
+    ):
+        await refused(gateway, await gateway.key(BEN))
 
 
 async def test_who_has_not_said_who_they_are_counts_and_gives_the_place_back(gateway: LiveGateway) -> None:

@@ -207,15 +207,16 @@ class World:
     ) -> Follower:
         """Somebody new, who follows a job that there is or will be, or everything."""
         chance = self.chance
-        how = how or chance.choice(("id", "external", "all"))
+        ways: tuple[How, ...] = ("id", "external", "all")
+        by = how or chance.choice(ways)
         kind = kind or (SocketFollower if chance.random() < 0.7 else StreamFollower)
         job = job or chance.choice([each for each in self.jobs.values() if each.deleted_at is None])
         owner = next(person for person in OWNERS if person.user_id == job.owner)
-        administrator = chance.random() < 0.2 and how != "external"
+        administrator = chance.random() < 0.2 and by != "external"
         since = Cursor(self.epoch, chance.choice([0, len(self.committed)])) if chance.random() < 0.5 else None
         high = chance.choice([512, 2048, self.plan.high]) if self.plan.merges else self.plan.high
-        follower = kind(ROOT if administrator else owner, how, job.id, external_id_of(job.id), since, high)
-        follower.wants_steps = how != "all" and chance.random() < 0.2
+        follower = kind(ROOT if administrator else owner, by, job.id, external_id_of(job.id), since, high)
+        follower.wants_steps = by != "all" and chance.random() < 0.2
         self.followers.append(follower)
         return follower
 
