@@ -208,7 +208,7 @@ class World:
         """Somebody new, who follows a job that there is or will be, or everything."""
         chance = self.chance
         ways: tuple[How, ...] = ("id", "external", "all")
-        by = how or chance.choice(ways)
+        by: How = chance.choice(ways) if how is None else how
         kind = kind or (SocketFollower if chance.random() < 0.7 else StreamFollower)
         job = job or chance.choice([each for each in self.jobs.values() if each.deleted_at is None])
         owner = next(person for person in OWNERS if person.user_id == job.owner)
