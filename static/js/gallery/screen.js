@@ -3,7 +3,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "../../vendor/hooks.js";
 import { html } from "../html.js";
 import { errorText, loadTexts, t } from "../i18n.js";
-import { go, to } from "../router.js";
+import { go, route, to } from "../router.js";
 import { connection, session } from "../state.js";
 import { Icon } from "../views/icons.js";
 import { Compare } from "./compare.js";
@@ -62,6 +62,8 @@ export function Screen({ search }) {
     go(to("gallery", [...pairs, ["play", id]]));
   };
   const stop = () => {
+    const { path, search: here } = route.peek();
+    if (path[0] !== "gallery" || !here.has("play")) return; // Somebody has gone elsewhere meanwhile.
     if (opened.current) history.back();
     else go(to("gallery", pairs), { replace: true });
     opened.current = false;
