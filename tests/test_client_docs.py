@@ -8,25 +8,17 @@ import subprocess
 from pathlib import Path
 
 from tests.generated import ROOT
+from tests.snippets import CONFIG, block, environment, needs_curl, program, run
 from tests.test_client_js import NODE, needs_node
-from tests.test_docs import CONFIG, block, environment, needs_curl, program, run
 
 PAGE = ROOT / "docs/clients.md"
-
-
-def without_javascript(directory: Path) -> Path:
-    """The page without what no shell runs."""
-    text = PAGE.read_text(encoding="utf-8").replace("<!-- tested: javascript -->", "")
-    copy = directory / PAGE.name
-    copy.write_text(text, encoding="utf-8")
-    return copy
 
 
 @needs_curl
 def test_the_python_example_makes_a_video(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(CONFIG)
     with program(tmp_path, "serve") as address:
-        told = run(without_javascript(tmp_path), tmp_path, address)["python"].split("\n")
+        told = run(PAGE, tmp_path, address)["python"].split("\n")
     assert re.fullmatch(r"websocket (queued|processing) \S.*", told[0])
     assert "websocket completed The video is ready." in told
     assert (tmp_path / "boat.mp4").read_bytes()[4:8] == b"ftyp"

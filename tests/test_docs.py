@@ -1,22 +1,13 @@
-"""The documentation is run: its commands and snippets against a real gateway, its names against the code.
-
-A fenced block of ``sh``, ``python`` or ``toml`` says above itself ``<!-- tested: NAME -->``, or
-``<!-- not tested: REASON -->``. The tested ones of a page are run in their order, as a reader would, in one shell.
-"""
+"""The documentation is run: its commands and snippets against a real gateway, its names against the code."""
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,44 +20,8 @@ from sora_gateway.http.system import System
 from sora_gateway.http.table import table
 from sora_gateway.identity import identity_providers
 from sora_gateway.settings import Settings, load_settings
-from tests.canaries import leaks
 from tests.generated import ROOT, commands, settings
-
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-CONFIG = """
-[server]
-port = 0
-[simulator]
-duration = 0.3
-sigma = 0
-render = "clip"
-[media]
-min_free_disk = 0
-"""
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block. *tested* is its name, or *reason* why it is not run."""
-
-    language: str
-    text: str
-    tested: str | None
-    reason: str | None
-
-
-@cache
-def blocks(page: Path) -> list[Block]:
-    fence = r"(?:<!-- (tested|not tested): ([^\n]+) -->\n)?^```(\w*)\n(.*?)^```$"
-    found = re.findall(fence, page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    return [
-        Block(language, text, note if kind == "tested" else None, note if kind == "not tested" else None)
-        for kind, note, language, text in found
-    ]
-
-
-def block(page: Path, name: str) -> str:
-    return next(block.text for block in blocks(page) if block.tested == name)
+from tests.snippets import CONFIG, PAGES, block, blocks, environment, needs_curl, program, run
 
 
 def page_ids(page: Path) -> str:
@@ -76,82 +31,18 @@ def page_ids(page: Path) -> str:
 # --- running -----------------------------------------------------------------------------------------
 
 
-def environment() -> dict[str, str]:
-    """Like a reader's, with the gateway's environment activated; nothing of this machine configures it."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.upper().startswith("SORA_GATEWAY_") and name != "CREDENTIALS_DIRECTORY"
-    }
-    return kept | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}", "NO_PROXY": "*"}
-
-
-@contextmanager
-def program(directory: Path, *arguments: str) -> Iterator[str]:
-    """``sora-gateway ARGUMENTS`` in *directory*: the address that it prints first."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sora_gateway", *arguments],
-        cwd=directory, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        address = re.search(r"http://[\d.]+:\d+", line)
-        assert address, f"{line}{process.communicate(timeout=10)[1] if process.poll() is not None else ''}"
-        yield address[0]
-    finally:
-        process.terminate()
-        _, complaints = process.communicate(timeout=30)
-    assert process.returncode == 0, complaints
-    assert leaks(complaints) == [], "secrets in what it wrote to stderr"
-
-
-def run(page: Path, directory: Path, address: str) -> Mapping[str, str]:
-    """What each tested block of *page* prints; ``127.0.0.1:8000`` in it is the gateway at *address*."""
-    script = ["set -eu"]
-    for part in blocks(page):
-        if part.tested is None or part.language == "toml":
-            continue
-        text = part.text.replace("127.0.0.1:8000", urlsplit(address).netloc)
-        if part.language == "python":
-            text = f"python3 - <<'PYTHON'\n{text}PYTHON\n"
-        script += [f"printf '\\n@@@ {part.tested}\\n'", text]
-    done = subprocess.run(
-        ["bash", "-c", "\n".join(script)],
-        check=False, cwd=directory, env=environment(), capture_output=True, text=True, timeout=50,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    pieces = re.split(r"^@@@ (\w+)\n", done.stdout, flags=re.MULTILINE)
-    return dict(zip(pieces[1::2], pieces[2::2], strict=True))
-
-
-needs_curl = pytest.mark.skipif(
-    not (shutil.which("curl") and shutil.which("bash")), reason="what readers type needs bash and curl"
-)
-
-
 @needs_curl
 def test_the_first_steps_of_the_readme_lead_to_a_video(tmp_path: Path) -> None:
     page = ROOT / "README.md"
     (tmp_path / "config.toml").write_text(CONFIG)
     with program(tmp_path, "serve") as address:
-        said = run_without(page, "doctor", tmp_path, address)
+        said = run(page, tmp_path, address, without={"doctor"})
     assert '"object":"video"' in said["request"]
     assert '"status":"queued"' in said["request"]
     assert '"status":"completed"' in said["events"]
     assert said["events"].count("event: subscribed") == 1
     assert said["socket"].split("\n")[0] == "ready"
     assert "completed 100.0" in said["socket"]
-
-
-def run_without(page: Path, name: str, directory: Path, address: str) -> Mapping[str, str]:
-    """Like :func:`run`, but for the block *name*, which needs something of its own."""
-    text = page.read_text(encoding="utf-8").replace(
-        f"<!-- tested: {name} -->", "<!-- not tested: elsewhere -->"
-    )
-    copy = directory / page.name
-    copy.write_text(text, encoding="utf-8")
-    return run(copy, directory, address)
 
 
 def test_the_readmes_first_upstream_is_one(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from sora_gateway.core.webhooks import WAITS, EventType
 from sora_gateway.settings import load_settings
 from sora_gateway.webhooks.receiver import MAX_ANSWER
 from tests.generated import ROOT
-from tests.test_docs import block
+from tests.snippets import block
 
 PAGE = ROOT / "docs/webhooks.md"
 TEXT = PAGE.read_text(encoding="utf-8")
