@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := sora_gateway tests migrations
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-thorough lint types check kill-test test-e2e screenshots test-clients test-peers fuzz bench wheel-test fmt docs config schema lock vendor vendor-check clean
+.PHONY: help run demo test test-thorough lint types check kill-test test-e2e screenshots test-clients test-peers fuzz bench wheel pyz wheel-test pyz-test fmt docs config schema lock vendor vendor-check clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -42,6 +42,12 @@ CLIENT_STAMPS := $(foreach name,openai-3 openai-2.54 live,.venv-clients/$(name)/
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+.venv-pyz/ready.stamp: deploy/pyz/requirements.txt | $(BIN)/python
+	rm -rf $(@D)
+	$(BIN)/python -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 .venv-peers/litellm/ready.stamp: tests/peers/requirements/litellm.txt | $(BIN)/python
 	rm -rf $(@D)
 	$(BIN)/python -m venv $(@D)
@@ -59,6 +65,20 @@ run: $(VENV)/runtime.stamp ## install and start the gateway on http://127.0.0.1:
 
 demo: $(VENV)/runtime.stamp ## make one simulated video in the terminal
 	@exec $(BIN)/sora-gateway demo
+
+# --- shipping it -------------------------------------------------------------------------------------
+
+wheel: $(VENV)/dev.stamp ## build the wheel into dist/
+	$(BIN)/python -m build --wheel --outdir dist .
+
+pyz: $(VENV)/dev.stamp .venv-pyz/ready.stamp ## build dist/sora-gateway.pyz: one file, for this Python version and this kind of system
+	rm -rf build/pyz
+	$(BIN)/python -m build --wheel --outdir build/pyz/dist .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --target build/pyz/site -r requirements.lock
+	rm -rf build/pyz/site/bin  # scripts for this machine; what pyz starts is named below
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/pyz/site build/pyz/dist/*.whl
+	mkdir -p dist
+	.venv-pyz/bin/shiv --reproducible --site-packages build/pyz/site --console-script sora-gateway --python "/usr/bin/env python3" --output-file dist/sora-gateway.pyz
 
 # --- checking it -------------------------------------------------------------------------------------
 
@@ -114,6 +134,9 @@ bench: $(VENV)/dev.stamp ## measure start-up, store, polling, jobs in flight and
 wheel-test: $(VENV)/dev.stamp ## build the wheel and try it in an empty environment
 	.ci/wheel-test $(BIN)/python
 
+pyz-test: pyz ## try dist/sora-gateway.pyz in an empty directory, without the environment
+	.ci/pyz-test $(BIN)/python
+
 # --- rewriting what is generated -----------------------------------------------------------------------
 
 fmt: $(VENV)/dev.stamp ## format the code
@@ -134,7 +157,7 @@ lock: ## resolve the dependencies anew (needs uv)
 		--custom-compile-command "make lock" --extra media --upgrade -o requirements.lock pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 		--custom-compile-command "make lock" --extra media --group dev --constraint requirements.lock --upgrade -o requirements-dev.lock pyproject.toml
-	for name in $(CLIENTS)/requirements/openai-3 $(CLIENTS)/requirements/openai-2.54 $(CLIENTS)/requirements/live $(CLIENTS)/requirements/fuzz tests/peers/requirements/litellm; do \
+	for name in $(CLIENTS)/requirements/openai-3 $(CLIENTS)/requirements/openai-2.54 $(CLIENTS)/requirements/live $(CLIENTS)/requirements/fuzz tests/peers/requirements/litellm deploy/pyz/requirements; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 			--custom-compile-command "make lock" --upgrade -o $$name.txt $$name.in || exit 1; \
 	done
@@ -146,4 +169,4 @@ vendor-check: ## compare the page's browser modules with their hashes
 	$(PYTHON) static/vendor/check.py
 
 clean: ## remove the environment and everything that was built
-	rm -rf $(VENV) .venv-clients .venv-fuzz .venv-peers $(CLIENTS)/node/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .venv-clients .venv-fuzz .venv-peers .venv-pyz $(CLIENTS)/node/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
