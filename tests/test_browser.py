@@ -22,8 +22,8 @@ from sora_gateway.http.origin import SAFE_METHODS
 from sora_gateway.http.routing import Endpoint
 from sora_gateway.http.system import System
 from sora_gateway.http.table import table
+from tests.between import Proxy, standing
 from tests.listening import peer_of
-from tests.proxies import Proxy, proxied
 from tests.running import Person, person, running, settings_for
 
 TABLE = table(System(0.0, list))
@@ -329,7 +329,7 @@ async def test_every_answer_has_the_careful_headers_and_says_nothing_of_the_serv
 ) -> None:
     async with (
         signed(tmp_path, trusted_proxies=["127.0.0.1"]) as all,
-        proxied(Proxy(all.port, scheme="https" if https else "http")) as proxy,
+        standing(Proxy(all.port, scheme="https" if https else "http")) as proxy,
     ):
         all.http.base_url = httpx.URL(f"http://127.0.0.1:{proxy.port}")
         done = await all.root.comes_to((await all.root.make())["videoId"], "completed")

@@ -19,8 +19,8 @@ from sora_gateway.app import Gateway
 from sora_gateway.http.credentials import set_session
 from sora_gateway.http.hosts import host_name, is_loopback
 from sora_gateway.http.routing import Access, Call, Endpoint
+from tests.between import Proxy, standing
 from tests.http_calls import application, client_of
-from tests.proxies import Proxy, proxied
 from tests.running import person, running, settings_for
 
 ANN = "ann@example.org"
@@ -44,7 +44,7 @@ async def over_https(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
     """A browser in front of the proxy that ends TLS."""
     port = httpx.URL(gateway.address).port or 80
     async with (
-        proxied(Proxy(port)) as proxy,
+        standing(Proxy(port)) as proxy,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{proxy.port}", trust_env=False, headers=LAN) as browser,
     ):
         yield browser

@@ -18,7 +18,7 @@ from sora_gateway.errors import StartupError
 from sora_gateway.http.edge import check_root_path
 from sora_gateway.http.system import System
 from sora_gateway.http.table import table
-from tests.proxies import Proxy, proxied
+from tests.between import Proxy, standing
 from tests.running import Json, person, running, settings_for
 from tests.team import BLACK
 
@@ -33,7 +33,7 @@ async def below(tmp_path: Path, *, strips: bool) -> AsyncIterator[tuple[Gateway,
     async with (
         running(settings_for(tmp_path, server=server)) as gateway,
         person(gateway) as ann,
-        proxied(Proxy(port_of(gateway), ROOT, strips)) as proxy,
+        standing(Proxy(port_of(gateway), prefix=ROOT, strips=strips)) as proxy,
         httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{proxy.port}", headers=ann.http.headers, trust_env=False
         ) as program,
@@ -126,7 +126,7 @@ async def test_an_upload_has_the_room_of_uploads(tmp_path: Path, strips: bool) -
 
 async def test_the_same_order_over_both_kinds_of_proxy_is_one_order(tmp_path: Path) -> None:
     async with below(tmp_path, strips=True) as (gateway, program):
-        async with proxied(Proxy(port_of(gateway), ROOT, strips=False)) as other:
+        async with standing(Proxy(port_of(gateway), prefix=ROOT)) as other:
             headers = {"Idempotency-Key": "order-1"}
             path, wish = f"{ROOT}/api/video/tasks", {"prompt": "a boat"}
             first = await program.post(path, json=wish, headers=headers)

@@ -8,10 +8,10 @@ from pathlib import Path
 from playwright.async_api import Browser, Locator, expect
 
 from sora_gateway.core.actor import COMMAND_LINE
+from tests.between import Proxy, standing
 from tests.e2e.acts import card, is_live
 from tests.e2e.browser import Visitor, visiting
 from tests.lab import unused_port
-from tests.proxies import Proxy, proxied
 from tests.running import person, running, settings_for
 
 GROUND = "getComputedStyle(document.documentElement).backgroundColor"
@@ -155,7 +155,7 @@ async def test_the_page_works_below_a_path(browser: Browser, tmp_path: Path) -> 
     server = {"root_path": "/videos", "trusted_proxies": ["127.0.0.1"], "port": port}
     async with (
         running(settings_for(tmp_path, server=server)) as gateway,
-        proxied(Proxy(port, "/videos", strips=True, scheme="http")) as proxy,
+        standing(Proxy(port, prefix="/videos", strips=True, scheme="http")) as proxy,
     ):
         gateway.address = f"http://127.0.0.1:{proxy.port}/videos"
         async with visiting(browser, gateway) as ann:
