@@ -16,7 +16,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sora_gateway import operations, signing_keys
+from sora_gateway import descriptors, operations, signing_keys
 from sora_gateway.accounts.attempts import Attempts
 from sora_gateway.accounts.authenticator import Authenticator
 from sora_gateway.accounts.codes import Codes
@@ -303,7 +303,7 @@ async def opened(
         )
         system = System(started_at, lambda: whole_table(system))
         server = GatewayServer(
-            http=GuardedH11.with_limits(max_connections=settings.server.max_connections),
+            http=GuardedH11.with_limits(max_connections=descriptors.connections(settings.server.max_connections)),
             refuse=services.unanswered.refuse,
             trusted_proxies=settings.server.trusted_proxies,
             max_message=settings.realtime.max_message,

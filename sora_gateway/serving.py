@@ -9,6 +9,7 @@ import signal
 import sys
 
 from sora_gateway.app import Gateway, opened
+from sora_gateway.descriptors import raise_limit
 from sora_gateway.logs.lines import configure as configure_logs
 from sora_gateway.logs.redaction import Redactor
 from sora_gateway.settings import Settings
@@ -23,6 +24,7 @@ def run(settings: Settings) -> int:
     Raises:
         StartupError: it cannot start.
     """
+    raise_limit()
     redactor = Redactor()
     configure_logs(settings.log.level, settings.log.format, redactor)
     try:

@@ -53,7 +53,11 @@ class Server(Section):
     max_upload: int = Field(
         default=25 << 20, ge=1024, description="The same where images and videos are taken, in bytes."
     )
-    max_connections: int = Field(default=2000, ge=0, description="Open connections at once; 0 is unlimited.")
+    max_connections: int = Field(
+        default=25_000,
+        ge=0,
+        description="Open connections at once, as far as the system lets a process have open files; 0 is only that.",
+    )
     root_path: Annotated[str, StringConstraints(pattern=r"^((/[A-Za-z0-9_-][A-Za-z0-9._~-]*)+)?$")] = Field(
         default="", description="Path below which people reach it, such as /videos; empty for the whole host."
     )

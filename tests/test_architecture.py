@@ -108,6 +108,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "client": frozenset({"errors", "clock", "entropy"}),
     "identity": frozenset({"settings", "oidc_settings", "accounts.oidc_provider"}),
     "keybox": frozenset({"errors"}),
+    "descriptors": frozenset(),
     "signing_keys": frozenset({"errors", "clock", "entropy"}),
     # An upstream is asked what it is before anybody pays it.
     "diagnosis": VALUES | {"settings", "upstream.client", "upstream.detection", "wiring"},
@@ -117,7 +118,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     # What an administrator changes while it runs: stored, and held against the bounds of the configuration.
     "runtime_settings": VALUES | {"settings", "section", "store"},
     "app": EVERYTHING,
-    "serving": frozenset({"app", "logs", "settings", "wiring"}),
+    "serving": frozenset({"app", "descriptors", "logs", "settings", "wiring"}),
     "cli": EVERYTHING,
     "bench": EVERYTHING,
     "__main__": frozenset({"cli"}),
