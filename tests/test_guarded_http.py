@@ -262,6 +262,20 @@ async def test_the_unread_rest_of_a_refused_body_is_not_waited_for(port: int) ->
             assert await peer.until_closed() == b""
 
 
+async def test_a_peer_that_sends_all_of_a_refused_body_before_it_reads_is_told_why(port: int) -> None:
+    """As proxies do, which ask for a connection of one request as well."""
+    head = b"POST /unread HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    async with peer_of(port) as peer:
+        await peer.send(head % (16 << 20), *[b" " * (1 << 20)] * 16)
+        assert await peer.response() == (413, b"too large")
+        assert await peer.until_closed() == b""
+    async with peer_of(port) as peer:
+        await peer.send(head % 1_000_000 + b"start")
+        assert await peer.response() == (413, b"too large")
+        async with asyncio.timeout(2):
+            assert await peer.until_closed() == b""
+
+
 # --- readable in two ways ------------------------------------------------------------------------------
 
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
