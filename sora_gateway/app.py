@@ -178,7 +178,7 @@ async def opened(
         await runtime.load()
         hub = Hub(store.epoch, lambda job_id, variants: {name: urls.sign(job_id, name) for name in variants})
         webhooks = Webhooks(
-            settings.webhooks, store, KeyBox(places.secrets / "webhooks.key"), clock, entropy, redactor.add, urls.sign
+            settings.webhooks, store, KeyBox(places.secrets / "webhooks.key"), clock, entropy, urls.sign
         )  # fmt: skip
 
         def starting_balance() -> int:
@@ -303,7 +303,9 @@ async def opened(
         )
         system = System(started_at, lambda: whole_table(system))
         server = GatewayServer(
-            http=GuardedH11.with_limits(max_connections=descriptors.connections(settings.server.max_connections)),
+            http=GuardedH11.with_limits(
+                max_connections=descriptors.connections(settings.server.max_connections)
+            ),
             refuse=services.unanswered.refuse,
             trusted_proxies=settings.server.trusted_proxies,
             max_message=settings.realtime.max_message,

@@ -208,6 +208,8 @@ SHAPES = {
     "http://127.0.0.1:8000/#login=abc": f"http://127.0.0.1:8000/#login={REDACTED}",
     "sk-proj-abcdefgh is wrong": f"{REDACTED} is wrong",
     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw": REDACTED,
+    # A webhook's secret is known by nothing but its shape, also in an address.
+    "GET /hook?s=whsec_MfKQ9r8GKYq%2BTwjUPD8ILPZIo2La%2FLaSwMfKQ9r8G%3D&x=1 404": f"GET /hook?s={REDACTED}&x=1 404",
     "webhook-signature: v1,abc=": f"webhook-signature: {REDACTED},abc=",
     "webhook_secret=abc api_key='a b' token=\"it's\"": f"webhook_secret={REDACTED} api_key={REDACTED} token={REDACTED}",
     "password = hunter2; next": f"password = {REDACTED}; next",

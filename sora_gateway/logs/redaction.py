@@ -25,7 +25,7 @@ _NAME = r"(?:password|passwd|passphrase|secret|token|ticket|signature|api[_-]?ke
 _SHAPES = (
     # Our API keys, webhook secrets, keys as most upstreams make them, and tokens that carry claims.
     r"sgw_[A-Za-z0-9_-]{12,}",
-    r"whsec_[A-Za-z0-9+/=_-]{8,}",
+    r"whsec_[A-Za-z0-9+/=_%-]{8,}",
     r"\b(?:sk|rk|pk)-[A-Za-z0-9_*.-]{6,}",
     r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?",
     # Headers, as a client, a dict or JSON writes them.

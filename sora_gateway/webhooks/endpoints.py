@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sora_gateway.clock import Clock
@@ -48,10 +48,9 @@ class Webhooks:
         box: KeyBox,
         clock: Clock,
         entropy: Entropy,
-        hide: Callable[[Iterable[str]], None],
         sign: Callable[[str, str], str],
     ) -> None:
-        """*hide* is told of every secret; *sign* makes a signed path of a job's file from its id and variant."""
+        """*sign* makes a signed path of a job's file from its id and variant."""
         self.origin = ""
         """What those paths are put behind: scheme, host and port by which receivers reach this gateway."""
         self._settings = settings
@@ -59,7 +58,7 @@ class Webhooks:
         self._clock = clock
         self._entropy = entropy
         self._client = HttpClient()
-        self._secrets = Secrets(box, entropy, hide)
+        self._secrets = Secrets(box, entropy)
         # Places for look-ups of their own: silent name servers here are not to keep images from being fetched.
         guard = public_or(settings.hosts, Lookups(at_once=settings.at_once))
         self._receivers = Receivers(
