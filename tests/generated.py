@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import inspect
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,7 @@ from pydantic import BaseModel, SecretStr
 
 from sora_gateway import cli, errors
 from sora_gateway.config_example import render
+from sora_gateway.core import views
 from sora_gateway.core.job import ENDED, TRANSITIONS, State
 from sora_gateway.credit_settings import Plan
 from sora_gateway.errors import CloseCode, GatewayError
@@ -29,6 +31,7 @@ from sora_gateway.upstream.adapter import CreateOrder
 from sora_gateway.upstream.chat_profiles import CHAT_PROFILES, ChatProfile, chat_body
 from sora_gateway.upstream.profiles import PROFILES, Profile
 from sora_gateway.upstream.simulator.faults import FAULTS, Value
+from tests.shown import RUN_BY, shown
 
 ROOT = Path(__file__).parent.parent
 
@@ -69,6 +72,20 @@ def state_diagram() -> str:
         lines += [f"    {state} --> {target}: {', '.join(names)}" for target, names in targets.items()]
     lines += [f"    {state} --> [*]" for state in State if state in ENDED]
     return "\n".join([*lines, "```"])
+
+
+def state_table() -> str:
+    rows = (
+        (
+            f"`{state}`",
+            f"`{views.status_of(state)}`",
+            f"`{views._VIDEO_STATUS[views.status_of(state)]}`",
+            meaning,
+        )
+        for state in State
+        for meaning in [comments_of(State)[state.name]]
+    )
+    return table(("state, `stage`", "`status`", "on `/v1`", "what it is, and who takes it on"), rows)
 
 
 # --- what people and programs are told ---------------------------------------------------------------
@@ -135,16 +152,54 @@ def commands(
 
 
 def command_table() -> str:
-    def words(name: str, parser: argparse.ArgumentParser) -> str:
-        places = [
-            action.metavar or "|".join(action.choices or [action.dest])
-            for action in parser._actions
-            if not action.option_strings and action.nargs not in (argparse.REMAINDER, argparse.PARSER)
-        ]
-        return f"`{' '.join([name, *map(str, places)])}`"
+    known = [name for name, parser, _ in commands() if not _is_group(parser)]
+    pages = shown(known)
 
-    rows = ((words(name, parser), summary) for name, parser, summary in commands())
-    return table(("command", "what it does"), rows)
+    def where(name: str) -> str:
+        if name in pages:
+            link = Path(os.path.relpath(pages[name], ROOT / "docs")).as_posix()
+            return f"[{'README' if link.endswith('README.md') else pages[name].stem}]({link})"
+        return f"`{RUN_BY[name]}`" if name in RUN_BY else ""
+
+    rows = (
+        (f"`{_usage(name, parser)}`", summary, where(name))
+        for name, parser, summary in commands()
+        if not _is_group(parser)
+    )
+    return table(("command", "what it does", "shown, or run by"), rows)
+
+
+def _is_group(parser: argparse.ArgumentParser) -> bool:
+    return any(isinstance(action, argparse._SubParsersAction) for action in parser._actions)
+
+
+def _usage(name: str, parser: argparse.ArgumentParser) -> str:
+    places = [
+        action.metavar or "|".join(action.choices or [action.dest])
+        for action in parser._actions
+        if not action.option_strings and action.nargs not in (argparse.REMAINDER, argparse.PARSER)
+    ]
+    return " ".join([name, *map(str, places)])
+
+
+def option_table() -> str:
+    """Every option of every command, but for help and the two that nearly all have."""
+    common = {"help", "data_dir", "config"}
+    parts = []
+    for name, parser, _ in commands():
+        rows = []
+        for action in parser._actions:
+            if not action.option_strings or action.dest in common:
+                continue
+            value = "|".join(map(str, action.choices or [action.dest.upper()])) if action.nargs != 0 else ""
+            text = (action.help or "").replace("%%", "%") % {"default": action.default}
+            if action.required:
+                text += " (required)"
+            words = f"{', '.join(action.option_strings)} {action.metavar or value}".strip()
+            rows.append((f"`{words}`", text))
+        if rows:
+            parts.append(f"### `{_usage(name, parser)}`\n\n{table(('option', 'what it is for'), rows)}")
+    return "\n\n".join(parts)
 
 
 def settings() -> Iterator[tuple[str, Any, str]]:
@@ -160,7 +215,7 @@ def settings() -> Iterator[tuple[str, Any, str]]:
         elif isinstance(field.default, BaseModel):
             yield from _section(name, type(field.default))
         else:
-            yield name, field.default, field.description or ""
+            yield name, field.get_default(call_default_factory=True), field.description or ""
 
 
 def _section(prefix: str, model: type[BaseModel]) -> Iterator[tuple[str, Any, str]]:
@@ -249,9 +304,9 @@ def fault_table() -> str:
 GENERATED: dict[str, Callable[[str], str]] = {
     "config.example.toml": lambda _: render(),
     "migrations/schema.sql": lambda _: schema_script(ROOT / "migrations"),
-    "README.md": lambda text: filled(
-        text, states=state_diagram(), closes=close_table(), errors=error_table(), commands=command_table()
-    ),
+    "docs/commands.md": lambda text: filled(text, commands=command_table(), options=option_table()),
+    "docs/errors.md": lambda text: filled(text, errors=error_table(), closes=close_table()),
+    "docs/states.md": lambda text: filled(text, diagram=state_diagram(), states=state_table()),
     "docs/live.md": lambda text: filled(text, closes=close_table()),
     "docs/configuration.md": lambda text: filled(
         text,

@@ -114,13 +114,15 @@ def run(
 ) -> Mapping[str, str]:
     """What each tested ``sh`` and ``python`` block of *page* prints, but for those *without*.
 
-    ``127.0.0.1:8000`` in them is the gateway at *address*; *given* are variables that the reader has already.
+    ``127.0.0.1:8000`` in them is the gateway at *address*; *given* are variables that the reader has already. Every
+    page has an Ann of its own, so that several can be run against one gateway.
     """
     script = ["set -eu"]
     for part in blocks(page):
         if part.tested is None or part.language not in {"sh", "python"} or part.tested in without:
             continue
         text = part.text.replace("127.0.0.1:8000", urlsplit(address).netloc)
+        text = text.replace("ann@example.org", f"{page.stem.lower()}@example.org")
         if part.language == "python":
             text = f"python3 - <<'PYTHON'\n{text}PYTHON\n"
         script += [f"printf '\\n@@@ {part.tested}\\n'", text]

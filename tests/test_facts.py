@@ -126,7 +126,10 @@ def test_the_numbers_in_the_documentation_are_the_ones_in_the_code() -> None:
     reasons = " ".join((ROOT / "docs/architecture.md").read_text(encoding="utf-8").split())
     assert "after three denials over five minutes, and not in the first two minutes" in reasons
     assert (LOST_CONFIRMATIONS, VISIBILITY_GRACE) == (3, 120)
-    described = " ".join((ROOT / "docs/api.md").read_text(encoding="utf-8").split())
+    described = " ".join(
+        (ROOT / f"docs/{name}.md").read_text(encoding="utf-8") for name in ("routes", "live", "api")
+    )
+    described = " ".join(described.split())
     assert f"`media.max_references` images ({Media().max_references})" in described
     assert "the hundred newest for `all`" in described
     assert SNAPSHOT == 100

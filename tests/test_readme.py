@@ -10,10 +10,11 @@ import pytest
 
 from sora_gateway.accounts.authenticator import LINK_LIFETIME
 from sora_gateway.errors import CloseCode
-from sora_gateway.upstream.simulator.orders import MODELS
 from tests.generated import GENERATED, ROOT, catalogue, close_table, comments_of, error_table
+from tests.snippets import blocks
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ERRORS = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", GENERATED)
@@ -23,13 +24,13 @@ def test_what_is_generated_is_up_to_date(name: str) -> None:
 
 
 def test_a_part_without_its_place_is_noticed() -> None:
-    with pytest.raises(ValueError, match="states"):
-        GENERATED["README.md"]("# sora-gateway")
+    with pytest.raises(ValueError, match="diagram"):
+        GENERATED["docs/states.md"]("# The life of a job")
 
 
 def test_the_table_of_close_codes_is_the_enumeration() -> None:
-    assert close_table() in README
-    written = re.findall(r"^\| (\d{4}) \|", README, re.MULTILINE)
+    assert close_table() in ERRORS
+    written = re.findall(r"^\| (\d{4}) \|", ERRORS, re.MULTILINE)
     assert written == [str(code.value) for code in CloseCode]
     assert set(comments_of(CloseCode)) == {code.name for code in CloseCode}
 
@@ -45,7 +46,7 @@ def test_the_range_of_a_close_code_says_whether_to_come_back() -> None:
 
 
 def test_the_table_of_errors_is_the_catalogue() -> None:
-    assert error_table() in README
+    assert error_table() in ERRORS
     # A model that nobody offers is a wrong field of a create, and nothing at an address of its own.
     codes = [(kind.code, kind.http_status) for kind in catalogue()]
     assert len(codes) == len(set(codes)), "two errors are told in the same way"
@@ -73,20 +74,14 @@ def test_what_a_start_prints_is_what_the_quick_start_shows() -> None:
     assert LINK_LIFETIME == 3600
 
 
-def test_the_snippets_reason_for_not_being_run_holds() -> None:
-    """README points to the test that sends what the SDK sends."""
-    assert "async def test_an_openai_client_needs_only_another_base_url" in (
-        ROOT / "tests/test_story.py"
-    ).read_text(encoding="utf-8")
+def test_the_quick_start_is_two_commands_near_the_top() -> None:
+    """Whoever checks the project takes the first block of the README."""
+    first = blocks(ROOT / "README.md")[0]
+    assert first.text == "make run\nmake test\n"
+    assert README.partition(first.text)[0].count("\n") < 45
 
 
 def test_the_changelog_knows_this_version_or_has_something_unreleased() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     version = tomllib.loads(Path(ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     assert "## [Unreleased]" in changelog or f"## [{version}]" in changelog
-
-
-def test_the_upstream_of_the_example_can_be_tried_with_the_simulator() -> None:
-    (block,) = re.findall(r"<!-- tested: upstream -->\n```toml\n(.*?)```", README, re.DOTALL)
-    (upstream,) = tomllib.loads(block)["upstreams"].values()
-    assert set(upstream["models"].values()) <= set(MODELS)

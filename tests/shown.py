@@ -1,0 +1,49 @@
+"""Where each command of the command line is shown and run: in a tested snippet of a page, or by a test that is named here."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from tests.snippets import PAGES, Block, blocks
+
+RUN_BY = {
+    "serve": "tests/test_cli.py::test_serve_says_where_it_is_and_how_to_get_in_and_stops_in_order",
+    "demo": "tests/test_cli.py::test_the_demo_never_finds_a_configured_upstream",
+    "credits settle": "tests/test_cli_credits.py::test_disputes_are_listed_and_decided_on",
+    "credits release": "tests/test_cli_credits.py::test_disputes_are_listed_and_decided_on",
+    "bench": "tests/test_bench.py::test_the_store_is_measured_from_end_to_end",
+    "simulate": "tests/test_cli.py::test_ctrl_c_ends_a_command_without_a_traceback",
+    "user set-password": "tests/test_cli.py::test_people_and_keys_need_no_running_gateway",
+}
+"""Commands that no tested snippet shows -> the test that runs them."""
+
+
+def typed(parts: Collection[Block]) -> Iterator[list[str]]:
+    """The words after each ``sora-gateway`` in the shell of *parts*."""
+    shell = "\n".join(part.text for part in parts if part.language == "sh").replace("\\\n", " ")
+    for line in shell.splitlines():
+        yield from commands_in(line)
+
+
+def commands_in(line: str) -> Iterator[list[str]]:
+    for command in re.split(r"(?<![\w/.-])sora-gateway ", line)[1:]:
+        yield shlex.split(re.split(r"\||\)|\$\(", command)[0], comments=True)
+
+
+def name_of(words: list[str], known: Collection[str]) -> str | None:
+    """The command that *words* begin with."""
+    return next((name for name in (" ".join(words[:2]), words[0]) if name in known), None)
+
+
+def shown(known: Collection[str]) -> dict[str, Path]:
+    """Command -> the first page that has it in a tested snippet."""
+    found: dict[str, Path] = {}
+    for page in PAGES:
+        for words in typed([part for part in blocks(page) if part.tested]):
+            name = name_of(words, known)
+            if name is not None:
+                found.setdefault(name, page)
+    return found
