@@ -24,6 +24,7 @@ from sora_gateway.accounts.password_accounts import PasswordAccounts
 from sora_gateway.accounts.passwords import Passwords
 from sora_gateway.accounts.plans import Plans
 from sora_gateway.accounts.tickets import StreamTickets
+from sora_gateway.backup.schedule import automatic_backups
 from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.control import ControlServer
 from sora_gateway.core.messages import StoredEvent
@@ -58,7 +59,7 @@ from sora_gateway.realtime.live import Live, RealtimeLimits
 from sora_gateway.runtime_settings import RuntimeSettings
 from sora_gateway.settings import Settings
 from sora_gateway.signing_keys import KeyRing
-from sora_gateway.store import Store, schema
+from sora_gateway.store import Store, schema, snapshot
 from sora_gateway.store.lock import DataLock
 from sora_gateway.supervisor import Supervisor
 from sora_gateway.supervisor.characters import Characters
@@ -159,6 +160,7 @@ async def opened(
         )
         if backup is not None:
             log.warning("the database was migrated; a copy from before is at %s", backup)
+        snapshot.quick_check(places.database, clock)
         ring = KeyRing(places.signing_keys, clock, entropy, redactor.add)
         urls = UrlSigner(
             ring.signer(signing_keys.MEDIA),
@@ -335,6 +337,7 @@ async def opened(
         webhooks.origin = gateway.public_url.removesuffix(settings.server.root_path)
         await stack.enter_async_context(webhooks)
         await stack.enter_async_context(ControlServer(places.control, operations.commands(operator)))
+        await stack.enter_async_context(automatic_backups(settings.backup, places, clock))
         readiness.phase = Phase.SERVING
         yield gateway
 

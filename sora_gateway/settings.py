@@ -33,6 +33,7 @@ from pydantic_settings import (
 )
 
 from sora_gateway.account_settings import Accounts
+from sora_gateway.backup_settings import Backup
 from sora_gateway.core.webhook_signature import MIN_KEY, is_strong
 from sora_gateway.credit_settings import Credits, Limits, Plan, Pricing
 from sora_gateway.errors import StartupError
@@ -297,6 +298,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     webhooks: Webhooks = Webhooks()
     plans: dict[UpstreamName, Plan] = Field(default_factory=dict)
+    backup: Backup = Backup()
     log: Log = Log()
 
     def secrets(self) -> Iterator[str]:

@@ -39,6 +39,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     # A secret that can be guessed is no valid setting.
     "section": frozenset(),
     "credit_settings": frozenset({"section"}),
+    "backup_settings": frozenset({"section"}),
     "webhook_settings": frozenset({"section"}),
     "settings": frozenset(
         {
@@ -47,6 +48,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
             "errors",
             "oidc_settings",
             "account_settings",
+            "backup_settings",
             "webhook_settings",
             "core.webhook_signature",
         }
@@ -66,6 +68,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "accounts": VALUES | {"store", "upstream.client"},
     # It is handed the store, adapters and the downloader.
     "supervisor": VALUES | {"store", "upstream.adapter", "media.download", "media.files"},
+    # A restore says what may have been paid for by the same recorder as everybody else.
+    "backup": VALUES | {"store", "places", "backup_settings", "media.files", "supervisor.recorder"},
     "realtime": VALUES | {"store"},
     # Of an upstream it knows the word for a file (Variant), of the media where a file lies and what makes a picture.
     "http": VALUES

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sora_gateway.cli import (
     audit,
+    backup,
     credits,
     demo,
     doctor,
@@ -31,7 +32,7 @@ from sora_gateway.errors import GatewayError, StartupError
 COMMANDS = {
     "serve": serve, "init": serve, "demo": demo, "generate": jobs, "watch": jobs, "user": people, "key": people,
     "signing-key": signing, "unknown": unknown, "credits": credits, "plan": credits, "code": credits,
-    "audit": audit, "doctor": doctor, "migrate": inspection, "config": inspection, "openapi": inspection, "asyncapi": inspection, "bench": inspection, "simulate": simulate,
+    "audit": audit, "doctor": doctor, "backup": backup, "restore": backup, "migrate": inspection, "config": inspection, "openapi": inspection, "asyncapi": inspection, "bench": inspection, "simulate": simulate,
 }  # fmt: skip
 """Who knows each command, in the order of ``--help``."""
 

@@ -77,6 +77,9 @@ class Unanswered:
     """Operation, files and characters in one word: what no list tells."""
     sent_at: float
     standing: Standing
+    sent_by: float = 0.0
+    """The latest moment at which it may have been sent: later than :attr:`sent_at` only for what was restored from a
+    backup."""
 
     @property
     def tokens(self) -> frozenset[str]:
@@ -232,7 +235,8 @@ class _Judge:
         if row.created_at is None:
             return None
         skew = self._seen.skew
-        earliest, latest = create.sent_at - EARLY, create.sent_at + self._timeout + LATE
+        earliest = create.sent_at - EARLY
+        latest = max(create.sent_at, create.sent_by) + self._timeout + LATE
         if earliest <= row.created_at - (skew or 0.0) <= latest:
             return True
         if skew is None or earliest + min(0.0, skew) <= row.created_at <= latest + max(0.0, skew):

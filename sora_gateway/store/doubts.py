@@ -63,14 +63,19 @@ async def doubts(readers: Readers) -> list[Doubt]:
     ]
 
 
-async def unanswered(readers: Readers, upstreams: Sequence[str], since: float) -> list[Unanswered]:
-    """Every create that was, or may have been, sent to one of *upstreams* since then and has no id."""
+async def unanswered(
+    readers: Readers, upstreams: Sequence[str], since: float, restored_at: float = 0.0
+) -> list[Unanswered]:
+    """Every create that was, or may have been, sent to one of *upstreams* since then and has no id.
+
+    Those of before *restored_at* may have been sent until then.
+    """
     marks = ", ".join("?" * len(upstreams))
     rows = await readers.all(_CLAIMANTS.format(marks=marks), (*upstreams, since))
-    return [_unanswered(row) for row in rows]
+    return [_unanswered(row, restored_at) for row in rows]
 
 
-def _unanswered(row: sqlite3.Row) -> Unanswered:
+def _unanswered(row: sqlite3.Row, restored_at: float) -> Unanswered:
     made_from = (row["operation"], row["source_external_id"], row["characters"], row["files"])
     return Unanswered(
         job_id=row["job_id"],
@@ -84,6 +89,7 @@ def _unanswered(row: sqlite3.Row) -> Unanswered:
         made_from=" ".join(str(part) for part in made_from if part),
         sent_at=row["sent_at"],
         standing=_STANDINGS.get(row["outcome"], Standing.CLOSED),
+        sent_by=max(row["sent_at"], restored_at),
     )
 
 

@@ -13,9 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sora_gateway.errors import StartupError
+from sora_gateway.store import snapshot
 
 HEAD = "0006"
 """The newest revision; a test compares it with ``migrations/versions``."""
+RESTORING = ".restore"
+"""Beside a database whose place a restored one is about to take: whoever starts now would start with nothing."""
 
 
 def current_revision(database: Path) -> str | None:
@@ -49,8 +52,13 @@ def prepare(database: Path, migrations: Path, now: float, epoch: str) -> Path | 
     Blocking; call it before the event loop is busy.
 
     Raises:
-        StartupError: the database is newer than this program, or the migration failed; nothing was changed.
+        StartupError: the database is newer than this program, the migration failed, or a restore was interrupted;
+            nothing was changed.
     """
+    if (database.parent / RESTORING).exists():
+        raise StartupError(
+            f"A restore into {database.parent} was interrupted; run `sora-gateway restore BACKUP --replace` again."
+        )
     revision = current_revision(database)
     if revision == HEAD:
         return None
@@ -94,7 +102,7 @@ def _migrate(database: Path, migrations: Path, revision: str, now: float) -> Pat
         )
     try:
         backup = _backup(database, revision, now)
-    except (sqlite3.Error, OSError) as error:
+    except (snapshot.CopyFailed, OSError) as error:
         raise StartupError(
             f"{database} must be migrated, and could not be copied before ({error}); nothing was changed."
         ) from None
@@ -104,7 +112,7 @@ def _migrate(database: Path, migrations: Path, revision: str, now: float) -> Pat
         # Whatever a migration raises, its transaction was rolled back; the person needs one sentence.
         raise StartupError(
             f"The migration of {database} from {revision} to {HEAD} failed ({error}); nothing was changed, "
-            f"and a copy is at {backup}."
+            f"and a copy is at {backup}. Install the version again that ran before: it goes on with this directory as it is."
         ) from error
     return backup
 
@@ -115,12 +123,6 @@ def _backup(database: Path, revision: str, now: float) -> Path:
     directory.mkdir(mode=0o700, exist_ok=True)
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S")
     target = directory / f"before-migration-{revision}-{stamp}.db"
-    # Of a start in the same second, or one that was killed meanwhile.
-    target.unlink(missing_ok=True)
-    _touch(target)
-    connection = sqlite3.connect(database, isolation_level=None)
-    try:
-        connection.execute("VACUUM INTO ?", (str(target),))
-    finally:
-        connection.close()
+    # One that is there already is of a start in the same second.
+    snapshot.copy(database, target)
     return target

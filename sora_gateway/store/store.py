@@ -31,6 +31,7 @@ from sora_gateway.store import (
     facets,
     jobs,
     reference_images,
+    restored,
     shares,
     tags,
     templates,
@@ -75,6 +76,8 @@ class Store:
         self.space = Space(database, self._readers)
         self._stack = AsyncExitStack()
         self.epoch = ""
+        self.restored_at = 0.0
+        """When it was restored from a backup, 0 if never: what was sent before may have been sent again since."""
 
     async def __aenter__(self) -> Store:
         async with AsyncExitStack() as stack:
@@ -84,6 +87,7 @@ class Store:
             row = await self._readers.one("SELECT value FROM meta WHERE key = 'epoch'")
             assert row is not None
             self.epoch = row["value"]
+            self.restored_at = await restored.moment(self._readers)
             self._stack = stack.pop_all()
         return self
 
@@ -212,7 +216,7 @@ class Store:
         return await doubts.doubts(self._readers)
 
     async def unanswered(self, upstreams: Sequence[str], since: float) -> list[Unanswered]:
-        return await doubts.unanswered(self._readers, upstreams, since)
+        return await doubts.unanswered(self._readers, upstreams, since, self.restored_at)
 
     async def linked(
         self, upstreams: Sequence[str], external_ids: Iterable[ExternalId]
@@ -342,6 +346,10 @@ class Store:
 
     async def in_doubt(self) -> dict[str, int]:
         return await upstreams.in_doubt(self._readers)
+
+    async def begin_anew(self, epoch: str, entry: AuditEntry, *, last_word: bool) -> int:
+        """Makes a restored database fit to be served; to be opened anew afterwards. See :mod:`.restored`."""
+        return await self._writer.run(lambda tx: restored.begin_anew(tx, epoch, entry, last_word=last_word))
 
     # --- events ----------------------------------------------------------------------------------
 

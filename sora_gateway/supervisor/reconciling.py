@@ -5,6 +5,9 @@ the upstream's list; a video in that list that can be no other. Nothing of this 
 ``resubmit_if_absent``, which an operator or the profile of a server that costs nothing has chosen, buys again by
 itself: once per job, when a complete list does not have it at the end of the search.
 
+What was sent before the database was restored from a backup is only looked for, and only our own word for it counts:
+what the gateway did after the backup is not known here, so neither the same key nor an absent video proves anything.
+
 All moments are counted from the stored moment of sending, so a restart goes on where the search was; what became due
 meanwhile is one look. A person can decide at any time.
 """
@@ -141,6 +144,8 @@ class _LostAnswer:
     def pointless(self) -> str:
         if self._listed or self._may_send_again():
             return ""
+        if self._restored:
+            return "it may have been sent again after the backup that it was restored from"
         if self._upstream.adapter.idempotent:
             # Why it was not taken, if that is known, says more.
             said = _SETTLED.fullmatch(self._watcher.job.note)
@@ -166,6 +171,11 @@ class _LostAnswer:
     def _listed(self) -> bool:
         return self._upstream.adapter.listing != "none"
 
+    @property
+    def _restored(self) -> bool:
+        """Whether it was sent before the database was restored, and so may have been sent again since."""
+        return self._sent_at() <= self._search.restored_at
+
     def _age(self) -> float:
         return self._watcher.now() - self._sent_at()
 
@@ -178,7 +188,7 @@ class _LostAnswer:
     def _may_send_again(self) -> bool:
         # A clock that was set back says nothing about the age of a key.
         fresh = -reconcile.EARLY <= self._age() < reconcile.KEY_LIFETIME
-        return self._upstream.adapter.idempotent and fresh and not self._refused
+        return self._upstream.adapter.idempotent and fresh and not self._refused and not self._restored
 
     def _next_sending(self) -> float | None:
         if not self._may_send_again():
@@ -258,9 +268,10 @@ class _LostAnswer:
         else:
             self._unlisted = 0
         verdict = finding.verdict
-        if verdict.external_id is not None and await self._adopt(
-            verdict.external_id, Answered("adopted", verdict.external_id)
-        ):
+        # With a backup whole jobs may be gone whose videos look the same: those are for a person to tell apart.
+        sure = not self._restored or any(row.token for row in verdict.candidates)
+        found = verdict.external_id if sure else None
+        if found is not None and await self._adopt(found, Answered("adopted", found)):
             return False
         if not settled:
             return True
@@ -270,13 +281,10 @@ class _LostAnswer:
         return True
 
     async def _buy_again(self) -> bool:
-        watcher = self._watcher
-        if (
-            self._upstream.on_ambiguous is not OnAmbiguous.RESUBMIT_IF_ABSENT
-            or self._upstream.adapter.idempotent
-        ):
+        wanted = self._upstream.on_ambiguous is OnAmbiguous.RESUBMIT_IF_ABSENT
+        if not wanted or self._upstream.adapter.idempotent or self._restored:
             return False
-        return await buy_again(watcher, self._name)
+        return await buy_again(self._watcher, self._name)
 
     def _said(self, finding: Finding) -> str:
         return (

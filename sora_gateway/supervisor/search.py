@@ -82,6 +82,11 @@ class Search:
         # Whoever does not need it any more must not take it from the others.
         return (await asyncio.shield(self._next))[job_id]
 
+    @property
+    def restored_at(self) -> float:
+        """When the database was restored from a backup, 0 if it never was."""
+        return self._store.restored_at
+
     def forget(self, job_id: JobId) -> None:
         """The job is not in doubt any more."""
         self.findings.pop(job_id, None)
