@@ -28,6 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="once: every crash point once; full: with upstream faults, repeated crashes and 10,000 updates",
     )
     parser.addoption("--e2e", action="store_true", help="the page in a real browser, and nothing else")
+    parser.addoption(
+        "--proxies", action="store_true", help="behind nginx, Caddy and HAProxy, and nothing else"
+    )
 
 
 def pytest_sessionstart() -> None:
@@ -40,8 +43,9 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """The long form and the browser are not part of the ordinary run; they are left out, not skipped."""
-    if collection_path == Path(__file__).parent / "e2e" and not config.getoption("--e2e"):
-        return True
+    """The long form, the browser and the proxies are not part of the ordinary run; they are left out, not skipped."""
+    for name in ("e2e", "proxies"):
+        if collection_path == Path(__file__).parent / name and not config.getoption(f"--{name}"):
+            return True
     long = collection_path.name == "test_kills_full.py" and config.getoption("--kills") != "full"
     return True if long else None
