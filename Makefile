@@ -106,6 +106,7 @@ kill-test: $(VENV)/dev.stamp ## kill the gateway everywhere, with faults and aga
 
 test-clients: $(VENV)/dev.stamp $(CLIENT_STAMPS) $(if $(shell command -v npm 2>/dev/null),$(CLIENTS)/node/node_modules/ready.stamp) ## try OpenAI's own Python and Node SDKs, also where answers are lost; others' WebSocket and event stream clients; AsyncAPI's schema on /asyncapi.json
 	$(BIN)/python -m tests.clients
+	$(BIN)/python -m tests.clients.snippets
 	$(BIN)/python -m tests.clients.live
 	$(BIN)/python -m tests.clients.asyncapi
 

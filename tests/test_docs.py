@@ -23,6 +23,7 @@ from sora_gateway.http.table import table
 from sora_gateway.identity import identity_providers
 from sora_gateway.settings import Settings, load_settings
 from sora_gateway.store.schema import HEAD
+from tests.clients.snippets import PRINTS
 from tests.generated import ROOT, commands, settings
 from tests.shown import RUN_BY, commands_in, name_of, shown, typed
 from tests.snippets import CONFIG, PAGES, block, blocks, needs_curl, program, run
@@ -271,6 +272,12 @@ def test_every_command_exists_with_its_options(page: Path) -> None:
             parser = polling_options() if "polling" in words else bench_options("NAME", "", rounds=1)
             allowed |= set(parser._option_string_actions)
         assert options <= allowed, f"sora-gateway {' '.join(words)}"
+
+
+def test_every_snippet_for_the_sdks_is_looked_at() -> None:
+    named = {part.clients for page in PAGES for part in blocks(page) if part.clients}
+    assert named == set(PRINTS)
+    assert {page.name for page in PAGES for part in blocks(page) if part.clients} == {"README.md", "api.md"}
 
 
 def test_every_command_is_run_by_a_snippet_or_a_test_that_is_named() -> None:
