@@ -43,8 +43,7 @@ async def verdict(place: Place, mark: str, acknowledged: str | None, requests: i
         jobs_of = dict(connection.execute("SELECT id, job_id FROM attempts").fetchall())
         rows = connection.execute("SELECT * FROM jobs WHERE instr(prompt, ?) ORDER BY id", (mark,)).fetchall()
         for row in rows:
-            broken += _money(connection, row)
-            broken += _files(connection, row, place.data / "media")
+            broken += job_complaints(connection, row, place.data / "media")
             if row["state"] not in (*_ENTRIES, "unknown"):
                 broken.append(f"{row['id']} is still {row['state']}")
             if row["state"] in ("completed", "cancelled") and row["external_id"] not in [
@@ -77,6 +76,11 @@ def file_complaints(connection: sqlite3.Connection) -> list[str]:
         " OR count(DISTINCT e.job_seq) <> j.version"
     )
     return found + [f"the events of {row[0]} have a gap" for row in gaps]
+
+
+def job_complaints(connection: sqlite3.Connection, row: sqlite3.Row, media: Path) -> list[str]:
+    """What is wrong with the money and the files of one row of ``jobs``."""
+    return _money(connection, row) + _files(connection, row, media)
 
 
 def _money(connection: sqlite3.Connection, row: sqlite3.Row) -> list[str]:

@@ -60,18 +60,22 @@ class Home:
         return self.root / "config.toml"
 
     @property
-    def journal(self) -> Path:
-        """What the embedded simulator was paid for."""
-        return self.root / "data" / "simulator" / "creates.jsonl"
+    def data(self) -> Path:
+        return self.root / "data"
 
     @property
-    def _where(self) -> list[str]:
-        return ["--config", str(self._file), "--data-dir", str(self.root / "data")]
+    def journal(self) -> Path:
+        """What the embedded simulator was paid for."""
+        return self.data / "simulator" / "creates.jsonl"
+
+    @property
+    def where(self) -> list[str]:
+        return ["--config", str(self._file), "--data-dir", str(self.data)]
 
     async def command(self, *arguments: str, **variables: str) -> str:
         """What ``sora-gateway ARGUMENTS`` prints. Raises RuntimeError when it fails."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "sora_gateway", *arguments, *self._where, cwd=ROOT, env=own(variables),
+            sys.executable, "-m", "sora_gateway", *arguments, *self.where, cwd=ROOT, env=own(variables),
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         output, complaints = await process.communicate()
@@ -97,7 +101,7 @@ class Home:
             RuntimeError: it did not stop in order, logged an error of its own, or its books do not balance.
         """
         log = self.root / "gateway.log"
-        async with program(log, "sora_gateway", "serve", *self._where) as running:
+        async with program(log, "sora_gateway", "serve", *self.where) as running:
             yield running.address
             code = await running.told(signal.SIGTERM)
         said = log.read_text(encoding="utf-8")
