@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := sora_gateway tests migrations
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-thorough lint types check kill-test test-e2e screenshots test-clients test-peers fuzz bench wheel pyz wheel-test pyz-test fmt docs config schema lock vendor vendor-check clean
+.PHONY: help run demo test test-thorough lint types check kill-test test-e2e screenshots test-proxies test-clients test-peers fuzz soak bench wheel pyz wheel-test pyz-test fmt docs config schema lock vendor vendor-check clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -116,6 +116,9 @@ test-peers: $(VENV)/dev.stamp .venv-peers/litellm/ready.stamp ## try LiteLLM's p
 test-e2e: $(VENV)/dev.stamp ## walk through the page in a real browser (the system's chromium)
 	$(BIN)/python -m pytest --e2e --numprocesses 2 --dist worksteal tests/e2e
 
+test-proxies: $(VENV)/dev.stamp ## try deploy/proxies with the system's nginx, Caddy and HAProxy in front of a gateway
+	$(BIN)/python -m pytest --proxies tests/proxies
+
 screenshots: $(VENV)/dev.stamp ## take a picture of every screen into build/screenshots, and a few for the README into docs/pictures
 	$(BIN)/python -m tests.e2e.screenshots
 
@@ -123,6 +126,11 @@ fuzz: FUZZ_SECONDS ?= 180
 fuzz: FUZZ_SEED ?= 1
 fuzz: $(VENV)/dev.stamp .venv-fuzz/ready.stamp ## throw what the API's description allows, and what it does not, at a gateway (FUZZ_SECONDS, FUZZ_SEED)
 	$(BIN)/python -m tests.clients.fuzz --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+
+soak: SECONDS ?= 300
+soak: SEED ?= 1
+soak: $(VENV)/dev.stamp ## kill a gateway at work every 5 to 40 s, and look at everything in the end (SECONDS, SEED)
+	$(BIN)/python -m tests.soak --seconds $(SECONDS) --seed $(SEED)
 
 bench: $(VENV)/dev.stamp ## measure start-up, store, polling, jobs in flight and live updates against references
 	$(BIN)/sora-gateway bench startup
