@@ -165,7 +165,7 @@ lock: ## resolve the dependencies anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 		--custom-compile-command "make lock" --extra media --upgrade -o requirements.lock pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
-		--custom-compile-command "make lock" --extra media --group dev --constraint requirements.lock --upgrade -o requirements-dev.lock pyproject.toml
+		--custom-compile-command "make lock" --extra media --extra otel --extra sentry --group dev --constraint requirements.lock --upgrade -o requirements-dev.lock pyproject.toml
 	for name in $(CLIENTS)/requirements/openai-3 $(CLIENTS)/requirements/openai-2.54 $(CLIENTS)/requirements/live $(CLIENTS)/requirements/fuzz tests/peers/requirements/litellm deploy/pyz/requirements; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
 			--custom-compile-command "make lock" --upgrade -o $$name.txt $$name.in || exit 1; \

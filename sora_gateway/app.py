@@ -38,10 +38,11 @@ from sora_gateway.http.credentials import Credentials
 from sora_gateway.http.finding import Looks
 from sora_gateway.http.guarded_h11 import GuardedH11
 from sora_gateway.http.limits import RequestLimits
+from sora_gateway.http.metering import Requests
 from sora_gateway.http.server import GatewayServer
 from sora_gateway.http.services import Phase, Readiness, Services
 from sora_gateway.http.signed_urls import UrlSigner
-from sora_gateway.http.system import System, counts, whole_table
+from sora_gateway.http.system import System, whole_table
 from sora_gateway.http.tries import Tries
 from sora_gateway.keybox import KeyBox
 from sora_gateway.logs.redaction import Redactor
@@ -52,6 +53,9 @@ from sora_gateway.media.files import MediaFiles
 from sora_gateway.media.image_source import ImageFetcher
 from sora_gateway.media.images import Images
 from sora_gateway.media.library import ReferenceLibrary
+from sora_gateway.observing.exposition import Exposition
+from sora_gateway.observing.fan_out import FanOut
+from sora_gateway.observing.readings import Sources
 from sora_gateway.places import DataDirectory, shipped
 from sora_gateway.provisioning import Provisioning
 from sora_gateway.realtime.hub import Hub
@@ -171,14 +175,18 @@ async def opened(
         hub: Hub
         webhooks: Webhooks
 
+        fan_out = FanOut(clock)
+
         def publish(events: list[StoredEvent]) -> None:
+            fan_out.committed(events, store.measured.at)
             hub.publish(events)  # both are made next, of the store; nothing is committed before
             webhooks.sender.committed(events)
 
-        store = await stack.enter_async_context(Store(places.database, publish))
+        store = await stack.enter_async_context(Store(places.database, publish, clock))
         runtime = RuntimeSettings(settings, store, clock)
         await runtime.load()
         hub = Hub(store.epoch, lambda job_id, variants: {name: urls.sign(job_id, name) for name in variants})
+        hub.told = fan_out.told
         webhooks = Webhooks(
             settings.webhooks, store, KeyBox(places.secrets / "webhooks.key"), clock, entropy, urls.sign
         )  # fmt: skip
@@ -267,7 +275,11 @@ async def opened(
                 clock, entropy, starting_balance,
             )  # fmt: skip
 
-        readiness = Readiness()
+        readiness, requests = Readiness(), Requests()
+        sources = Sources(
+            clock, store, supervisor, upstreams, hub, webhooks, files, requests, readiness, fan_out,
+            lambda: runtime.current.media.min_free_disk,
+        )  # fmt: skip
         services = Services(
             store=store,
             supervisor=supervisor,
@@ -299,9 +311,10 @@ async def opened(
             provisioning=provisioning,
             upstreams=upstreams.by_name,
             webhooks=webhooks,
-            statistics=counts(supervisor, hub),
+            metrics=Exposition(sources).text,
             limits=RequestLimits(clock),
             readiness=readiness,
+            requests=requests,
         )
         system = System(started_at, lambda: whole_table(system))
         server = GatewayServer(

@@ -37,6 +37,7 @@ from sora_gateway.backup_settings import Backup
 from sora_gateway.core.webhook_signature import MIN_KEY, is_strong
 from sora_gateway.credit_settings import Credits, Limits, Plan, Pricing
 from sora_gateway.errors import StartupError
+from sora_gateway.metrics_settings import Metrics
 from sora_gateway.oidc_settings import Oidc
 from sora_gateway.section import HostAndPort, HostName, Network, Origin, Seconds, Section, Size, UpstreamName
 from sora_gateway.webhook_settings import Webhooks
@@ -300,6 +301,7 @@ class Settings(BaseSettings):
     plans: dict[UpstreamName, Plan] = Field(default_factory=dict)
     backup: Backup = Backup()
     log: Log = Log()
+    metrics: Metrics = Metrics()
 
     def secrets(self) -> Iterator[str]:
         """Every value that must not be shown, whichever table it is in."""

@@ -18,6 +18,7 @@ from sora_gateway.core.reconcile import OnAmbiguous
 from sora_gateway.core.spend import Spend, Tariff
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import StartupError
+from sora_gateway.observing.calls import Calls, Measured, Spans
 from sora_gateway.settings import Settings
 from sora_gateway.supervisor.gate import Gate
 from sora_gateway.supervisor.seats import Seats
@@ -56,7 +57,11 @@ class Upstreams:
     The embedded simulator stands in for as long as there is no other.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, spent: Spent, seats: Seats) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, spent: Spent, seats: Seats, spans: Spans | None = None
+    ) -> None:
+        self.calls = Calls(clock, spans)
+        """Every request to any of them."""
         self._settings = settings
         self._clock = clock
         self._spent = spent
@@ -85,7 +90,7 @@ class Upstreams:
             StartupError: its configuration cannot work; the text names it.
         """
         settings = self._settings
-        adapter = adapter_for(name, entry, self.max_file, self._clock)
+        adapter = Measured(adapter_for(name, entry, self.max_file, self._clock), self.calls)
         policy = PollPolicy(
             PolicyName(settings.polling.policy),
             max(settings.polling.min_interval, adapter.min_poll_interval),
@@ -154,6 +159,7 @@ async def open_upstreams(
     entropy: Entropy,
     spent: Spent,
     seats: Seats | None = None,
+    spans: Spans | None = None,
 ) -> AsyncIterator[Upstreams]:
     """Those of the configuration. Connects to nobody yet: one that cannot be reached keeps nothing from starting.
 
@@ -161,12 +167,15 @@ async def open_upstreams(
         StartupError: an upstream's configuration cannot work; the text names it.
     """
     async with AsyncExitStack() as stack:
-        upstreams = Upstreams(settings, clock, spent, seats := seats or Seats())
+        upstreams = Upstreams(settings, clock, spent, seats := seats or Seats(), spans)
         stack.push_async_callback(upstreams.aclose)
         for name, entry in settings.upstreams.items():
             upstreams.add(name, entry)
         if not settings.upstreams:
-            upstreams.stand_in(*_simulator(stack, settings, simulator_directory, clock, entropy, seats))
+            stand_in = _simulator(
+                stack, settings, simulator_directory, clock, entropy, seats, upstreams.calls
+            )
+            upstreams.stand_in(*stand_in)
         yield upstreams
 
 
@@ -244,6 +253,7 @@ def _simulator(
     clock: Clock,
     entropy: Entropy,
     seats: Seats,
+    calls: Calls,
 ) -> tuple[Upstream, Offer]:
     """The simulator in this process, behind the same adapter as everything else."""
 
@@ -260,10 +270,11 @@ def _simulator(
     # A start without simulated jobs needs none of it; with some, a damaged journal had better be told of now.
     simulator = Embedded(make, now=directory.exists())
     stack.push_async_callback(simulator.aclose)
-    adapter = OpenAIAdapter(
+    speaking = OpenAIAdapter(
         SIMULATOR, "http://simulator.invalid/v1", "", PROFILES[SIMULATOR], HttpClient(simulator),
         max_file=settings.media.max_file, clock=clock,
     )  # fmt: skip
+    adapter = Measured(speaking, calls)
     policy = PollPolicy(PolicyName.FIXED, SIMULATED_POLL)
     upstream = Upstream(adapter, Gate(clock, max_concurrent=0, max_creating=2, seats=seats), policy)
     models = {"sora-2": "sora-2", "sora-2-pro": "sora-2-pro"}

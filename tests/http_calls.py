@@ -70,10 +70,19 @@ async def role_is_the_key(connection: HTTPConnection) -> Principal | None:
     return Principal(f"user_{name}", f"{name}@team.test", cast(Role, name), via, f"{name}-credential")  # type: ignore[arg-type]
 
 
+class Shelf:
+    """A store that keeps nothing; *full* when it could not."""
+
+    full = False
+
+    async def writable(self) -> bool:
+        return not self.full
+
+
 def services(clock: StillClock | None = None) -> Services:
     clock = clock or StillClock()
     return Services(
-        store=NOBODY,
+        store=cast(Any, Shelf()),
         supervisor=NOBODY,
         hub=NOBODY,
         live=NOBODY,
@@ -101,7 +110,7 @@ def services(clock: StillClock | None = None) -> Services:
         provisioning=NOBODY,
         upstreams={},
         webhooks=NOBODY,
-        statistics=lambda: {"subscribers": 3},
+        metrics=NOBODY,
         limits=RequestLimits(clock),
         readiness=Readiness(Phase.SERVING),
     )

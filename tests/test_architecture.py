@@ -35,6 +35,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "places": frozenset({"errors"}),
     "control": frozenset({"errors"}),
     "oidc_settings": frozenset(),
+    "metrics_settings": frozenset({"section"}),
     "account_settings": frozenset(),
     # A secret that can be guessed is no valid setting.
     "section": frozenset(),
@@ -50,6 +51,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
             "account_settings",
             "backup_settings",
             "webhook_settings",
+            "metrics_settings",
             "core.webhook_signature",
         }
     ),
@@ -67,7 +69,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     # An identity provider is asked through our own client, which it is handed.
     "accounts": VALUES | {"store", "upstream.client"},
     # It is handed the store, adapters and the downloader.
-    "supervisor": VALUES | {"store", "upstream.adapter", "media.download", "media.files"},
+    # What is logged while a job is watched says which.
+    "supervisor": VALUES | {"store", "upstream.adapter", "media.download", "media.files", "logs.context"},
     # A restore says what may have been paid for by the same recorder as everybody else.
     "backup": VALUES | {"store", "places", "backup_settings", "media.files", "supervisor.recorder"},
     "realtime": VALUES | {"store"},
@@ -107,7 +110,13 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "upstream.moments",
     },
     # From settings to adapters: the one place besides app that knows both configuration and parts.
-    "wiring": VALUES | {"settings", "supervisor", "upstream"},
+    "wiring": VALUES | {"settings", "supervisor", "upstream", "observing.calls"},
+    # Whoever watches the gateway reads every part, and an adapter is counted from the outside.
+    "observing": VALUES | {"upstream.adapter"},
+    "observing.readings": VALUES
+    | {"observing", "store", "supervisor", "wiring", "realtime.hub", "media.files", "webhooks.endpoints"}
+    | {"http.metering", "http.services"},
+    "observing.exposition": VALUES | {"observing"},
     # For other programs: the catalogue of errors, time and chance, and nothing else of ours.
     "client": frozenset({"errors", "clock", "entropy"}),
     "identity": frozenset({"settings", "oidc_settings", "accounts.oidc_provider"}),
@@ -147,6 +156,7 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
     "joserfc": ("accounts/oidc_tokens.py",),
     # One place knows the keys and how they sign; whoever wants something signed is handed a signer for its purpose.
     "itsdangerous": ("signing_keys.py",),
+    "prometheus_client": ("observing/exposition.py",),
     "av": ("media/",),
     # The simulator reads the size of a reference image.
     "PIL": ("media/", "upstream/simulator/orders.py"),
@@ -159,7 +169,19 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
 }
 """Module of others -> where alone it may be imported. Benchmarks measure all of it, and are free."""
 
-HEAVY = frozenset({"sqlalchemy", "sqlmodel", "alembic", "PIL", "av", "argon2", "cryptography", "joserfc"})
+HEAVY = frozenset(
+    {
+        "sqlalchemy",
+        "sqlmodel",
+        "alembic",
+        "PIL",
+        "av",
+        "argon2",
+        "cryptography",
+        "joserfc",
+        "prometheus_client",
+    }
+)
 MAY_BE_HEAVY = frozenset(
     {
         "store/migrate.py",
@@ -194,6 +216,8 @@ FOR_OTHERS = {
     "send_receive_event_to_app": "called by uvicorn",
     "main_loop": "called by uvicorn",
     "chunk_size": "read by Starlette",
+    "METRICS": "the table in the documentation, and the tests of what is in deploy/",
+    "PROCESS": "the same",
 }
 """Public names that nothing in the package uses, and who does."""
 

@@ -290,12 +290,16 @@ async def test_health_answers_while_ready_refuses_during_start_and_stop() -> Non
             parts.readiness.phase = phase
             assert (await client.get("/ready")).status_code == status
             health = await client.get("/health")
-            assert health.json() == {
-                "status": "ok",
-                "phase": phase.value,
-                "uptime": 12.5,
-                "statistics": {"subscribers": 3},
-            }
+            assert health.json() == {"status": "ok", "phase": phase.value, "uptime": 12.5}
+
+
+async def test_a_gateway_that_can_store_nothing_is_alive_and_not_ready() -> None:
+    parts = services()
+    parts.store.full = True  # type: ignore[attr-defined]  # a store of the tests
+    async with client_of(gateway(parts=parts)) as client:
+        assert (await client.get("/health")).status_code == 200
+        answer = await client.get("/ready")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
 
 
 async def test_the_description_is_valid_openapi_and_says_what_the_table_says() -> None:

@@ -17,6 +17,7 @@ from sora_gateway.http.arrival import Spool
 from sora_gateway.http.edge import EXPOSED, BelowRootPath, NoCredentialInUrl, check_root_path
 from sora_gateway.http.hosts import KnownHosts
 from sora_gateway.http.lazily import OnFirstRequest
+from sora_gateway.http.metering import Metered
 from sora_gateway.http.middleware import (
     BodyBounds,
     BodyLimit,
@@ -87,6 +88,7 @@ def http_application(
         routes=table,
         middleware=[
             Middleware(CommonHeaders, entropy=services.entropy),
+            Middleware(Metered, requests=services.requests, clock=services.clock),
             *_cross_origin(server.cors_origins),
             Middleware(ErrorBoundary, unanswered=services.unanswered),
             Middleware(KnownHosts, allowed=server.allowed_hosts, public_url=server.public_url),

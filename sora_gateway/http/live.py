@@ -17,6 +17,7 @@ from sora_gateway.errors import CrossOrigin, LiveLimit, NotFound
 from sora_gateway.http.auditing import actor_of
 from sora_gateway.http.credentials import session_of
 from sora_gateway.http.finding import find
+from sora_gateway.http.metering import Routed
 from sora_gateway.http.middleware import REQUEST_ID
 from sora_gateway.http.origin import is_cross_origin, is_foreign_stream
 from sora_gateway.http.routing import Access, Call, Endpoint
@@ -68,7 +69,7 @@ def live_routes(services: Services) -> list[BaseRoute]:
         services.tickets.redeem,
         looks_of,
     )
-    return [WebSocketRoute("/ws", socket)]
+    return [WebSocketRoute("/ws", Routed(socket, "/ws"))]
 
 
 async def task_stream(call: Call) -> Response:

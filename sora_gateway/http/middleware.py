@@ -1,6 +1,6 @@
 """What holds for every request, whatever its route: plain ASGI, from the outside in.
 
-:class:`CommonHeaders` > CORS > :class:`ErrorBoundary` > :mod:`.hosts` > :mod:`.edge` > :class:`SameOrigin` >
+:class:`CommonHeaders` > :mod:`.metering` > CORS > :class:`ErrorBoundary` > :mod:`.hosts` > :mod:`.edge` > :class:`SameOrigin` >
 :class:`BodyLimit` > routes.
 """
 

@@ -24,6 +24,7 @@ from sora_gateway.errors import (
     ScopeMissing,
 )
 from sora_gateway.http.arrival import Spool
+from sora_gateway.http.metering import ROUTE
 from sora_gateway.http.middleware import REQUEST_ID
 from sora_gateway.http.origin import SAFE_METHODS
 from sora_gateway.http.request_body import FORMS, Body, RequestBodies, media_type
@@ -150,6 +151,7 @@ def _dispatcher(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def dispatch(request: Request) -> Response:
         endpoint = methods.get(request.method) or methods["GET"]  # HEAD is GET without the body
+        request.scope[ROUTE].template = endpoint.template
         return await _answer(endpoint, request, services, bodies)
 
     return dispatch

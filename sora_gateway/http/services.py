@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +13,7 @@ from sora_gateway.clock import Clock
 from sora_gateway.core.principal import Principal
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import Unavailable
+from sora_gateway.http.metering import Requests
 from sora_gateway.http.unanswered import Unanswered
 
 if TYPE_CHECKING:
@@ -109,11 +110,12 @@ class Services:
     upstreams: Mapping[str, Upstream]
     """Those in use now, by name."""
     webhooks: Webhooks
-    statistics: Callable[[], Mapping[str, int]]
-    """Counts for ``/health``: nothing about people, nothing about versions."""
+    metrics: Callable[[], Awaitable[bytes]]
+    """The text of ``/metrics``."""
     limits: RequestLimits
     readiness: Readiness = field(default_factory=Readiness)
     unanswered: Unanswered = field(default_factory=Unanswered)
+    requests: Requests = field(default_factory=Requests)
 
     @property
     def settings(self) -> Settings:

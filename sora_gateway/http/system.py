@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 from starlette.responses import Response
 
 from sora_gateway.core.views import View
-from sora_gateway.errors import Unavailable
+from sora_gateway.errors import NotAuthenticated, NotFound, Unavailable
+from sora_gateway.http.metrics import TEXT, metrics
 from sora_gateway.http.routing import Access, Call, Endpoint
-
-if TYPE_CHECKING:
-    from sora_gateway.realtime.hub import Hub
-    from sora_gateway.supervisor import Supervisor
 
 
 class Health(View):
     status: Literal["ok"] = "ok"
     phase: Literal["starting", "serving", "stopping"]
     uptime: float = Field(description="Seconds since the start.")
-    statistics: dict[str, int] = Field(description="Counts since the start, and of what is open now.")
 
 
 class Ready(View):
@@ -61,6 +57,16 @@ class System:
             ),
             Endpoint(
                 method="GET",
+                path="/metrics",
+                handler=metrics,
+                summary="Numbers for Prometheus.",
+                access=Access.PUBLIC,
+                tag="system",
+                produces=(TEXT,),
+                errors=(NotAuthenticated, NotFound),
+            ),
+            Endpoint(
+                method="GET",
                 path="/openapi.json",
                 handler=self.openapi,
                 summary="This description.",
@@ -83,12 +89,13 @@ class System:
         return Health(
             phase=services.readiness.phase.value,
             uptime=round(services.clock.monotonic() - self._started_at, 3),
-            statistics=dict(services.statistics()),
         )
 
     async def ready(self, call: Call) -> Ready:
-        """503 while the gateway starts or stops, so that a balancer sends nobody here."""
+        """503 while the gateway starts or stops, or cannot store anything, so that a balancer sends nobody here."""
         call.services.readiness.check()
+        if not await call.services.store.writable():
+            raise Unavailable("The gateway's database cannot be written to.", retry_after=10)
         return Ready()
 
     async def openapi(self, call: Call) -> Response:
@@ -117,19 +124,3 @@ def whole_table(system: System) -> Sequence[Endpoint]:
     from sora_gateway.http.table import table
 
     return table(system)
-
-
-def counts(supervisor: Supervisor, hub: Hub) -> Callable[[], dict[str, int]]:
-    """What ``/health`` counts."""
-
-    def count() -> dict[str, int]:
-        watching, telling = supervisor.statistics(), hub.statistics()
-        return {
-            **{f"jobs_{state}": number for state, number in watching.watched.items()},
-            "upstreams_paused": len(watching.paused),
-            "subscribers": telling.connections,
-            "subscriptions": telling.subscriptions,
-            "events": telling.published,
-        }
-
-    return count

@@ -1,10 +1,10 @@
-"""Which request a log line belongs to."""
+"""Which request, and which job, a log line belongs to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 
 
 class _Request:
@@ -15,6 +15,7 @@ class _Request:
 
 
 _current: ContextVar[_Request | None] = ContextVar("request", default=None)
+_job: ContextVar[str | None] = ContextVar("job", default=None)
 
 
 @contextmanager
@@ -34,3 +35,15 @@ def current_request() -> str | None:
     """The id of the request that is being answered, if one is."""
     request = _current.get()
     return None if request is None else request.id
+
+
+def of_job(job_id: str) -> Context:
+    """A context for the task of a job's watcher: what is logged in it, and by the tasks that it starts, is the job's."""
+    context = copy_context()
+    context.run(_job.set, job_id)
+    return context
+
+
+def current_job() -> str | None:
+    """The id of the job whose watcher this is, if it is one."""
+    return _job.get()

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, TextIO
 
-from sora_gateway.logs.context import current_request
+from sora_gateway.logs.context import current_job, current_request
 from sora_gateway.logs.redaction import Redactor
 
 MAX_MESSAGE = 8192
@@ -63,11 +63,13 @@ class _Lines(logging.Formatter):
 
 
 class TextLines(_Lines):
-    """``2026-11-22T15:31:22.123Z WARNING sora_gateway.app: message [request req_1]``"""
+    """``2026-11-22T15:31:22.123Z WARNING sora_gateway.app: message [job video_1] [request req_1]``"""
 
     def format(self, record: logging.LogRecord) -> str:
-        request = current_request()
+        job, request = _job_of(record), current_request()
         line = f"{_moment(record)} {record.levelname} {printable(record.name)}: {printable(self._message(record))}"
+        if job is not None and job not in line:
+            line += f" [job {printable(job)}]"
         if request is not None:
             line += f" [request {printable(request)}]"
         traceback = self._traceback(record)
@@ -76,7 +78,7 @@ class TextLines(_Lines):
 
 
 class JsonLines(_Lines):
-    """``{"time", "level", "logger", "message", "requestId", "traceback"}``, the last two where there are any."""
+    """``{"time", "level", "logger", "message", "jobId", "requestId", "traceback"}``, the last three where there are any."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = {
@@ -85,6 +87,8 @@ class JsonLines(_Lines):
             "logger": record.name,
             "message": self._message(record),
         }
+        if (job := _job_of(record)) is not None:
+            fields["jobId"] = job
         if (request := current_request()) is not None:
             fields["requestId"] = request
         if traceback := self._traceback(record):
@@ -130,6 +134,12 @@ def warn_on_stderr(secrets: Iterable[str] = ()) -> None:
 def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
     error = error if error is not None else BaseException(kind.__name__)
     logging.getLogger(__name__).critical("nobody caught this", exc_info=(kind, error, trace))
+
+
+def _job_of(record: logging.LogRecord) -> str | None:
+    """The job that *record* is about: what it says itself (``extra={"job": id}``), else the job whose watcher logs it."""
+    said = getattr(record, "job", None)
+    return said if isinstance(said, str) else current_job()
 
 
 def printable(text: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+from sora_gateway.clock import Clock
 from sora_gateway.core.asset import StoredFile
 from sora_gateway.core.character import Character
 from sora_gateway.core.claim import Claim
@@ -54,9 +55,10 @@ from sora_gateway.store.shares import ShareRecord
 from sora_gateway.store.space import Space
 from sora_gateway.store.statistics import Statistics
 from sora_gateway.store.templates import TemplateRecord
+from sora_gateway.store.totals import Totals
 from sora_gateway.store.upstreams import AddedUpstream, Failure
 from sora_gateway.store.webhooks import Webhooks
-from sora_gateway.store.writer import Transaction, Writer
+from sora_gateway.store.writer import Commits, Transaction, Writer
 
 T = TypeVar("T")
 
@@ -64,9 +66,11 @@ T = TypeVar("T")
 class Store:
     """``async with Store(path, on_commit) as store``; the schema must be current (:mod:`.schema`)."""
 
-    def __init__(self, database: Path, on_commit: Callable[[list[StoredEvent]], None]) -> None:
+    def __init__(
+        self, database: Path, on_commit: Callable[[list[StoredEvent]], None], clock: Clock | None = None
+    ) -> None:
         self.database = database
-        self._writer = Writer(database, on_commit)
+        self._writer = Writer(database, on_commit, clock)
         self._readers = Readers(database)
         self.people = People(self._writer, self._readers)
         self.administration = Administration(self._writer, self._readers)
@@ -74,6 +78,7 @@ class Store:
         self.webhooks = Webhooks(self._writer, self._readers)
         self.statistics = Statistics(self._readers)
         self.space = Space(database, self._readers)
+        self.totals = Totals(self._readers)
         self._stack = AsyncExitStack()
         self.epoch = ""
         self.restored_at = 0.0
@@ -99,6 +104,15 @@ class Store:
     @property
     def commits(self) -> int:
         return self._writer.commits
+
+    @property
+    def measured(self) -> Commits:
+        """What its transactions were like."""
+        return self._writer.measured
+
+    async def writable(self) -> bool:
+        """Whether what is to be kept now can be."""
+        return await self._writer.writable()
 
     # --- jobs ------------------------------------------------------------------------------------
 

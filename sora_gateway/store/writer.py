@@ -24,7 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.core.messages import StoredEvent
+from sora_gateway.core.tally import Histogram
 from sora_gateway.errors import StorageFailed, StorageFull
 
 log = logging.getLogger(__name__)
@@ -71,12 +73,39 @@ class _Unit:
     error: BaseException | None = None
 
 
+class Commits:
+    """What the writer's transactions were like; all of it belongs to the event loop."""
+
+    def __init__(self) -> None:
+        self.seconds = Histogram((0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5))
+        """From ``BEGIN`` to the end of ``COMMIT``."""
+        self.units = Histogram((1, 2, 4, 8, 16, 32, 64, 128, 256, MAX_BATCH))
+        """Units of work that shared one."""
+        self.failed = 0
+        """Transactions of which nothing, or not all, could be kept because of the disk."""
+        self.failing = False
+        """Whether the latest was one of those."""
+        self.at = 0.0
+        """The end of the latest that was told of, by the monotonic clock."""
+
+    def add(self, began: float, ended: float, units: int, *, failed: bool) -> None:
+        self.failing = failed
+        self.failed += failed
+        self.at = ended
+        self.seconds.add(ended - began)
+        self.units.add(units)
+
+
 class Writer:
     """``async with Writer(path, on_commit) as writer``: entering opens the database, leaving drains, takes
     a last checkpoint and closes."""
 
-    def __init__(self, path: Path, on_commit: Callable[[list[StoredEvent]], None]) -> None:
+    def __init__(
+        self, path: Path, on_commit: Callable[[list[StoredEvent]], None], clock: Clock | None = None
+    ) -> None:
         self._path = path
+        self._clock = clock or SystemClock()
+        self.measured = Commits()
         self._on_commit = on_commit
         self._units: queue.SimpleQueue[_Unit | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -115,6 +144,17 @@ class Writer:
         # A future of our own: cancelling the caller cancels the wait, never the unit.
         return await future
 
+    async def writable(self) -> bool:
+        """Whether what is to be kept now can be. Writes something if the latest could not be kept, and only then:
+        maybe nobody else comes to find out that there is room again."""
+        if not self.measured.failing:
+            return True
+        try:
+            await self.run(lambda tx: tx.execute("UPDATE meta SET value = value WHERE key = 'epoch'"))
+        except (StorageFull, StorageFailed):
+            return False
+        return True
+
     # --- in the thread ---------------------------------------------------------------------------
 
     def _run(self, opened: asyncio.Future[None]) -> None:
@@ -129,9 +169,11 @@ class Writer:
         self._loop.call_soon_threadsafe(opened.set_result, None)
         try:
             while batch := self._next_batch():
+                began = self._clock.monotonic()
                 events = self._commit(connection, batch)
+                ended = self._clock.monotonic()
                 try:
-                    self._loop.call_soon_threadsafe(self._deliver, batch, events)
+                    self._loop.call_soon_threadsafe(self._deliver, batch, events, began, ended)
                 except RuntimeError:
                     return  # The loop is gone: nobody is left to be told.
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -218,7 +260,9 @@ class Writer:
 
     # --- on the loop -----------------------------------------------------------------------------
 
-    def _deliver(self, batch: list[_Unit], events: list[StoredEvent]) -> None:
+    def _deliver(self, batch: list[_Unit], events: list[StoredEvent], began: float, ended: float) -> None:
+        failed = any(isinstance(unit.error, StorageFull | StorageFailed) for unit in batch)
+        self.measured.add(began, ended, len(batch), failed=failed)
         if events:
             self._on_commit(events)
         for unit in batch:

@@ -357,7 +357,14 @@ class Observer:
     def _trouble(self, subject: Subject, look: Look) -> None:
         """No usable answer: the job is as it was, but time passes."""
         subject.seen.errors += 1
-        log.info("%s: no usable answer from %s: %s", subject.job.id, self._adapter.name, look.message)
+        job_id = subject.job.id
+        log.info(
+            "%s: no usable answer from %s: %s",
+            job_id,
+            self._adapter.name,
+            look.message,
+            extra={"job": job_id},
+        )
         if look.kind is LookKind.OUT_OF_ORDER:
             self.upstream.gate.pause(look.message)
         elif look.retry_after is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 
 from sora_gateway.core import job as j
-from sora_gateway.core.job import State
+from sora_gateway.core.job import Job, State
 from sora_gateway.core.observation import Look, LookKind
 from sora_gateway.core.polling import estimated_progress
 from sora_gateway.core.trend import NO_TREND
@@ -150,10 +150,11 @@ async def _take_in(watcher: Watcher, subject: Subject, look: Look) -> None:
         if event is not None:
             await watcher.insist(event)
         return
-    took = _took(watcher, subject, look)
+    took, seen_at = _took(watcher, subject, look), watcher.now()
     await record_end(watcher, look, took)
     if took is not None:
         watcher.around.durations.note(watcher.job, took, subject.seen.trend)
+        watcher.around.recorder.course.noticed(watcher.job, seen_at - _began(watcher.job) - took)
 
 
 def _progressed(watcher: Watcher, look: Look) -> j.Observed | None:
@@ -185,15 +186,19 @@ def _took(watcher: Watcher, subject: Subject, look: Look) -> float | None:
     It ended between the last look that said "not yet" and this one; what the upstream says itself counts within
     these bounds, else their middle.
     """
-    job = watcher.job
-    began = job.submitted_at if late_receipt(job) else job.accepted_at
-    if began is None:
+    began = _began(watcher.job)
+    if not began:
         return None
     latest = max(0.0, watcher.now() - began)
     earliest = None if subject.not_yet is None else min(latest, max(0.0, subject.not_yet - began))
     if look.took is not None:
         return min(latest, max(look.took, earliest or 0.0))
     return None if earliest is None else (earliest + latest) / 2
+
+
+def _began(job: Job) -> float:
+    """When the upstream began, as closely as we can tell; 0 when nothing is known."""
+    return (job.submitted_at if late_receipt(job) else job.accepted_at) or 0.0
 
 
 async def record_end(watcher: Watcher, look: Look, took: float | None = None) -> bool:

@@ -13,6 +13,7 @@ from sora_gateway.errors import StorageFailed, StorageFull
 from sora_gateway.store import Store
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.jobs import Answered, Change, Intent
+from sora_gateway.supervisor.course import Course
 
 log = logging.getLogger(__name__)
 RETRY_STORAGE = 2.0
@@ -25,6 +26,7 @@ class Recorder:
         self._store = store
         self._clock = clock
         self._on_cancel = on_cancel
+        self.course = Course()
 
     async def record(
         self,
@@ -48,6 +50,8 @@ class Recorder:
             money = movement(job, event, changed, self._on_cancel)
             # Stored before told: the writer publishes after its commit, so nobody learns what a crash could undo.
             await self._store.save(job, changed, event, money, attempt, assets, decided)
+            if changed.state is not job.state:
+                self.course.came_to(changed)
         return changed
 
     def change(self, job: Job, event: Event) -> Change:

@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 
 from sora_gateway.clock import Clock
@@ -29,12 +28,14 @@ from sora_gateway.core.views import Turn
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import AlreadyEnded, GatewayError, NotFinished, NotFound, StorageFull, Unavailable
+from sora_gateway.logs.context import of_job
 from sora_gateway.media.download import Downloader
 from sora_gateway.media.files import MediaFiles
 from sora_gateway.store import Store
 from sora_gateway.supervisor.accepting import accept, numbered
 from sora_gateway.supervisor.cancelling import cancelling
 from sora_gateway.supervisor.caps import DailyCaps
+from sora_gateway.supervisor.course import Statistics
 from sora_gateway.supervisor.creating import queued
 from sora_gateway.supervisor.decisions import Decision, LookAgain, answer_dropped, audited
 from sora_gateway.supervisor.durations import Kind, LearnedDurations
@@ -64,14 +65,6 @@ log = logging.getLogger(__name__)
 
 CREATES_MAY_FINISH = 20.0
 """Seconds that shutdown waits for answers that have been paid for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """What the supervisor is doing: jobs it watches by state, and upstreams that are paused, with the reason."""
-
-    watched: Mapping[str, int]
-    paused: Mapping[str, str]
 
 
 async def submitting(watcher: Watcher) -> None:
@@ -190,7 +183,7 @@ class Supervisor:
         if self._files.free_bytes() < self._limits.min_free_disk:
             raise StorageFull("The gateway's disk is nearly full; free some space and try again.")
         new = numbered(orders, self._clock, self._entropy, batch=batch)
-        accepting = accept(self._store, self._files, new, claim, allowance, self._watch, self.caps)
+        accepting = accept(self._store, self._files, new, claim, allowance, self._begin, self.caps)
         # A caller that goes away must not leave a stored job without a watcher.
         return await asyncio.shield(asyncio.ensure_future(accepting))
 
@@ -332,14 +325,9 @@ class Supervisor:
                 watcher.nudge()
 
     def statistics(self) -> Statistics:
-        return Statistics(
-            watched=Counter(watcher.job.state.value for watcher in self._watchers.values()),
-            paused={
-                name: upstream.gate.reason
-                for name, upstream in self._upstreams.items()
-                if upstream.gate.paused
-            },
-        )
+        watched = Counter((watcher.job.upstream, watcher.job.state) for watcher in self._watchers.values())
+        overdue = sum(watcher.job.overdue for watcher in self._watchers.values())
+        return Statistics(watched, overdue, self._recorder.course)
 
     # --- watchers ----------------------------------------------------------------------------------
 
@@ -349,9 +337,13 @@ class Supervisor:
             raise NotFound("There is no video by that id.")
         return job
 
+    def _begin(self, job: Job) -> None:
+        self._recorder.course.came_to(job)
+        self._watch(job)
+
     def _watch(self, job: Job) -> None:
         watcher = Watcher(job, self._around)
-        task = asyncio.create_task(self._follow(watcher), name=f"watch {job.id}")
+        task = asyncio.create_task(self._follow(watcher), name=f"watch {job.id}", context=of_job(job.id))
         self._watchers[job.id] = watcher
         self._tasks[job.id] = task
         # Here and not in the task: one that is cancelled before it began has no "finally".

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from sora_gateway.clock import Clock
 from sora_gateway.core.messages import StoredEvent
+from sora_gateway.core.tally import Tally
 from sora_gateway.core.webhooks import GONE, Answer, DeliveryStatus, next_wait
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import StorageFailed, StorageFull
@@ -81,6 +82,8 @@ class Sender:
         """What has ended since the outbox was begun to be read: what is read of it may be old."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._pruned_at = float("-inf")
+        self.tries = Tally((status.value,) for status in DeliveryStatus)
+        """By what each led to."""
 
     async def __aenter__(self) -> Sender:
         self._start(self._run(), "webhooks")
@@ -191,6 +194,7 @@ class Sender:
     async def _try(self, delivery: DeliveryRecord, recipient: Recipient) -> None:
         at, answer = await self._sent(delivery, recipient)
         conclusion = self._conclusion(recipient, at, answer, delivery.tries + 1)
+        self.tries.add(conclusion.status.value)
         while True:
             try:
                 return await self._store.webhooks.conclude(delivery, conclusion)

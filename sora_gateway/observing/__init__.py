@@ -1,0 +1,1 @@
+"""What an operator's own tools are told: metrics, traces and errors."""
