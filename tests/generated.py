@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from sora_gateway import cli, errors
+from sora_gateway.alerts_settings import Alert
 from sora_gateway.config_example import render
 from sora_gateway.core import views
 from sora_gateway.core.job import ENDED, TRANSITIONS, State
@@ -212,6 +213,8 @@ def settings() -> Iterator[tuple[str, Any, str]]:
             yield from _section("oidc.google", Oidc)
         elif name == "plans":
             yield from _section("plans.default", Plan)
+        elif name == "alerts":
+            yield from _section("alerts.ops", Alert)
         elif isinstance(field.default, BaseModel):
             yield from _section(name, type(field.default))
         else:
@@ -301,6 +304,12 @@ def fault_table() -> str:
     return table(("in the prompt", "what happens"), rows)
 
 
+def recipe(name: str, language: str) -> str:
+    """A file of ``deploy/proxies`` as it is, which tests/proxies runs."""
+    text = (ROOT / "deploy" / "proxies" / name).read_text(encoding="utf-8")
+    return f"```{language}\n{text}```"
+
+
 GENERATED: dict[str, Callable[[str], str]] = {
     "config.example.toml": lambda _: render(),
     "migrations/schema.sql": lambda _: schema_script(ROOT / "migrations"),
@@ -308,6 +317,12 @@ GENERATED: dict[str, Callable[[str], str]] = {
     "docs/errors.md": lambda text: filled(text, errors=error_table(), closes=close_table()),
     "docs/states.md": lambda text: filled(text, diagram=state_diagram(), states=state_table()),
     "docs/live.md": lambda text: filled(text, closes=close_table()),
+    "docs/proxies.md": lambda text: filled(
+        text,
+        nginx=recipe("nginx.conf", "nginx"),
+        caddy=recipe("Caddyfile", "caddyfile"),
+        haproxy=recipe("haproxy.cfg", "haproxy"),
+    ),
     "docs/configuration.md": lambda text: filled(
         text,
         profiles=profile_table(),

@@ -223,7 +223,7 @@ def test_the_examples_of_a_gateway_behind_a_proxy_are_valid(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name, root_path in (("proxy", ""), ("path", "/videos")):
-        Path("config.toml").write_text(block(ROOT / "docs/operating.md", name))
+        Path("config.toml").write_text(block(ROOT / "docs/proxies.md", name))
         server = load_settings().server
         assert (server.root_path, server.trusted_proxies) == (root_path, ("127.0.0.1",)), name
 
