@@ -24,6 +24,7 @@ from sora_gateway.accounts.password_accounts import PasswordAccounts
 from sora_gateway.accounts.passwords import Passwords
 from sora_gateway.accounts.plans import Plans
 from sora_gateway.accounts.tickets import StreamTickets
+from sora_gateway.alerts.opening import alerter
 from sora_gateway.backup.schedule import automatic_backups
 from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.control import ControlServer
@@ -275,6 +276,7 @@ async def opened(
                 clock, entropy, starting_balance,
             )  # fmt: skip
 
+        alerts = alerter(settings, upstreams.by_name, store, files.free_bytes, clock, entropy, redactor.add)
         readiness, requests = Readiness(), Requests()
         sources = Sources(
             clock, store, supervisor, upstreams, hub, webhooks, files, requests, readiness, fan_out,
@@ -311,6 +313,7 @@ async def opened(
             provisioning=provisioning,
             upstreams=upstreams.by_name,
             webhooks=webhooks,
+            alerts=alerts,
             metrics=Exposition(sources).text,
             limits=RequestLimits(clock),
             readiness=readiness,
@@ -349,6 +352,7 @@ async def opened(
         stack.push_async_callback(gateway.close, hurry)
         webhooks.origin = gateway.public_url.removesuffix(settings.server.root_path)
         await stack.enter_async_context(webhooks)
+        await stack.enter_async_context(alerts)
         await stack.enter_async_context(ControlServer(places.control, operations.commands(operator)))
         await stack.enter_async_context(automatic_backups(settings.backup, places, clock))
         readiness.phase = Phase.SERVING

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from sora_gateway.alerts_settings import Alert
 from sora_gateway.credit_settings import Plan
 from sora_gateway.oidc_settings import Oidc
 from sora_gateway.settings import Settings, Upstream
@@ -33,6 +34,9 @@ _OIDC = """\
 _PLANS = """\
 # One table per plan; "default" is that of everybody who has no other. Administrators can add more while it runs.
 """
+_ALERTS = """\
+# One table per place where the operator is told what is wrong (docs/operating.md); the name (here: ops) is yours.
+"""
 _EXAMPLES: dict[str, Any] = {
     "preset": "google",
     "client_id": "1234.apps.googleusercontent.com",
@@ -41,10 +45,12 @@ _EXAMPLES: dict[str, Any] = {
     "models": {"sora-2": "wan-2.2"},
     "sizes": ("1280x720", "720x1280"),
     "seconds": (4, 8, 12),
+    "kind": "ntfy",
+    "url": "https://ntfy.sh/my-gateway-9Xw2",
 }
 """Values for the commented tables, where the default would not show the shape."""
 
-_BY_NAME = frozenset({"upstreams", "oidc", "plans"})
+_BY_NAME = frozenset({"upstreams", "oidc", "plans", "alerts"})
 """Tables that hold tables, whose names are the operator's."""
 
 _USERINFO = re.compile(r"^(https?://)[^/@]*@")
@@ -70,6 +76,8 @@ def render(**changed: Any) -> str:
             blocks.append(_OIDC + _commented(_example("oidc.google", Oidc)))
         elif name == "plans":
             blocks.append(_PLANS + _commented(_example("plans.default", Plan)))
+        elif name == "alerts":
+            blocks.append(_ALERTS + _commented(_example("alerts.ops", Alert)))
         elif _is_table(section):
             blocks.append(_table(name, type(section.default), getattr(defaults, name)))
     return "\n".join(blocks)

@@ -33,6 +33,7 @@ from pydantic_settings import (
 )
 
 from sora_gateway.account_settings import Accounts
+from sora_gateway.alerts_settings import Alert
 from sora_gateway.backup_settings import Backup
 from sora_gateway.core.webhook_signature import MIN_KEY, is_strong
 from sora_gateway.credit_settings import Credits, Limits, Plan, Pricing
@@ -299,6 +300,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     webhooks: Webhooks = Webhooks()
     plans: dict[UpstreamName, Plan] = Field(default_factory=dict)
+    alerts: dict[UpstreamName, Alert] = Field(default_factory=dict)
     backup: Backup = Backup()
     log: Log = Log()
     metrics: Metrics = Metrics()

@@ -110,6 +110,7 @@ def services(clock: StillClock | None = None) -> Services:
         provisioning=NOBODY,
         upstreams={},
         webhooks=NOBODY,
+        alerts=NOBODY,
         metrics=NOBODY,
         limits=RequestLimits(clock),
         readiness=Readiness(Phase.SERVING),

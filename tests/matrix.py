@@ -285,6 +285,9 @@ MATRIX = {
     "GET /api/admin/stats": Row(Right.ADMINISTER),
     "GET /api/admin/statistics": Row(Right.ADMINISTER),
     "GET /api/admin/storage": Row(Right.ADMINISTER),
+    "GET /api/admin/alerts": Row(Right.ADMINISTER),
+    # None is configured; tests/test_alerts_api.py has one.
+    "POST /api/admin/alerts/{name}/test": Row(Right.ADMINISTER, status=404, name="none"),
     "GET /api/admin/jobs/unknown": Row(Right.ADMINISTER),
     "POST /api/admin/jobs/{id}/look-again": Row(Right.ADMINISTER, status=404, name="video_none"),
     "POST /api/admin/jobs/{id}/adopt": Row(

@@ -40,6 +40,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     # A secret that can be guessed is no valid setting.
     "section": frozenset(),
     "credit_settings": frozenset({"section"}),
+    # Which alerts there are is the core's to say, and what a strong secret is.
+    "alerts_settings": frozenset({"section", "core.alerts", "core.webhook_signature"}),
     "backup_settings": frozenset({"section"}),
     "webhook_settings": frozenset({"section"}),
     "settings": frozenset(
@@ -49,13 +51,14 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
             "errors",
             "oidc_settings",
             "account_settings",
+            "alerts_settings",
             "backup_settings",
             "webhook_settings",
             "metrics_settings",
             "core.webhook_signature",
         }
     ),
-    "config_example": frozenset({"settings", "credit_settings", "oidc_settings"}),
+    "config_example": frozenset({"settings", "alerts_settings", "credit_settings", "oidc_settings"}),
     "store": VALUES,
     # A download asks the adapter for bytes, and cleans what the upstream wrote before it is logged. A reference image
     # is fetched by the same checked steps as a result.
@@ -88,6 +91,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "provisioning",
         "diagnosis",
         "webhooks",
+        "alerts",
         "runtime_settings",
         # Addresses of files and shared videos are signed; it is handed the signers.
         "signing_keys",
@@ -107,6 +111,17 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "upstream.addresses",
         "upstream.client",
         "upstream.hops",
+        "upstream.moments",
+    },
+    # It asks the parts how they are, and sends through the client.
+    "alerts": VALUES
+    | {
+        "alerts_settings",
+        "settings",
+        "store",
+        "supervisor.gate",
+        "supervisor.watcher",
+        "upstream.client",
         "upstream.moments",
     },
     # From settings to adapters: the one place besides app that knows both configuration and parts.

@@ -130,6 +130,7 @@ async def looked_at(one: Person, admin: Person, video_id: str) -> list[str]:
         await admin.http.post("/api/admin/upstreams/more/try", json=ADDED),
         await admin.get("/api/admin/statistics"),
         await admin.get("/api/admin/storage"),
+        await admin.get("/api/admin/alerts"),
     ]
     return [f"{answer.url} {answer.status_code} {answer.headers} {answer.text}" for answer in answers]
 

@@ -30,7 +30,7 @@ def test_the_file_is_what_the_settings_say() -> None:
 
 def test_the_file_is_the_defaults() -> None:
     written = tomllib.loads(render())
-    assert {"upstreams": {}, "oidc": {}, "plans": {}, **written} == defaults()
+    assert {"upstreams": {}, "oidc": {}, "plans": {}, "alerts": {}, **written} == defaults()
 
 
 def test_every_key_has_a_comment_above_it() -> None:
@@ -41,7 +41,9 @@ def test_every_key_has_a_comment_above_it() -> None:
 
 
 def test_the_commented_tables_work_once_one_hash_is_taken_away() -> None:
-    text = re.sub(r"^# (?=[a-z\[])(\[upstreams|\[oidc|\[plans|\w+ = )", r"\1", render(), flags=re.MULTILINE)
+    text = re.sub(
+        r"^# (?=[a-z\[])(\[upstreams|\[oidc|\[plans|\[alerts|\w+ = )", r"\1", render(), flags=re.MULTILINE
+    )
     settings = Settings.model_validate(tomllib.loads(text))
     assert settings.oidc["google"].allowed_domains == ("example.org",)
     lab = settings.upstreams["lab"]
@@ -59,7 +61,7 @@ def test_the_settings_in_force_can_be_shown_and_read_again() -> None:
             "oidc": {"google": {"preset": "google", "client_id": "a", "allowed_domains": ["Example.org"]}},
         }
     )
-    assert tomllib.loads(show(settings)) == settings.model_dump(mode="json")
+    assert {"alerts": {}, **tomllib.loads(show(settings))} == settings.model_dump(mode="json")
 
 
 def test_what_is_shown_holds_no_secret() -> None:
@@ -69,6 +71,7 @@ def test_what_is_shown_holds_no_secret() -> None:
             "pricing": {"rules": [{"model": "sora-2-pro", "size": "64x64", "per_second": 9}]},
             "plans": {"default": {"per_day": 3, "priority": "vip"}},
             "oidc": {"google": {"preset": "google", "client_id": "a", "client_secret": "canary-3"}},
+            "alerts": {"ops": {"kind": "feishu", "url": "https://a/canary-4", "secret": "canary-5"}},
         }
     )
     assert "canary" not in show(settings)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sora_gateway.cli import (
+    alerts,
     audit,
     backup,
     credits,
@@ -32,7 +33,7 @@ from sora_gateway.errors import GatewayError, StartupError
 COMMANDS = {
     "serve": serve, "init": serve, "demo": demo, "generate": jobs, "watch": jobs, "user": people, "key": people,
     "signing-key": signing, "unknown": unknown, "credits": credits, "plan": credits, "code": credits,
-    "audit": audit, "doctor": doctor, "backup": backup, "restore": backup, "migrate": inspection, "config": inspection, "openapi": inspection, "asyncapi": inspection, "bench": inspection, "simulate": simulate,
+    "audit": audit, "alerts": alerts, "doctor": doctor, "backup": backup, "restore": backup, "migrate": inspection, "config": inspection, "openapi": inspection, "asyncapi": inspection, "bench": inspection, "simulate": simulate,
 }  # fmt: skip
 """Who knows each command, in the order of ``--help``."""
 

@@ -44,6 +44,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
         raise StartupError(f"There is no upstream {name} in the configuration.")
     findings = [(True, "configuration: valid"), *_data_directory(settings)]
     findings += asyncio.run(_upstreams(settings, name))
+    findings.append(_alerts(settings))
     code = _print(findings)
     if not arguments.spend:
         return code
@@ -97,6 +98,13 @@ def _data_directory(settings: Settings) -> Iterator[Finding]:
         yield True, "gateway: not running"
     except StartupError as error:
         yield False, f"gateway: {error}"
+
+
+def _alerts(settings: Settings) -> Finding:
+    if not settings.alerts:
+        return True, "alerts: none set, nobody is told when something is wrong"
+    places = ", ".join(f"{name} ({each.kind})" for name, each in settings.alerts.items())
+    return True, f"alerts: told to {places}; try it with: sora-gateway alerts test"
 
 
 async def _upstreams(settings: Settings, only: str | None) -> list[Finding]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sora_gateway.accounts.password_accounts import PasswordAccounts
     from sora_gateway.accounts.plans import Plans
     from sora_gateway.accounts.tickets import StreamTickets
+    from sora_gateway.alerts.alerter import Alerter
     from sora_gateway.core.catalogue import Catalogue, Offer
     from sora_gateway.http.finding import Looks
     from sora_gateway.http.limits import RequestLimits
@@ -110,6 +111,7 @@ class Services:
     upstreams: Mapping[str, Upstream]
     """Those in use now, by name."""
     webhooks: Webhooks
+    alerts: Alerter
     metrics: Callable[[], Awaitable[bytes]]
     """The text of ``/metrics``."""
     limits: RequestLimits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sora_gateway.http import (
+    admin_alerts,
     admin_audit,
     admin_credits,
     admin_plans,
@@ -78,6 +79,7 @@ def table(system: System) -> list[Endpoint]:
         *admin_stats.ENDPOINTS,
         *admin_statistics.ENDPOINTS,
         *admin_storage.ENDPOINTS,
+        *admin_alerts.ENDPOINTS,
         *admin_settings.ENDPOINTS,
         *admin_audit.ENDPOINTS,
         *Hooks().endpoints(),

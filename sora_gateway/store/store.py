@@ -40,6 +40,7 @@ from sora_gateway.store import (
 )
 from sora_gateway.store.accepting import NewJob
 from sora_gateway.store.administration import Administration
+from sora_gateway.store.alerts import Alerts
 from sora_gateway.store.attempts import AttemptRecord
 from sora_gateway.store.audit import AuditEntry, AuditFilter, Recorded
 from sora_gateway.store.changed_settings import ChangedSetting, Value
@@ -76,6 +77,7 @@ class Store:
         self.administration = Administration(self._writer, self._readers)
         self.credits = Credits(self._writer, self._readers)
         self.webhooks = Webhooks(self._writer, self._readers)
+        self.alerts = Alerts(self._writer, self._readers)
         self.statistics = Statistics(self._readers)
         self.space = Space(database, self._readers)
         self.totals = Totals(self._readers)

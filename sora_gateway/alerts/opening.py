@@ -1,0 +1,43 @@
+"""From settings to the alerter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import urlsplit
+
+from sora_gateway.alerts.alerter import Alerter
+from sora_gateway.alerts.post import Poster
+from sora_gateway.alerts.services import tokens_in
+from sora_gateway.alerts.troubles import Troubles
+from sora_gateway.clock import Clock
+from sora_gateway.entropy import Entropy
+from sora_gateway.settings import Settings
+from sora_gateway.store import Store
+from sora_gateway.supervisor.watcher import Upstream
+
+WORTH_HIDING = 12
+"""Characters; shorter parts of an address ("services", "hook", "robot") are words, and hiding them would tear others
+apart."""
+
+
+def alerter(
+    settings: Settings,
+    upstreams: Mapping[str, Upstream],
+    store: Store,
+    free: Callable[[], int],
+    clock: Clock,
+    entropy: Entropy,
+    hide: Callable[[Iterable[str]], None],
+) -> Alerter:
+    """*upstreams* are those in use at any time, *free* measures the disk in bytes; *hide* is told of every secret."""
+    for destination in settings.alerts.values():
+        hide(token for token in tokens_in(destination) if len(token) >= WORTH_HIDING)
+    troubles = Troubles(
+        upstreams, store, clock, free, settings.media.min_free_disk, sends_webhooks=settings.webhooks.enabled
+    )
+    return Alerter(settings.alerts, troubles, poster(settings, clock, entropy), store, clock, entropy)
+
+
+def poster(settings: Settings, clock: Clock, entropy: Entropy) -> Poster:
+    """It calls this gateway as people do, by the host of its public address."""
+    return Poster(clock, entropy, urlsplit(settings.server.public_url).hostname or "")

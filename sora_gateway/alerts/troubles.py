@@ -1,0 +1,109 @@
+"""What is wrong now, gathered from the parts that know it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+
+from sora_gateway.clock import Clock
+from sora_gateway.core.alerts import AlertKind, Trouble
+from sora_gateway.store import Store
+from sora_gateway.supervisor.gate import Gate
+from sora_gateway.supervisor.watcher import Upstream
+
+log = logging.getLogger(__name__)
+
+ROWS_EVERY = 60.0
+"""Seconds between two counts of rows; the rest is in memory and looked at each time."""
+DAY = 86_400.0
+FAILING_FOR = 3600.0
+"""Seconds for which a webhook must have failed: receivers are restarted, and tried again for days."""
+OVERDUE = 900.0
+"""Seconds by which a webhook's message must be late: the outbox is not being emptied."""
+
+
+class Troubles:
+    """*upstreams* are those in use now, *free* measures the disk in bytes, *floor* is the least of them.
+    *sends_webhooks* is whether the outbox is emptied at all."""
+
+    def __init__(
+        self,
+        upstreams: Mapping[str, Upstream],
+        store: Store,
+        clock: Clock,
+        free: Callable[[], int],
+        floor: int,
+        *,
+        sends_webhooks: bool = True,
+    ) -> None:
+        self._upstreams = upstreams
+        self._store = store
+        self._clock = clock
+        self._free = free
+        self._floor = floor
+        self._sends_webhooks = sends_webhooks
+        self._counted: list[Trouble] = []
+        self._counted_at = float("-inf")
+        self._readable = True
+
+    async def now(self, *, fresh: bool = False) -> list[Trouble]:
+        """Everything that is wrong; *fresh* counts rows again, however lately that was done. Never raises."""
+        ticks = self._clock.monotonic()
+        if fresh or ticks - self._counted_at >= ROWS_EVERY or not self._readable:
+            self._counted_at = ticks
+            await self._count()
+        return [*self._of_upstreams(), *await self._of_storage(), *self._counted]
+
+    def _of_upstreams(self) -> Iterator[Trouble]:
+        now, ticks = self._clock.now(), self._clock.monotonic()
+        for name, upstream in self._upstreams.items():
+            gate = upstream.gate
+            if gate.closed_since is not None:
+                since = now - (ticks - gate.closed_since)
+                yield Trouble(AlertKind.UPSTREAM, name, _cause(gate), since=since)
+            if gate.spend.reached(now):
+                yield Trouble(AlertKind.SPEND_CAP, name, "reached")
+
+    async def _of_storage(self) -> list[Trouble]:
+        found = []
+        if self._free() < self._floor:
+            found.append(Trouble(AlertKind.STORAGE, "disk", "disk"))
+        if not self._readable or not await self._store.writable():
+            found.append(Trouble(AlertKind.STORAGE, "database", "database"))
+        return found
+
+    async def _count(self) -> None:
+        try:
+            self._counted = await self._rows()
+        except Exception:
+            # Whatever keeps the database from being read is what has to be told; what was counted before stands.
+            if self._readable:
+                log.exception("what is wrong cannot be read from the database")
+            self._readable = False
+        else:
+            self._readable = True
+
+    async def _rows(self) -> list[Trouble]:
+        store, now = self._store, self._clock.now()
+        found = [
+            Trouble(AlertKind.UNKNOWN, upstream, "unknown", videos)
+            for upstream, videos in (await store.alerts.doubts()).items()
+        ]
+        disputes = await store.credits.disputes()
+        if disputes:
+            found.append(Trouble(AlertKind.DISPUTE, "", "undecided", len(disputes)))
+        webhooks = await store.alerts.webhooks(now - DAY, now - FAILING_FOR, now - OVERDUE)
+        counts = {
+            "disabled": webhooks.disabled,
+            "failing": webhooks.failing,
+            "waiting": webhooks.waiting if self._sends_webhooks else 0,
+        }
+        return found + [
+            Trouble(AlertKind.WEBHOOKS, which, which, count) for which, count in counts.items() if count
+        ]
+
+
+def _cause(gate: Gate) -> str:
+    if gate.held:
+        return "switched_off"
+    return "silent" if gate.breaker != "closed" else "refused"
