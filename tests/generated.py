@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from sora_gateway import cli, errors
+from sora_gateway.alerts_settings import Alert
 from sora_gateway.config_example import render
 from sora_gateway.core import views
 from sora_gateway.core.job import ENDED, TRANSITIONS, State
@@ -212,6 +213,8 @@ def settings() -> Iterator[tuple[str, Any, str]]:
             yield from _section("oidc.google", Oidc)
         elif name == "plans":
             yield from _section("plans.default", Plan)
+        elif name == "alerts":
+            yield from _section("alerts.ops", Alert)
         elif isinstance(field.default, BaseModel):
             yield from _section(name, type(field.default))
         else:
