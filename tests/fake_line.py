@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from sora_gateway.realtime.line import Reader
+from sora_gateway.realtime.line import NONE, Reader
 
 
 class FakeLine:
@@ -18,6 +18,7 @@ class FakeLine:
 
     def __init__(self, high: int = 64 * 1024, *, cuts: bool = False) -> None:
         self.full = False
+        self.descriptor = NONE
         self.ended: tuple[int, str] | None = None
         self.gone = False
         self.written = 0

@@ -11,23 +11,18 @@ Pinned to uvicorn 0.54: overridden are ``connection_made``, ``data_received``, `
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
-import socket
 from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
-from sora_gateway.realtime.line import DIRECT, Reader
+from sora_gateway.realtime.line import DIRECT, NONE, Reader, opened
 
 MAX_HEAD = 32 * 1024
 """Bytes of request line and headers together."""
 MAX_HEADERS = 100
-SEND_BUFFER = 128 * 1024
-"""Bytes that the kernel keeps for a reader of an event stream that does not read."""
 
-_CLOSE = (b"connection", b"close")
 _END_OF_LINE = re.compile(rb"\r?\n[ \t]?")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
@@ -106,11 +101,12 @@ class GuardedH11(H11Protocol):
         self._refused = False
         self._reader: Reader | None = None
         self.full = False
+        self.descriptor = NONE
         app = self.app
 
         def offering_the_line(scope: Any, receive: Any, send: Any) -> Any:
             scope.setdefault("extensions", {})[DIRECT] = self
-            return app(scope, receive, self._until_it_is_read(receive, send))
+            return app(scope, receive, send)
 
         self.app = offering_the_line
 
@@ -118,10 +114,9 @@ class GuardedH11(H11Protocol):
 
     def attach(self, reader: Reader) -> None:
         self._reader = reader
-        sock: socket.socket | None = self.transport.get_extra_info("socket")
-        # Of a peer that has left meanwhile the socket is closed.
-        if sock is not None and sock.fileno() >= 0:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        if self.full:
+            reader.paused()  # It was asked to before there was a reader.
+        self.descriptor = opened(self.transport)
         if self.transport.is_closing():
             reader.lost()
 
@@ -201,27 +196,11 @@ class GuardedH11(H11Protocol):
             self.transport.get_protocol().data_received(behind)  # type: ignore[attr-defined]
 
     def on_response_complete(self) -> None:
-        self._reader = None
+        if self._reader is not None:
+            self._reader, self.descriptor = None, NONE
+            self.transport.set_write_buffer_limits()
         super().on_response_complete()
         self._watch_head()
-
-    def _until_it_is_read(self, receive: Any, send: Any) -> Any:
-        """*send*, with an end that waits for the rest of a request that is answered early and not to be followed by
-        another: of a connection that is closed under what its peer sends, the kernel throws away the answer as well.
-        That is how proxies send. Where the connection is kept, the deadline for heads waits for it."""
-
-        async def sending(message: Any) -> None:
-            last = message["type"] == "http.response.body" and not message.get("more_body", False)
-            if last and self.conn.their_state is h11.SEND_BODY and _CLOSE in self.headers:
-                await send({**message, "more_body": True})
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(self.head_timeout):
-                        while (await receive()).get("more_body", False):
-                            pass
-                message = {"type": "http.response.body"}
-            await send(message)
-
-        return sending
 
     def send_400_response(self, msg: str) -> None:
         status = self._parser.refused_with

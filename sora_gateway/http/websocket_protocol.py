@@ -1,7 +1,7 @@
 """uvicorn's protocol for one WebSocket, which offers its transport to who would write to it directly.
 
 Until a connection is attached it is ASGI as usual: the handshake, and who it is. From then on what comes is handed to
-its reader and what goes is written to the transport, without a task or a queue; the ASGI task ends, and with it what a
+its reader and what goes is written to the transport, or past it, without a task or a queue; the ASGI task ends, and with it what a
 handshake needs (headers, scope, queue), which is most of a connection's memory.
 
 Pinned to uvicorn 0.54 by tests/test_uvicorn_seams.py. Overridden: ``handle_connect``, ``send``, ``run_asgi``,
@@ -13,7 +13,6 @@ Pinned to uvicorn 0.54 by tests/test_uvicorn_seams.py. Overridden: ``handle_conn
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -27,10 +26,8 @@ from websockets.typing import StatusLike
 
 from sora_gateway.errors import CloseCode
 from sora_gateway.http.middleware import CAREFUL_HEADERS
-from sora_gateway.realtime.line import DIRECT, Reader
+from sora_gateway.realtime.line import DIRECT, NONE, Reader, opened
 
-SEND_BUFFER = 128 * 1024
-"""Bytes that the kernel keeps for a peer that does not read; by itself it would take megabytes."""
 CLOSING = 10.0
 """Seconds that a peer has to answer a close."""
 CUTTING = 1.0
@@ -104,6 +101,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self._reader: Reader | None = None
         self.full = False
+        self.descriptor = NONE
         self._early = b""
         self._careful = _Careful(
             self.loop.time,
@@ -119,14 +117,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         waiting, self.queue = self.queue, _DROPPED
         self._reader, self.writable = reader, _DROPPED
         self._careful.read = True
-        sock: socket.socket | None = self.transport.get_extra_info("socket")
-        # Of a peer that has left meanwhile the socket is closed.
-        if sock is not None and sock.fileno() >= 0:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        if self.full:
+            reader.paused()  # It was asked to before there was a reader.
+        self.descriptor = opened(self.transport)
         if self.disconnected or self.transport.is_closing():
             reader.lost()
-        elif self.full:
-            reader.paused()  # It was asked to before there was a reader.
         while not waiting.empty():
             message = waiting.get_nowait()
             if message["type"] == "websocket.receive":

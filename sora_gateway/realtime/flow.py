@@ -41,6 +41,10 @@ class Flow:
         if self._mailbox.closed.done():
             raise Gone
         self._line.write(self._form(message))
+        await self.drained()
+
+    async def drained(self) -> None:
+        """Returns when the line has room. Raises Gone."""
         while self._line.full:
             self._room = asyncio.get_running_loop().create_future()
             await self._room

@@ -1,7 +1,7 @@
 """The in-process fan-out: from the store's writer, after its commit, to every connection that follows the job.
 
-Publishing waits for nobody: the message of an event is made and framed once and written to the line of every
-connection that takes it, or put into its mailbox. Connections are found by job, by owner, or by following everybody.
+Publishing waits for nobody: the message of an event is made and framed once and written to the socket of every
+connection that takes it, past its line, or put into its mailbox. Connections are found by job, by owner, or by following everybody.
 Events are told in the order of the global sequence. After every :data:`SLICE` deliveries the event loop has its turn;
 of the events that come meanwhile, one that is not final gives way to the next of its job, as in a mailbox.
 """
@@ -11,11 +11,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
 from sora_gateway.core.job import Job
 from sora_gateway.core.messages import StoredEvent, UrlsOf
@@ -94,8 +95,6 @@ class Hub:
         self.urls_of = urls_of
         self.watching: Callable[[str | None, str], None] = lambda _job_id, _owner: None
         """Called when somebody begins to follow a job, or with None everything of an owner's."""
-        self.told: Callable[[int], None] = lambda _seq: None
-        """Called with the number of each event that everybody was handed who follows it."""
         self._closed: CloseCode | None = None
         self._mailboxes: set[Mailbox] = set()
         self._by_job: dict[str, set[Subscription]] = {}
@@ -158,18 +157,16 @@ class Hub:
                 del self._newest[event.job_id]
             try:
                 # Who comes later than this list reads the event in the log, or in its snapshot.
-                audience = list(self._following(event))
-                telling = _Telling(self, event)
-                told = 0
-                while told < len(audience):
-                    part = audience[told : told + left]
-                    telling.tell(part)
-                    told += len(part)
-                    left -= len(part)
+                audience = self._following(event)
+                telling, to_come, untold = _Telling(self, event), iter(audience), len(audience)
+                while untold:
+                    size = min(left, untold)
+                    telling.tell(islice(to_come, size))
+                    untold -= size
+                    left -= size
                     if not left:
                         yield
                         left = SLICE
-                self.told(event.seq)
             except Exception:  # a bug in one message is no reason to be silent about the next
                 self._untold(event)
 
@@ -183,14 +180,14 @@ class Hub:
         """The message of *event*, the same for all its readers, with addresses signed now."""
         return Letter(event, self.epoch, self.urls_of)
 
-    def _following(self, event: StoredEvent) -> Iterator[Subscription]:
-        yield from self._by_job.get(event.job_id, ())
+    def _following(self, event: StoredEvent) -> list[Subscription]:
+        following = list(self._by_job.get(event.job_id, ()))
         if event.team:
-            for subscriptions in self._by_owner.values():
-                yield from subscriptions
+            following += chain.from_iterable(self._by_owner.values())
         else:
-            yield from self._by_owner.get(event.owner, ())
-        yield from self._of_everybody
+            following += self._by_owner.get(event.owner, ())
+        following += self._of_everybody
+        return following
 
     def _withdraw(self, event: StoredEvent) -> None:
         """A job that the team could see is private again. Whoever followed it, or everything, and may not see it any
@@ -352,16 +349,17 @@ class _Telling:
             self._letter = self._hub.letter(self._event)
         return self._letter
 
-    def tell(self, audience: list[Subscription]) -> None:
+    def tell(self, audience: Iterable[Subscription]) -> None:
         """The innermost loop: what stands here is done ten thousand times for one event."""
         event = self._event
         seq, owner, team, final = event.seq, event.owner, event.team, event.final
         form: Form | None = None
-        data = b""
+        write = os.write
+        data, size = b"", 0
         for subscription in audience:
             mailbox = subscription.mailbox
-            write = mailbox.write
-            if write is None or final or seq <= mailbox.last or seq <= subscription.floor:
+            fd = mailbox.fd
+            if fd < 0 or final or seq <= mailbox.last or seq <= subscription.floor:
                 if subscription.wants(event):
                     mailbox.put(self._made())
                     mailbox.go_on()
@@ -369,5 +367,11 @@ class _Telling:
                 if mailbox.form is not form:
                     form = mailbox.form
                     data = self._made().framed(form)
+                    size = len(data)
                 mailbox.last = seq
-                write(data)
+                try:
+                    taken = write(fd, data)
+                except OSError:
+                    taken = 0
+                if taken != size:
+                    mailbox.left_over(data[taken:])

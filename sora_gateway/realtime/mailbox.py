@@ -10,6 +10,7 @@ While nothing is unread and the line takes what it is given, nothing is kept her
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
 from sora_gateway.realtime.framing import Form, bare_text
 from sora_gateway.realtime.letter import Letter
-from sora_gateway.realtime.line import Line
+from sora_gateway.realtime.line import NONE, Line
 
 if TYPE_CHECKING:
     from sora_gateway.realtime.hub import Subscription
@@ -31,22 +32,42 @@ def _nothing() -> None:
     pass
 
 
-class Mailbox:
+class Through:
+    """What is looked at for every delivery of an event: apart from the rest, so that it lies together in memory."""
+
+    __slots__ = ("_line", "fd", "form", "last", "sees_all", "user_id")
+
+    def __init__(self, principal: Principal) -> None:
+        # The same string for all connections of one person: it is compared with events' owners.
+        self.user_id = sys.intern(principal.user_id)
+        self.sees_all = principal.sees_all
+        self.fd = NONE
+        """The line's, while nothing is unread and it takes what it is given: then the hub writes through."""
+        self.form: Form = bare_text
+        self.last = 0
+        """The last event that was put in here or written through; an earlier one comes too late."""
+        self._line: Line | None = None
+
+    def left_over(self, data: bytes) -> None:
+        """The rest of what was written through: the line keeps it, or notices that its peer is gone."""
+        if self._line is not None:
+            self._line.write(data)
+
+
+class Mailbox(Through):
     """One per connection, made by :class:`Hub`; all of it belongs to the event loop.
 
     Either a *line* takes what comes (:meth:`serve`), or somebody reads: :attr:`arrived`, then :meth:`take`.
     """
 
     __slots__ = (
-        "_arrived", "_bytes", "_known", "_known_until", "_letters", "_line", "_newest", "_resting", "bound",
-        "closed", "doubted", "form", "last", "look_at", "merged", "on_bound", "on_doubt", "on_final", "principal",
-        "sees_all", "subscriptions", "user_id", "write",
+        "_arrived", "_bytes", "_known", "_known_until", "_letters", "_newest", "_resting", "bound", "closed", "doubted",
+        "look_at", "merged", "on_bound", "on_doubt", "on_final", "principal", "subscriptions",
     )  # fmt: skip
 
     def __init__(self, principal: Principal) -> None:
+        super().__init__(principal)
         self.principal = principal
-        self.user_id = principal.user_id
-        self.sees_all = principal.sees_all
         self.subscriptions: set[Subscription] = set()
         self.bound: list[Subscription] = []
         """Subscriptions whose job came to exist, to be attached before anything else is read."""
@@ -61,12 +82,6 @@ class Mailbox:
         self.on_doubt: Callable[[], None] = _nothing
         self.on_final: Callable[[], None] = _nothing
         """Called when the line was given the last event of a job."""
-        self.write: Callable[[bytes], None] | None = None
-        """The line's, while nothing is unread and it takes what it is given: then the hub writes through."""
-        self.form: Form = bare_text
-        self.last = 0
-        """The last event that was put in here or written through; an earlier one comes too late."""
-        self._line: Line | None = None
         self._resting = True
         self._arrived: asyncio.Event | None = None
         self._letters: dict[int, Letter] = {}
@@ -109,7 +124,7 @@ class Mailbox:
     def bind(self, subscription: Subscription) -> None:
         """The job that *subscription* waits for came to exist: it is attached before anything else is told."""
         self.bound.append(subscription)
-        self.write = None
+        self.fd = NONE
         self._ring()
         self.on_bound()
 
@@ -128,7 +143,7 @@ class Mailbox:
         """Ends the connection; what is unread stays unread. The first reason counts."""
         if not self.closed.done():
             self.closed.set_result(code)
-            self.write = None
+            self.fd = NONE
             self._letters.clear()
             self._newest.clear()
             self._bytes = 0
@@ -156,11 +171,11 @@ class Mailbox:
 
     def pause(self) -> None:
         """The line is full: what comes is kept, until :meth:`go_on`."""
-        self.write = None
+        self.fd = NONE
 
     def rest(self) -> None:
         """Gives the line nothing until :meth:`flow`."""
-        self._resting, self.write = True, None
+        self._resting, self.fd = True, NONE
 
     def flow(self) -> None:
         """Gives the line what is unread, as far as it takes it, and what comes from now on."""
@@ -179,7 +194,7 @@ class Mailbox:
                 self.on_final()
         # What a snapshot told already has to be kept out one by one.
         through = not self._letters and not line.full and not self._known
-        self.write = line.write if through and not self._resting else None
+        self.fd = line.descriptor if through and not self._resting else NONE
 
     # --- what is unread ----------------------------------------------------------------------------
 

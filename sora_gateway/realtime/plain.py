@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from sora_gateway.realtime.line import Reader
+from sora_gateway.realtime.line import NONE, Reader
 
 HIGH = 64 * 1024
 """Bytes that wait to be sent, from which on the reader is to pause."""
@@ -33,6 +33,7 @@ class PlainLine:
         self._task: asyncio.Task[None] | None = None
         self._cut: asyncio.TimerHandle | None = None
         self.full = False
+        self.descriptor = NONE
         self.ended: tuple[int, str] | None = None
         """With which code and reason, once it has ended."""
 

@@ -163,6 +163,8 @@ class _Speaker:
             if not attached.ended:
                 self._mailbox.flow()
                 await self._keep_alive(ends_at)
+            # What was said last is on its way before the response ends.
+            await self._flow.drained()
         except Gone:
             pass
         finally:
