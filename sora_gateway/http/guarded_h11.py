@@ -11,6 +11,7 @@ Pinned to uvicorn 0.54: overridden are ``connection_made``, ``data_received``, `
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from typing import Any
 
@@ -23,6 +24,7 @@ MAX_HEAD = 32 * 1024
 """Bytes of request line and headers together."""
 MAX_HEADERS = 100
 
+_CLOSE = (b"connection", b"close")
 _END_OF_LINE = re.compile(rb"\r?\n[ \t]?")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
@@ -106,7 +108,7 @@ class GuardedH11(H11Protocol):
 
         def offering_the_line(scope: Any, receive: Any, send: Any) -> Any:
             scope.setdefault("extensions", {})[DIRECT] = self
-            return app(scope, receive, send)
+            return app(scope, receive, self._until_it_is_read(receive, send))
 
         self.app = offering_the_line
 
@@ -201,6 +203,24 @@ class GuardedH11(H11Protocol):
             self.transport.set_write_buffer_limits()
         super().on_response_complete()
         self._watch_head()
+
+    def _until_it_is_read(self, receive: Any, send: Any) -> Any:
+        """*send*, with an end that waits for the rest of a request that is answered early and not to be followed by
+        another: of a connection that is closed under what its peer sends, the kernel throws away the answer as well.
+        That is how proxies send. Where the connection is kept, the deadline for heads waits for it."""
+
+        async def sending(message: Any) -> None:
+            last = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if last and self.conn.their_state is h11.SEND_BODY and _CLOSE in self.headers:
+                await send({**message, "more_body": True})
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self.head_timeout):
+                        while (await receive()).get("more_body", False):
+                            pass
+                message = {"type": "http.response.body"}
+            await send(message)
+
+        return sending
 
     def send_400_response(self, msg: str) -> None:
         status = self._parser.refused_with

@@ -95,6 +95,8 @@ class Hub:
         self.urls_of = urls_of
         self.watching: Callable[[str | None, str], None] = lambda _job_id, _owner: None
         """Called when somebody begins to follow a job, or with None everything of an owner's."""
+        self.told: Callable[[int], None] = lambda _seq: None
+        """Called with the number of each event that everybody was handed who follows it."""
         self._closed: CloseCode | None = None
         self._mailboxes: set[Mailbox] = set()
         self._by_job: dict[str, set[Subscription]] = {}
@@ -167,6 +169,7 @@ class Hub:
                     if not left:
                         yield
                         left = SLICE
+                self.told(event.seq)
             except Exception:  # a bug in one message is no reason to be silent about the next
                 self._untold(event)
 
