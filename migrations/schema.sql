@@ -79,7 +79,7 @@ CREATE TABLE jobs (
     error_message TEXT, 
     credits INTEGER NOT NULL, 
     retry_of TEXT, 
-    deleted_at FLOAT, operation TEXT NOT NULL DEFAULT 'create' CONSTRAINT ck_jobs_operation CHECK (operation IN ('create', 'remix', 'edit', 'extend')), source_id TEXT, source_external_id TEXT, extended_by INTEGER, characters TEXT NOT NULL DEFAULT '', took FLOAT, visibility TEXT NOT NULL DEFAULT 'private' CONSTRAINT ck_jobs_visibility CHECK (visibility IN ('private', 'team')), lane INTEGER NOT NULL DEFAULT 1 CONSTRAINT ck_jobs_lane CHECK (lane IN (0, 1, 2)), batch_id TEXT, cost FLOAT, 
+    deleted_at FLOAT, operation TEXT NOT NULL DEFAULT 'create' CONSTRAINT ck_jobs_operation CHECK (operation IN ('create', 'remix', 'edit', 'extend')), source_id TEXT, source_external_id TEXT, extended_by INTEGER, characters TEXT NOT NULL DEFAULT '', took FLOAT, visibility TEXT NOT NULL DEFAULT 'private' CONSTRAINT ck_jobs_visibility CHECK (visibility IN ('private', 'team')), lane INTEGER NOT NULL DEFAULT 1 CONSTRAINT ck_jobs_lane CHECK (lane IN (0, 1, 2)), batch_id TEXT, cost FLOAT, files_removed_at FLOAT, files_removed_because TEXT, 
     CONSTRAINT pk_jobs PRIMARY KEY (id), 
     CONSTRAINT ck_jobs_ended_has_a_time CHECK ((state IN ('completed', 'failed', 'cancelled')) = (finished_at IS NOT NULL)), 
     CONSTRAINT ck_jobs_progress CHECK (progress >= 0 AND progress <= 100 AND (progress < 100 OR state = 'completed')), 
@@ -370,3 +370,15 @@ CREATE TABLE webhook_tries (
     CONSTRAINT fk_webhook_tries_delivery FOREIGN KEY(delivery) REFERENCES webhook_deliveries (seq)
 );
 CREATE INDEX ix_webhook_tries_delivery ON webhook_tries (delivery);
+CREATE INDEX ix_jobs_with_files ON jobs (finished_at, id) WHERE finished_at IS NOT NULL AND deleted_at IS NULL AND (files_removed_because IS NULL OR files_removed_because = 'missing');
+CREATE TABLE removed_assets (
+    job_id TEXT NOT NULL, 
+    variant TEXT NOT NULL, 
+    size INTEGER NOT NULL, 
+    sha256 TEXT NOT NULL, 
+    removed_at FLOAT NOT NULL, 
+    because TEXT NOT NULL, 
+    CONSTRAINT pk_removed_assets PRIMARY KEY (job_id, variant), 
+    CONSTRAINT ck_removed_assets_because CHECK (because IN ('age', 'disk', 'missing')), 
+    CONSTRAINT fk_removed_assets_job_id FOREIGN KEY(job_id) REFERENCES jobs (id)
+);

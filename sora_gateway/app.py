@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from sora_gateway.alerts.opening import alerter
 from sora_gateway.backup.schedule import automatic_backups
 from sora_gateway.clock import Clock, SystemClock
 from sora_gateway.control import ControlServer
+from sora_gateway.core.job import Job
 from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import OnCancel
 from sora_gateway.core.plans import plan_of
@@ -61,6 +62,7 @@ from sora_gateway.places import DataDirectory, shipped
 from sora_gateway.provisioning import Provisioning
 from sora_gateway.realtime.hub import Hub
 from sora_gateway.realtime.live import Live, RealtimeLimits
+from sora_gateway.retention.housekeeping import Housekeeping, housekeeping, reconciler
 from sora_gateway.runtime_settings import RuntimeSettings
 from sora_gateway.settings import Settings
 from sora_gateway.signing_keys import KeyRing
@@ -101,6 +103,7 @@ class Gateway:
     readiness: Readiness
     hub: Hub
     server: GatewayServer
+    housekeeping: Housekeeping
 
     async def close(self, hurry: asyncio.Event) -> None:
         """Steps 1 to 4 of the shutdown; the store drains and checkpoints when it is left. *hurry* cuts every wait."""
@@ -174,6 +177,7 @@ async def opened(
             root_path=settings.server.root_path,
         )
         hub: Hub
+        keeping: Housekeeping
         webhooks: Webhooks
 
         fan_out = FanOut(clock)
@@ -197,9 +201,14 @@ async def opened(
 
         accounts = Authenticator(store, clock, entropy, starting_balance)
         accounts.revoked = hub.recheck
+
+        def kept_until(job: Job, tags: Collection[str]) -> float | None:
+            return keeping.rules.kept_until(job, tags)
+
         live = Live(
-            store, hub, accounts, clock, lambda: RealtimeLimits(**runtime.current.realtime.for_connections())
-        )
+            store, hub, accounts, clock, lambda: RealtimeLimits(**runtime.current.realtime.for_connections()),
+            kept_until,
+        )  # fmt: skip
         stack.push_async_callback(accounts.close)
         passwords = Passwords()
         stack.callback(passwords.close)
@@ -229,6 +238,10 @@ async def opened(
         await provisioning.load()
         files = MediaFiles(places.media)
         await files.sweep(await store.kept_jobs())
+        keeping = housekeeping(
+            settings.retention, settings.webhooks.keep_days, store, plans, files, places.media, clock
+        )
+        webhooks.messages.kept_until = keeping.rules.kept_until
         library = ReferenceLibrary(places.references)
         await library.sweep(await store.reference_paths())
         web = HttpClient()
@@ -315,6 +328,7 @@ async def opened(
             webhooks=webhooks,
             alerts=alerts,
             metrics=Exposition(sources).text,
+            housekeeping=keeping,
             limits=RequestLimits(clock),
             readiness=readiness,
             requests=requests,
@@ -344,15 +358,17 @@ async def opened(
             readiness,
             hub,
             server,
+            keeping,
         )
         operator = operations.Services(
-            store, accounts, passwords, clock, entropy, supervisor.decide, ring, plans, codes, services.charges, starting_balance,
+            store, accounts, passwords, clock, entropy, supervisor.decide, ring, plans, codes, services.charges, reconciler(store, files, places.media, clock), starting_balance,
             gateway.public_url, supervisor.finding,
         )  # fmt: skip
         stack.push_async_callback(gateway.close, hurry)
         webhooks.origin = gateway.public_url.removesuffix(settings.server.root_path)
         await stack.enter_async_context(webhooks)
         await stack.enter_async_context(alerts)
+        await stack.enter_async_context(keeping.janitor)
         await stack.enter_async_context(ControlServer(places.control, operations.commands(operator)))
         await stack.enter_async_context(automatic_backups(settings.backup, places, clock))
         readiness.phase = Phase.SERVING

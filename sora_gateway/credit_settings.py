@@ -59,6 +59,12 @@ class Plan(Section):
     priority: Literal["vip", "normal", "batch"] = Field(
         default="normal", description="Whose turn it is first: vip, normal or batch."
     )
+    keep_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="Days for which the files of their videos are kept; 0: as retention.keep_days says.",
+    )
 
 
 class Limits(Section):

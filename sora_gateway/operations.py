@@ -31,7 +31,9 @@ from sora_gateway.core.views import iso
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from sora_gateway.operations_credits import CREDITS
+from sora_gateway.operations_storage import storage_check
 from sora_gateway.oversight import audit_list, settings_changed
+from sora_gateway.retention.reconciler import Reconciler
 from sora_gateway.signing_keys import KeyRing
 from sora_gateway.store import Store, audit
 from sora_gateway.store.accounts import KeyRecord, UserRecord
@@ -63,6 +65,7 @@ class Services:
     plans: Plans
     codes: Codes
     charges: Charges
+    reconciler: Reconciler
     starting_balance: Callable[[], int] = lambda: 0
     address: str | None = None
     finding: Callable[[Job], Finding | None] = lambda _: None
@@ -312,6 +315,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "unknown.give_up": unknown_give_up,
     "audit.list": audit_list,
     "settings.changed": settings_changed,
+    "storage.check": storage_check,
     "session.local": session_local,
     "status": status,
     **CREDITS,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 Seconds = Annotated[float, Field(gt=0)]
 UpstreamName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
@@ -22,6 +23,22 @@ def _network(text: str) -> str:
 
 
 Network = Annotated[str, AfterValidator(_network)]
+
+
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40}  # fmt: skip
+_BYTES = re.compile(r"(\d{1,15}(?:\.\d{1,3})?) ?([KMGT]I?B)?", re.IGNORECASE | re.ASCII)
+
+
+def _bytes(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if (match := _BYTES.fullmatch(value.strip())) is None:
+        raise ValueError('a size is a number of bytes, or one with a unit, such as "5 GB" or "512 MiB"')
+    return int(float(match[1]) * _UNITS[(match[2] or "").upper()])
+
+
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(ge=0)]
+"""A number of bytes, or a text such as ``"5 GB"``."""
 Size = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")]
 
 

@@ -40,6 +40,7 @@ from sora_gateway.credit_settings import Credits, Limits, Plan, Pricing
 from sora_gateway.errors import StartupError
 from sora_gateway.metrics_settings import Metrics
 from sora_gateway.oidc_settings import Oidc
+from sora_gateway.retention_settings import Retention
 from sora_gateway.section import HostAndPort, HostName, Network, Origin, Seconds, Section, Size, UpstreamName
 from sora_gateway.webhook_settings import Webhooks
 
@@ -299,6 +300,7 @@ class Settings(BaseSettings):
     pricing: Pricing = Pricing()
     limits: Limits = Limits()
     webhooks: Webhooks = Webhooks()
+    retention: Retention = Retention()
     plans: dict[UpstreamName, Plan] = Field(default_factory=dict)
     alerts: dict[UpstreamName, Alert] = Field(default_factory=dict)
     backup: Backup = Backup()

@@ -112,6 +112,7 @@ def services(clock: StillClock | None = None) -> Services:
         webhooks=NOBODY,
         alerts=NOBODY,
         metrics=NOBODY,
+        housekeeping=NOBODY,
         limits=RequestLimits(clock),
         readiness=Readiness(Phase.SERVING),
     )

@@ -43,6 +43,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     # Which alerts there are is the core's to say, and what a strong secret is.
     "alerts_settings": frozenset({"section", "core.alerts", "core.webhook_signature"}),
     "backup_settings": frozenset({"section"}),
+    "retention_settings": frozenset({"section"}),
     "webhook_settings": frozenset({"section"}),
     "settings": frozenset(
         {
@@ -55,6 +56,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
             "backup_settings",
             "webhook_settings",
             "metrics_settings",
+            "retention_settings",
             "core.webhook_signature",
         }
     ),
@@ -95,11 +97,33 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "runtime_settings",
         # Addresses of files and shared videos are signed; it is handed the signers.
         "signing_keys",
+        # An administrator sees what goes next, and what was found.
+        "retention",
         # What is logged while a request is answered says which.
         "logs.context",
     },
     "operations": VALUES
-    | {"oversight", "operations_credits", "store", "accounts", "supervisor", "signing_keys"},
+    | {
+        "oversight",
+        "operations_credits",
+        "operations_storage",
+        "store",
+        "accounts",
+        "supervisor",
+        "signing_keys",
+        "retention.reconciler",
+    },
+    "operations_storage": VALUES | {"operations"},
+    # What is old goes: whose is how old the plans say, files by way of the supervisor, rows by way of the store.
+    "retention": VALUES
+    | {
+        "accounts.plans",
+        "media.files",
+        "media.inventory",
+        "retention_settings",
+        "store",
+        "supervisor.removing",
+    },
     "operations_credits": VALUES | {"store", "operations", "accounts"},
     "oversight": VALUES | {"store", "operations"},
     # Messages go where people say, by the same checked steps as images come from there.

@@ -23,6 +23,7 @@ from sora_gateway.core.job import (
     advance,
 )
 from sora_gateway.core.money import Movement, movement
+from sora_gateway.core.retention import Removal
 from sora_gateway.core.visibility import Visibility
 
 EXAMPLES: dict[type[Event], Event] = {
@@ -48,6 +49,7 @@ EXAMPLES: dict[type[Event], Event] = {
     j.GivenUp: j.GivenUp(1.0),
     j.FinalLimit: j.FinalLimit(1.0),
     j.Deleted: j.Deleted(1.0),
+    j.FilesRemoved: j.FilesRemoved(1.0, Removal.AGE),
     j.VisibilityChanged: j.VisibilityChanged(1.0, Visibility.TEAM),
     j.ChargeSettled: j.ChargeSettled(1.0),
     j.ChargeReleased: j.ChargeReleased(1.0),

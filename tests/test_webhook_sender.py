@@ -116,7 +116,6 @@ def url(id: str = "hook_1") -> str:
 def test_the_senders_defaults_are_the_settings() -> None:
     settings, limits = Webhooks(), SenderLimits()
     assert (limits.at_once, limits.disable_after) == (settings.at_once, settings.disable_after)
-    assert limits.keep == settings.keep_days * DAY
     # Tests that people make beside them need connections too, of which the client has 64.
     most = next(each.le for each in Webhooks.model_fields["at_once"].metadata if hasattr(each, "le"))
     assert most + TESTS_AT_ONCE <= 64
@@ -389,17 +388,6 @@ async def test_a_secret_that_cannot_be_read_ends_its_deliveries_and_nobody_elses
         at.sender.look()
         await settle()
         assert (await at.only("hook_2")).status is DeliveryStatus.DELIVERED
-
-
-async def test_old_deliveries_are_forgotten(tmp_path: Path) -> None:
-    async with post(tmp_path, limits=SenderLimits(keep=2 * DAY)) as at:
-        await at.hook()
-        await at.ends()
-        await at.clock.advance(DAY)
-        await at.ends()
-        assert len(await at.deliveries()) == 2
-        await at.clock.advance(DAY + HOUR)
-        assert len(await at.deliveries()) == 1
 
 
 async def test_trouble_in_the_outbox_does_not_end_the_sending(

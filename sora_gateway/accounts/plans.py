@@ -52,6 +52,10 @@ class Plans:
         """How many people were given the plan; nobody is given the default one."""
         return sum(held.plan == name for held in self._held.values())
 
+    def people(self) -> list[str]:
+        """Everybody who was given a plan, by their id; everybody else has the default one."""
+        return list(self._held)
+
     def held(self, user_id: str) -> Held:
         """What the person was given; :meth:`of` says what that means today."""
         return self._held.get(user_id, Held(None, None))

@@ -25,6 +25,7 @@ from sora_gateway.cli import (
     serve,
     signing,
     simulate,
+    storage,
     unknown,
 )
 from sora_gateway.cli.terminal import prepare_streams
@@ -33,7 +34,7 @@ from sora_gateway.errors import GatewayError, StartupError
 COMMANDS = {
     "serve": serve, "init": serve, "demo": demo, "generate": jobs, "watch": jobs, "user": people, "key": people,
     "signing-key": signing, "unknown": unknown, "credits": credits, "plan": credits, "code": credits,
-    "audit": audit, "alerts": alerts, "doctor": doctor, "backup": backup, "restore": backup, "migrate": inspection, "config": inspection, "openapi": inspection, "asyncapi": inspection, "bench": inspection, "simulate": simulate,
+    "audit": audit, "alerts": alerts, "storage": storage, "doctor": doctor, "backup": backup, "restore": backup, "migrate": inspection, "config": inspection, "openapi": inspection, "asyncapi": inspection, "bench": inspection, "simulate": simulate,
 }  # fmt: skip
 """Who knows each command, in the order of ``--help``."""
 

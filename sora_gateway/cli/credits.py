@@ -171,6 +171,7 @@ def _plan_list(arguments: argparse.Namespace) -> int:
             f"{_limit(plan['per_day'])} a day",
             f"{_limit(plan['daily_credits'])} credits a day",
             plan["priority"],
+            f"files kept for {plan['keep_days']} days" if plan["keep_days"] else "",
             f"{plan['people']} people",
         )
         for plan in operate(settings_of(arguments), "plan.list")

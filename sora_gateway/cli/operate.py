@@ -73,8 +73,10 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
     from sora_gateway.entropy import SystemEntropy
     from sora_gateway.errors import NotFound
     from sora_gateway.logs.lines import warn_on_stderr
+    from sora_gateway.media.files import MediaFiles
     from sora_gateway.operations import Services
     from sora_gateway.places import DataDirectory, shipped
+    from sora_gateway.retention.housekeeping import reconciler
     from sora_gateway.runtime_settings import RuntimeSettings
     from sora_gateway.signing_keys import KeyRing
     from sora_gateway.store import Store
@@ -120,9 +122,10 @@ async def offline(settings: Settings) -> AsyncIterator[Services]:
                 plans = Plans(store, clock, configured)
                 await plans.load()
                 codes = Codes(store, plans, clock, entropy)
+                media = directory.media
                 yield Services(
                     store, authenticator, passwords, clock, entropy, decide_stored, ring, plans, codes,
-                    Charges(store, clock), balance,
+                    Charges(store, clock), reconciler(store, MediaFiles(media), media, clock), balance,
                 )  # fmt: skip
             finally:
                 passwords.close()

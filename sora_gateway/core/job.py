@@ -24,6 +24,7 @@ from sora_gateway.core.job_events import Claimed as Claimed
 from sora_gateway.core.job_events import Deleted as Deleted
 from sora_gateway.core.job_events import Event as Event
 from sora_gateway.core.job_events import FileLost as FileLost
+from sora_gateway.core.job_events import FilesRemoved as FilesRemoved
 from sora_gateway.core.job_events import FinalLimit as FinalLimit
 from sora_gateway.core.job_events import GivenUp as GivenUp
 from sora_gateway.core.job_events import LostUpstream as LostUpstream
@@ -39,6 +40,7 @@ from sora_gateway.core.job_events import VisibilityChanged as VisibilityChanged
 from sora_gateway.core.job_events import Waiting as Waiting
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.progress import progress_after
+from sora_gateway.core.retention import Removal
 from sora_gateway.core.states import ENDED as ENDED
 from sora_gateway.core.states import State as State
 from sora_gateway.core.visibility import Visibility
@@ -109,6 +111,9 @@ class Job:
     """Seconds from the receipt to the upstream's end."""
     deleted_at: float | None = None
     visibility: Visibility = Visibility.PRIVATE
+    files_removed_at: float | None = None
+    """When its files were removed although nobody deleted it."""
+    files_removed_because: Removal | None = None
 
     @property
     def ended(self) -> bool:
@@ -118,7 +123,7 @@ class Job:
 EVENTS: tuple[type[Event], ...] = (
     Claimed, Postponed, Refused, Accepted, AnswerLost, Observed, Waiting, Rerouted, BecameOverdue, UpstreamCompleted,
     UpstreamFailed, LostUpstream, Stored, FileLost, CancelRequested, CancelConfirmed, CancelUnconfirmed, Adopted, PayAgain,
-    GivenUp, FinalLimit, Deleted, VisibilityChanged, ChargeSettled, ChargeReleased,
+    GivenUp, FinalLimit, Deleted, FilesRemoved, VisibilityChanged, ChargeSettled, ChargeReleased,
 )  # fmt: skip
 
 S = State
@@ -177,15 +182,17 @@ TRANSITIONS: dict[State, dict[type[Event], State]] = {
         Waiting: S.CANCELLING,
         VisibilityChanged: S.CANCELLING,
     },
-    S.COMPLETED: {Deleted: S.COMPLETED, VisibilityChanged: S.COMPLETED},
+    S.COMPLETED: {Deleted: S.COMPLETED, FilesRemoved: S.COMPLETED, VisibilityChanged: S.COMPLETED},
     S.FAILED: {
         Deleted: S.FAILED,
+        # What it was made from.
+        FilesRemoved: S.FAILED,
         VisibilityChanged: S.FAILED,
         # Of a job whose file was lost, or that the final limit ended; the ledger knows whether its hold is open.
         ChargeSettled: S.FAILED,
         ChargeReleased: S.FAILED,
     },
-    S.CANCELLED: {Deleted: S.CANCELLED, VisibilityChanged: S.CANCELLED},
+    S.CANCELLED: {Deleted: S.CANCELLED, FilesRemoved: S.CANCELLED, VisibilityChanged: S.CANCELLED},
 }
 
 
@@ -216,8 +223,9 @@ def advance(job: Job, event: Event) -> Job:
     if isinstance(event, Observed):
         return _observed(job, event)  # by the thousand: one copy of a job is enough
     changed = _apply(replace(job, state=state), event)
-    if changed == job and not isinstance(event, ChargeSettled | ChargeReleased):
-        # A decision over money is never old news here: whether it was taken before, the ledger knows.
+    if changed == job and not isinstance(event, ChargeSettled | ChargeReleased | FilesRemoved):
+        # A decision over money is never old news here: whether it was taken before, the ledger knows. Nor is it that
+        # a single still is gone, which only the rows of files know.
         return job
     if state in ENDED and job.state not in ENDED:
         changed = replace(changed, finished_at=event.at, cancel_requested=False, note="")
@@ -273,6 +281,10 @@ def _apply(job: Job, event: Event) -> Job:
             return replace(job, note="An administrator has decided that it is owed.")
         case ChargeReleased():
             return replace(job, note="An administrator has given the credits back.")
+        case FilesRemoved(at, because, variants):
+            if job.files_removed_at is not None or (variants and "video" not in variants):
+                return job
+            return replace(job, files_removed_at=at, files_removed_because=because)
         case VisibilityChanged(_, visibility):
             return replace(job, visibility=visibility)
     return job

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sora_gateway.core.ids import ExternalId
+from sora_gateway.core.retention import Removal
 from sora_gateway.core.visibility import Visibility
 
 
@@ -174,6 +175,15 @@ class Deleted(Event):
     """A person removed an ended job; its row stays for the books."""
 
     __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FilesRemoved(Event):
+    """Files of an ended job are not kept any more; everything else of it stays."""
+
+    because: Removal
+    variants: tuple[str, ...] = ()
+    """Which; empty for all that it has."""
 
 
 @dataclass(frozen=True, slots=True)

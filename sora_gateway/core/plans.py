@@ -25,6 +25,8 @@ class Plan:
     per_day: int = 0
     daily_credits: int = 0
     lane: Lane = Lane.NORMAL
+    keep_days: int = 0
+    """Days for which files are kept; 0 is no word on it, and then the configuration's counts."""
 
 
 def plan_of(name: str, settings: Mapping[str, Any]) -> Plan:

@@ -14,12 +14,13 @@ from pydantic_core import to_json
 
 from sora_gateway.core import job as j
 from sora_gateway.core.job import Event, Job, State
+from sora_gateway.core.retention import gone_sentence
 from sora_gateway.core.views import Status, TaskError, View, error_of, iso, status_of
 from sora_gateway.core.visibility import Visibility
 
 Step = Literal[
     "accepted", "submitting", "submitted", "waiting", "progress", "overdue", "downloading", "done", "failed",
-    "unknown", "cancelling", "cancelled", "deleted", "visibility", "charge",
+    "unknown", "cancelling", "cancelled", "deleted", "visibility", "charge", "removed",
 ]  # fmt: skip
 
 _STEPS: dict[type[Event], Step] = {
@@ -45,6 +46,7 @@ _STEPS: dict[type[Event], Step] = {
     j.GivenUp: "failed",
     j.FinalLimit: "failed",
     j.Deleted: "deleted",
+    j.FilesRemoved: "removed",
     j.VisibilityChanged: "visibility",
     j.ChargeSettled: "charge",
     j.ChargeReleased: "charge",
@@ -58,7 +60,9 @@ def step_of(event: Event | None, after: Job) -> Step:
     if after.deleted_at is not None:
         # Its credits may be decided on later, which brings nothing back to whoever follows it.
         return "deleted"
-    if after.state is State.CANCELLED and not isinstance(event, j.Deleted | j.VisibilityChanged):
+    if after.state is State.CANCELLED and not isinstance(
+        event, j.Deleted | j.VisibilityChanged | j.FilesRemoved
+    ):
         return "cancelled"
     return _STEPS[type(event)]
 
@@ -94,8 +98,17 @@ def sentence_of(step: Step, job: Job, event: Event | None, at: float) -> str:
             return "Deleted."
         case "charge":
             return job.note
+        case "removed":
+            return _removed_sentence(event)
         case "visibility":
             return "The team may see it." if job.visibility is Visibility.TEAM else "Private again."
+
+
+def _removed_sentence(event: Event | None) -> str:
+    assert isinstance(event, j.FilesRemoved)
+    if event.variants and "video" not in event.variants:
+        return f"Not on the gateway's disk any more: {', '.join(event.variants)}."
+    return gone_sentence(event.at, event.because)
 
 
 def _progress_sentence(job: Job, event: Event | None, at: float) -> str:

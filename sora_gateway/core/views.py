@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from sora_gateway.core.fair_queue import Lane
 from sora_gateway.core.job import Job, State
 from sora_gateway.core.operation import Operation
+from sora_gateway.core.retention import Removal
 from sora_gateway.core.visibility import Visibility
 
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
@@ -108,7 +109,15 @@ class Task(View):
     estimated_completion_at: str | None = Field(
         description="When it should be ready, by experience; null when nobody can say."
     )
-    expires_at: str | None = Field(description="When the upstream says that it drops its own copy.")
+    expires_at: str | None = Field(
+        description="When its files will have been kept long enough and are removed; null: not by their age."
+    )
+    files_removed_at: str | None = Field(
+        description="When its files were removed, although nobody deleted the video."
+    )
+    files_removed_because: Removal | None = Field(
+        description="`age`: kept long enough; `disk`: to make room; `missing`: they were not there any more."
+    )
     retry_of: str | None = Field(description="The video that this one tries again.")
     operation: Operation = Field(description="How it is made: anew, or from another video.")
     source_video_id: str | None = Field(description="The video that it is made from.")
@@ -150,6 +159,8 @@ class Beside:
     expected: float | None = None
     tags: Sequence[str] = ()
     turn: Turn | None = None
+    kept_until: float | None = None
+    """When its files are removed because of their age."""
 
 
 class VideoError(OpenAIView):
@@ -235,7 +246,9 @@ def task_view(job: Job, beside: Beside, *, reader: str) -> Task:
         submitted_at=iso(job.submitted_at),
         completed_at=iso(job.finished_at) if job.state is State.COMPLETED else None,
         estimated_completion_at=iso(eta),
-        expires_at=iso(job.expires_at),
+        expires_at=iso(beside.kept_until),
+        files_removed_at=iso(job.files_removed_at),
+        files_removed_because=job.files_removed_because,
         retry_of=job.retry_of,
         operation=job.operation,
         source_video_id=job.source_id,
@@ -253,8 +266,9 @@ def task_view(job: Job, beside: Beside, *, reader: str) -> Task:
     )
 
 
-def video_view(job: Job) -> Video:
-    """The same job in OpenAI's shape; a cancelled one has failed with ``error.code = "cancelled"``."""
+def video_view(job: Job, kept_until: float | None = None) -> Video:
+    """The same job in OpenAI's shape; a cancelled one has failed with ``error.code = "cancelled"``. *kept_until* as in
+    :class:`Beside`."""
     error = error_of(job)
     done = job.state is State.COMPLETED
     return Video(
@@ -264,7 +278,7 @@ def video_view(job: Job) -> Video:
         progress=int(job.progress),
         created_at=int(job.created_at),
         completed_at=int(job.finished_at) if done and job.finished_at is not None else None,
-        expires_at=None,
+        expires_at=int(kept_until) if kept_until is not None else None,
         prompt=job.prompt,
         size=job.size,
         seconds=str(job.seconds),

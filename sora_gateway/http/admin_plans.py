@@ -39,6 +39,9 @@ class PutPlan(View):
     per_day: _Count = 0
     daily_credits: _Count = 0
     priority: Priority = "normal"
+    keep_days: Annotated[int, Field(ge=0, le=36_500)] = Field(
+        0, description="Days for which the files of their videos are kept; 0: as `retention.keep_days` says."
+    )
 
 
 class AnyPlan(PlanView):

@@ -6,8 +6,12 @@ from pydantic import Field
 
 from sora_gateway.core.views import View, iso
 from sora_gateway.http.routing import Access, Call, Endpoint
+from sora_gateway.http.services import Services
+from sora_gateway.retention.old_files import Upcoming
+from sora_gateway.retention.reconciler import Fault, Tally
 
 LARGEST = 10
+NEXT = 10
 
 
 class DiskView(View):
@@ -43,6 +47,50 @@ class LargestView(View):
     completed_at: str
 
 
+class UpcomingView(View):
+    video_id: str
+    owner: str = Field(description="Their e-mail address.")
+    prompt: str
+    bytes: int
+    expires_at: str | None = Field(description="Null: as soon as the disk needs the room.")
+
+
+class ChoreView(View):
+    name: str = Field(
+        description="`age`, `disk`, `left_over`: videos whose files were removed; `events`, `audit`, `deliveries`, "
+        "`expired`, `claims`: rows; `pages`: of the database, given back; `walk`: faults found."
+    )
+    done: int = Field(description="Since the start.")
+    failed: str | None = Field(description="Why it did not get through the last time.")
+
+
+class WalkView(View):
+    """Rows and files, held against each other by the slow walk that housekeeping takes."""
+
+    ended_at: str
+    files: int
+    rows: int
+    orphans: int = Field(description="Files that no row has.")
+    missing: int = Field(description="Rows whose file is not there.")
+    wrong_size: int
+
+
+class RetentionView(View):
+    keep_days: int = Field(
+        description="Days for which files are kept, unless a plan says otherwise; 0: for ever."
+    )
+    keep_tag: str = Field(description="Videos with this tag keep their files; empty: there is none.")
+    free_below: int = Field(description="With less free the oldest files go; 0: never.")
+    free_above: int = Field(description="Until so much is free.")
+    events_days: int = Field(description="Days for which the steps of ended videos are kept; 0: for ever.")
+    audit_days: int = Field(description="Days for which is kept what people did; 0: for ever.")
+    last_run_at: str | None = Field(description="When housekeeping was last done; null: not since the start.")
+    freed: int = Field(description="Bytes of the files that were removed since the start.")
+    chores: list[ChoreView]
+    next: list[UpcomingView] = Field(description="Whose files go next, soonest first.")
+    walk: WalkView | None = Field(description="The latest whole walk; null before the first.")
+
+
 class StorageView(View):
     disk: DiskView
     files: list[StoredView] = Field(description="By what the database knows of them, the largest kind first.")
@@ -52,6 +100,7 @@ class StorageView(View):
     orphans_removed: int | None = Field(
         description="Of how many jobs that nobody knows any more the start removed files."
     )
+    retention: RetentionView = Field(description="What is kept for how long, and what goes next.")
 
 
 async def get_storage(call: Call) -> StorageView:
@@ -81,6 +130,51 @@ async def get_storage(call: Call) -> StorageView:
         ],
         max_file=media.max_file,
         orphans_removed=services.files.swept,
+        retention=await _retention(services),
+    )
+
+
+async def _retention(services: Services) -> RetentionView:
+    keeping = services.housekeeping
+    settings, janitor = keeping.settings, keeping.janitor
+    upcoming = await keeping.old_files.upcoming(NEXT)
+    said = await services.store.upkeep.prompts([each.kept.job_id for each in upcoming])
+    return RetentionView(
+        keep_days=settings.keep_days,
+        keep_tag=settings.keep_tag,
+        free_below=settings.free_below,
+        free_above=max(settings.free_above, settings.free_below),
+        events_days=settings.events_days,
+        audit_days=settings.audit_days,
+        last_run_at=iso(janitor.last_run),
+        freed=keeping.old_files.freed,
+        chores=[
+            ChoreView(name=name, done=done, failed=janitor.failed.get(name))
+            for name, done in janitor.done.items()
+        ],
+        next=[_upcoming(each, *said[each.kept.job_id]) for each in upcoming],
+        walk=_walk(keeping.walk.last),
+    )
+
+
+def _upcoming(each: Upcoming, prompt: str, owner: str) -> UpcomingView:
+    kept = each.kept
+    return UpcomingView(
+        video_id=kept.job_id, owner=owner, prompt=prompt, bytes=kept.size, expires_at=iso(each.at)
+    )
+
+
+def _walk(tally: Tally | None) -> WalkView | None:
+    if tally is None:
+        return None
+    faults = tally.faults
+    return WalkView(
+        ended_at=iso(tally.ended_at) or "",
+        files=tally.files,
+        rows=tally.rows,
+        orphans=faults[Fault.ORPHAN],
+        missing=faults[Fault.MISSING],
+        wrong_size=faults[Fault.SIZE],
     )
 
 

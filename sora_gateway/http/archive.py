@@ -13,6 +13,7 @@ from starlette.types import Send
 from sora_gateway.core.file_names import FileNames
 from sora_gateway.core.job import Job, State
 from sora_gateway.core.principal import Scope
+from sora_gateway.core.retention import gone_sentence
 from sora_gateway.core.views import View
 from sora_gateway.errors import Gone, InvalidRequest, NotFound, NotReady
 from sora_gateway.http.finding import find
@@ -118,6 +119,8 @@ async def _members(call: Call, jobs: Sequence[Job]) -> AsyncIterator[Member]:
 async def _opened(call: Call, job: Job) -> tuple[BinaryIO, str]:
     """The file of *job*, and what its name ends with. Raises NotReady, Gone."""
     asset = (await call.services.store.assets(job.id)).get("video")
+    if asset is None and job.files_removed_at is not None and job.files_removed_because is not None:
+        raise Gone(gone_sentence(job.files_removed_at, job.files_removed_because))
     if asset is None:
         reason = (
             f"The video is {job.state}; there is no file." if job.ended else "The video is not finished yet."

@@ -38,6 +38,10 @@ class PlanView(View):
     per_day: int
     daily_credits: int = Field(description="Credits in any 24 hours.")
     priority: Priority
+    keep_days: int = Field(
+        description="Days for which the files of videos are kept; 0: as long as everybody's (`expiresAt` of a video says "
+        "until when)."
+    )
 
 
 class OwnPlan(PlanView):

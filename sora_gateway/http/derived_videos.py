@@ -203,17 +203,17 @@ async def _remix(call: Call) -> Job:
 
 async def remix_video(call: Call) -> Video:
     """The video once more with another prompt, made by the upstream that made it."""
-    return video_of(call, await _remix(call))
+    return await video_of(call, await _remix(call))
 
 
 async def edit_video(call: Call) -> Video:
     """A finished or uploaded video, changed as the prompt says."""
-    return video_of(call, await _derived(call, Operation.EDIT))
+    return await video_of(call, await _derived(call, Operation.EDIT))
 
 
 async def extend_video(call: Call) -> Video:
     """A finished or uploaded video, continued; ``seconds`` of the answer is the length of the whole."""
-    return video_of(call, await _derived(call, Operation.EXTEND, call.body.seconds))
+    return await video_of(call, await _derived(call, Operation.EXTEND, call.body.seconds))
 
 
 async def remix_task(call: Call) -> Task:

@@ -123,10 +123,18 @@ class VideoContent(OpenAIView):
     variant: Variant = Variant.VIDEO
 
 
-def video_of(call: Call, job: Job) -> Video:
+async def video_of(call: Call, job: Job) -> Video:
     """The answer with *job*, and when to ask again."""
     steer(call, job)
-    return video_view(job)
+    return (await _videos_of(call, [job]))[0]
+
+
+async def _videos_of(call: Call, jobs: list[Job]) -> list[Video]:
+    rules = call.services.housekeeping.rules
+    # A tag may spare a video; it matters only where files go because of their age.
+    ended = [job.id for job in jobs if job.ended] if rules.any else []
+    tags = await call.services.store.tags_of_many(ended) if ended else {}
+    return [video_view(job, rules.kept_until(job, tags.get(job.id, ()))) for job in jobs]
 
 
 async def create_video(call: Call) -> Video:
@@ -141,7 +149,7 @@ async def create_video(call: Call) -> Video:
         fit=asked.input_reference_fit,
         characters=[character.id for character in asked.characters],
     )
-    return video_of(call, await paid(call, lambda: order_for(call.services, call.caller, wish)))
+    return await video_of(call, await paid(call, lambda: order_for(call.services, call.caller, wish)))
 
 
 def _given(reference: Upload | ImageReference | None) -> Given | None:
@@ -167,7 +175,7 @@ async def list_videos(call: Call) -> VideoList:
         ),
     )
     return VideoList(
-        data=[video_view(job) for job in jobs],
+        data=await _videos_of(call, jobs),
         first_id=jobs[0].id if jobs else None,
         last_id=jobs[-1].id if jobs else None,
         has_more=more,
@@ -178,7 +186,7 @@ async def retrieve_video(call: Call) -> Video:
     """By our id, or by the upstream's among what the caller may see. With ``wait``, which OpenAI's API does not
     have, it is answered when the video has ended, at the latest after so many seconds."""
     query: RetrieveVideo = call.query
-    return video_of(call, await awaited(call, query.wait))
+    return await video_of(call, await awaited(call, query.wait))
 
 
 async def delete_video(call: Call) -> VideoDeleted:

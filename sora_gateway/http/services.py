@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sora_gateway.provisioning import Provisioning
     from sora_gateway.realtime.hub import Hub
     from sora_gateway.realtime.live import Live
+    from sora_gateway.retention.housekeeping import Housekeeping
     from sora_gateway.runtime_settings import RuntimeSettings
     from sora_gateway.settings import Settings
     from sora_gateway.signing_keys import Signer
@@ -114,6 +115,7 @@ class Services:
     alerts: Alerter
     metrics: Callable[[], Awaitable[bytes]]
     """The text of ``/metrics``."""
+    housekeeping: Housekeeping
     limits: RequestLimits
     readiness: Readiness = field(default_factory=Readiness)
     unanswered: Unanswered = field(default_factory=Unanswered)

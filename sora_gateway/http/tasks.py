@@ -10,6 +10,7 @@ from starlette.responses import Response
 from sora_gateway.core.job import Job, JobId, State
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.principal import Principal, Scope
+from sora_gateway.core.retention import gone_sentence
 from sora_gateway.core.steps import PublicState
 from sora_gateway.core.views import Beside, Task, View, task_view
 from sora_gateway.core.visibility import Visibility
@@ -115,6 +116,7 @@ async def tasks_of(services: Services, jobs: list[Job], reader: Principal) -> li
                 services.supervisor.expected(job),
                 tags.get(job.id, ()),
                 services.supervisor.turn(job),
+                services.housekeeping.rules.kept_until(job, tags.get(job.id, ())),
             ),
             reader=reader.user_id,
         )
@@ -182,6 +184,13 @@ async def content(call: Call, job: Job, variant: str, *, download: bool) -> Resp
     """One stored file of *job*, which the caller may see."""
     asset = (await call.services.store.assets(job.id)).get(variant)
     if asset is None:
+        removed_at, because = job.files_removed_at, job.files_removed_because
+        if (
+            removed_at is not None
+            and because is not None
+            and variant in await call.services.store.upkeep.removed(job.id)
+        ):
+            raise Gone(gone_sentence(removed_at, because))
         if variant == "reference":
             raise NotFound("This video has no reference image.")
         if job.state is State.COMPLETED:

@@ -35,6 +35,12 @@ _STORED = re.compile(
 )
 
 
+def directory_of(name: str) -> str | None:
+    """The directory in which the directory of the job *name* lies; None if it is no job's."""
+    match = _JOB_ID.fullmatch(name)
+    return match[1] if match else None
+
+
 class MediaFiles:
     """The files below *root*, which is created if need be. Job ids must be of our form, else ValueError."""
 
@@ -156,10 +162,10 @@ class MediaFiles:
         return shutil.disk_usage(self._root).total
 
     def _directory(self, job_id: str) -> Path:
-        match = _JOB_ID.fullmatch(job_id)
-        if match is None:
+        directory = directory_of(job_id)
+        if directory is None:
             raise ValueError("not a job id")
-        return self._root / match[1] / job_id
+        return self._root / directory / job_id
 
     def _place(
         self, part: Path, job_id: str, variant: str, media_type: str, sha256: str | None

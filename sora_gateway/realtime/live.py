@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from sora_gateway.clock import Clock
+from sora_gateway.core.job import Job
 from sora_gateway.realtime.doors import Doors, Most
 from sora_gateway.realtime.hub import Hub
 from sora_gateway.realtime.rights import Authenticator, Rights
@@ -44,6 +45,8 @@ class Live:
     authenticator: Authenticator
     clock: Clock
     limits: Callable[[], RealtimeLimits]
+    kept_until: Callable[[Job, Collection[str]], float | None] = lambda *_: None
+    """When the files of a job with these tags go because of their age."""
     doors: Doors = field(default_factory=Doors)
     rights: Rights = field(init=False)
 

@@ -155,6 +155,7 @@ class Session:
                     urls_of(job.id, sorted(variants.get(job.id, ()))),
                     emails.get(job.owner),
                     tags=tags.get(job.id, ()),
+                    kept_until=self._live.kept_until(job, tags.get(job.id, ())),
                 ),
                 reader=reader.user_id,
             )

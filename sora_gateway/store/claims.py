@@ -48,9 +48,8 @@ def _by_chain(tx: Transaction, claim: ResendClaim, now: float) -> str | None:
 
 
 def record(tx: Transaction, claim: Claim, made_id: str, now: float) -> None:
-    """Notes what *claim* made, and forgets what no claim can ask for any more."""
-    tx.execute("DELETE FROM idempotency_keys WHERE created_at <= ?", (now - KEY_LIFETIME,))
-    tx.execute("DELETE FROM resends WHERE at <= ?", (now - RESEND_WINDOW,))
+    """Notes what *claim* made, and forgets what no claim can ask for any more: its key may be among that."""
+    forget(tx, now)
     if isinstance(claim, KeyClaim):
         tx.execute(
             "INSERT INTO idempotency_keys (user_id, route, key, fingerprint, made_id, created_at)"
@@ -62,6 +61,12 @@ def record(tx: Transaction, claim: Claim, made_id: str, now: float) -> None:
             "INSERT INTO resends (made_id, credential, fingerprint, count, at) VALUES (?, ?, ?, ?, ?)",
             (made_id, claim.credential, claim.fingerprint, claim.count, now),
         )
+
+
+def forget(tx: Transaction, now: float) -> int:
+    """Removes what no claim can ask for any more; how many it were."""
+    keys = tx.execute("DELETE FROM idempotency_keys WHERE created_at <= ?", (now - KEY_LIFETIME,)).rowcount
+    return keys + tx.execute("DELETE FROM resends WHERE at <= ?", (now - RESEND_WINDOW,)).rowcount
 
 
 def release(tx: Transaction, made_id: str) -> None:

@@ -13,6 +13,7 @@ from typing import cast
 from sora_gateway.core.job import Event, Job, State
 from sora_gateway.core.messages import StoredEvent, stored_state
 from sora_gateway.core.visibility import Visibility
+from sora_gateway.store.pruning import TRIMMED
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.writer import Transaction
 
@@ -77,9 +78,12 @@ async def head(readers: Readers) -> int:
 
 
 async def oldest(readers: Readers) -> int:
-    """The first sequence number still in the log, 0 for an empty log."""
+    """The first sequence number from which the log is whole, 0 for an empty log. Trimming leaves the events of jobs that
+    are still being made, so what is still there may begin before that."""
     row = await readers.one("SELECT min(seq) AS seq FROM events")
-    return (row["seq"] or 0) if row else 0
+    first = (row["seq"] or 0) if row else 0
+    trimmed = await readers.one("SELECT value FROM meta WHERE key = ?", (TRIMMED,))
+    return max(first, int(trimmed["value"]) + 1) if trimmed and first else first
 
 
 async def after(readers: Readers, scope: EventScope, seq: int, limit: int) -> Replay:

@@ -10,13 +10,14 @@ from typing import Any
 
 from sora_gateway.core.asset import StoredFile
 from sora_gateway.core.fair_queue import Lane
-from sora_gateway.core.job import Event, Job, JobId, State
+from sora_gateway.core.job import Event, FilesRemoved, Job, JobId, State
 from sora_gateway.core.money import Movement
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.principal import Principal
+from sora_gateway.core.retention import Removal
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.errors import NotFound
-from sora_gateway.store import audit, events, ledger, webhook_deliveries
+from sora_gateway.store import audit, events, ledger, removed_files, webhook_deliveries
 from sora_gateway.store.audit import AuditEntry
 from sora_gateway.store.readers import ONE_OF, Readers, one_of
 from sora_gateway.store.writer import Transaction
@@ -103,6 +104,8 @@ def job_of(row: sqlite3.Row | Mapping[str, Any]) -> Job:
     values["operation"] = Operation(values["operation"])
     values["visibility"] = Visibility(values["visibility"])
     values["lane"] = Lane(values["lane"])
+    if (because := values["files_removed_because"]) is not None:
+        values["files_removed_because"] = Removal(because)
     return Job(**values)
 
 
@@ -179,6 +182,8 @@ def save(
     _insert_assets(tx, after.id, assets)
     if after.deleted_at is not None and before.deleted_at is None:
         tx.execute("DELETE FROM assets WHERE job_id = ?", (after.id,))
+    elif isinstance(event, FilesRemoved):
+        removed_files.record(tx, after.id, event)
     ledger.apply(tx, after, movement, event.at, decided.actor if decided is not None else "")
     events.append(tx, after, event, event.at)
     if after.ended and not before.ended and after.deleted_at is None:
@@ -205,10 +210,10 @@ async def unfinished(readers: Readers) -> list[Job]:
 
 
 async def kept(readers: Readers) -> set[str]:
-    """The ids of all jobs whose files stay: those that have a video or may still get one, and those that were
-    made from files, with which they can be made again."""
+    """The ids of all jobs whose files stay: those that may still get some, and those that have any; of a failed one
+    these are what it was made from, with which it can be made again."""
     rows = await readers.all(
-        "SELECT id FROM jobs WHERE deleted_at IS NULL AND (state NOT IN ('failed', 'cancelled')"
+        f"SELECT id FROM jobs WHERE deleted_at IS NULL AND ({UNFINISHED}"  # noqa: S608 - our own words
         " OR EXISTS (SELECT 1 FROM assets WHERE job_id = jobs.id))"
     )
     return {row["id"] for row in rows}

@@ -15,7 +15,7 @@ from pathlib import Path
 from sora_gateway.errors import StartupError
 from sora_gateway.store import snapshot
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision; a test compares it with ``migrations/versions``."""
 RESTORING = ".restore"
 """Beside a database whose place a restored one is about to take: whoever starts now would start with nothing."""
@@ -76,6 +76,8 @@ def _create(database: Path, migrations: Path, epoch: str) -> None:
     _touch(database)
     connection = sqlite3.connect(database, isolation_level=None)
     try:
+        # Pages of what is pruned go back to the disk, a few at a time; it can be chosen for an empty database only.
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL").fetchall()
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}")
         connection.execute("INSERT INTO alembic_version (version_num) VALUES (?)", (HEAD,))

@@ -57,6 +57,7 @@ from sora_gateway.store.space import Space
 from sora_gateway.store.statistics import Statistics
 from sora_gateway.store.templates import TemplateRecord
 from sora_gateway.store.totals import Totals
+from sora_gateway.store.upkeep import Upkeep
 from sora_gateway.store.upstreams import AddedUpstream, Failure
 from sora_gateway.store.webhooks import Webhooks
 from sora_gateway.store.writer import Commits, Transaction, Writer
@@ -81,6 +82,7 @@ class Store:
         self.statistics = Statistics(self._readers)
         self.space = Space(database, self._readers)
         self.totals = Totals(self._readers)
+        self.upkeep = Upkeep(self._writer, self._readers)
         self._stack = AsyncExitStack()
         self.epoch = ""
         self.restored_at = 0.0

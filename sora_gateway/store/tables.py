@@ -90,6 +90,13 @@ class JobRow(SQLModel, table=True):
         Index("ix_jobs_batch_id", "batch_id", sqlite_where=text("batch_id IS NOT NULL")),
         Index("ix_jobs_team", "created_at", "id", sqlite_where=text("visibility = 'team'")),
         Index("ix_jobs_took", "upstream", "finished_at", sqlite_where=text("took IS NOT NULL")),
+        Index(
+            "ix_jobs_with_files", "finished_at", "id",
+            sqlite_where=text(
+                "finished_at IS NOT NULL AND deleted_at IS NULL"
+                " AND (files_removed_because IS NULL OR files_removed_because = 'missing')"
+            ),
+        ),
     )  # fmt: skip
 
     id: str = Field(primary_key=True, sa_type=Text)
@@ -133,6 +140,8 @@ class JobRow(SQLModel, table=True):
     lane: int = Field(sa_column_kwargs={"server_default": text("1")})
     batch_id: str | None = Field(default=None, sa_type=Text)
     cost: float | None = None
+    files_removed_at: float | None = None
+    files_removed_because: str | None = Field(default=None, sa_type=Text)
 
 
 class Attempt(SQLModel, table=True):
@@ -197,6 +206,20 @@ class Asset(SQLModel, table=True):
     media_type: str = Field(sa_type=Text)
     size: int
     sha256: str = Field(sa_type=Text)
+
+
+class RemovedAsset(SQLModel, table=True):
+    """A file that was an asset, and is not kept any more."""
+
+    __tablename__ = "removed_assets"
+    __table_args__ = (CheckConstraint("because IN ('age', 'disk', 'missing')", name="because"),)
+
+    job_id: str = Field(primary_key=True, foreign_key="jobs.id", sa_type=Text)
+    variant: str = Field(primary_key=True, sa_type=Text)
+    size: int
+    sha256: str = Field(sa_type=Text)
+    removed_at: float
+    because: str = Field(sa_type=Text)
 
 
 class IdempotencyKey(SQLModel, table=True):

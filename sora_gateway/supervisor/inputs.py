@@ -42,8 +42,11 @@ async def stored_inputs(store: Store, files: MediaFiles, job_id: JobId) -> tuple
             if variant in assets
         ]
     )
-    # A job that was deleted until here may have had more: without its image it would be another video.
+    # A job that was deleted until here, or whose files were removed, may have had more: without its image it would be
+    # another video.
     job = await store.get(job_id)
     if job is None or job.deleted_at is not None:
         raise FileNotFoundError("The job has been deleted.")
+    if not (await store.upkeep.removed(job_id)).isdisjoint(_VARIANTS):
+        raise FileNotFoundError("What it was made from is not kept any more.")
     return inputs

@@ -69,14 +69,15 @@ class Webhooks:
             allow_http=settings.allow_http,
             hosts=settings.hosts,
         )
+        self.messages = Messages(store, lambda job_id, variant: self.origin + sign(job_id, variant))
         self.sender = Sender(
             store,
-            Messages(store, lambda job_id, variant: self.origin + sign(job_id, variant)),
+            self.messages,
             self._secrets,
             self._receivers.post,
             clock,
             entropy,
-            SenderLimits(settings.at_once, settings.disable_after, settings.keep_days * 86_400.0),
+            SenderLimits(settings.at_once, settings.disable_after),
         )
         self._testing: set[str] = set()
 

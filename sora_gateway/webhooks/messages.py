@@ -6,7 +6,7 @@ meanwhile is told of no more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from pydantic_core import to_json
 
@@ -28,6 +28,8 @@ class Messages:
     def __init__(self, store: Store, address: Callable[[str, str], str]) -> None:
         self._store = store
         self._address = address
+        self.kept_until: Callable[[Job, Collection[str]], float | None] = lambda *_: None
+        """When the files of a job with these tags go because of their age."""
 
     async def body(self, delivery: DeliveryRecord, recipient: Recipient) -> bytes:
         """JSON as Standard Webhooks has it. Raises NotTold."""
@@ -58,4 +60,5 @@ class Messages:
             {variant: self._address(job.id, variant) for variant in variants.get(job.id, ())},
             emails.get(job.owner),
             tags=tags.get(job.id, ()),
+            kept_until=self.kept_until(job, tags.get(job.id, ())),
         )

@@ -31,14 +31,12 @@ log = logging.getLogger(__name__)
 PER_WEBHOOK = 2
 """Tries to one endpoint under way at once; one that fails has one."""
 IDLE = 3600.0
-"""Seconds between two looks at the outbox when nothing happens: old deliveries are forgotten then."""
+"""Seconds between two looks at the outbox when nothing happens."""
 AFTER_TROUBLE = 30.0
 """Seconds until the store, or what else failed in here, is tried again."""
 MAKINGS = 10
 """How often a message is made that cannot be made, with that time in between: a disk that cannot be read for a moment
 loses no message."""
-PRUNED_AT_ONCE = 1000
-
 ANSWERED_GONE = "The receiver answered that it is gone for good (status 410)."
 
 
@@ -52,8 +50,6 @@ class Post(Protocol):
 class SenderLimits:
     at_once: int = 32
     disable_after: float = 432_000.0
-    keep: float = 30 * 86_400.0
-    """Seconds for which deliveries are kept."""
 
 
 class Sender:
@@ -81,7 +77,6 @@ class Sender:
         self._ended: set[int] = set()
         """What has ended since the outbox was begun to be read: what is read of it may be old."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._pruned_at = float("-inf")
         self.tries = Tally((status.value,) for status in DeliveryStatus)
         """By what each led to."""
 
@@ -109,7 +104,6 @@ class Sender:
         while True:
             self._wake.clear()
             try:
-                await self._prune()
                 pause = await self._send_due()
             except Exception:
                 # Whatever it is, what comes later must still be told of.
@@ -143,14 +137,6 @@ class Sender:
             and owners[due.owner] < self._limits.at_once // 4 + 1
             and not (due.failing and failing >= self._limits.at_once // 2)
         )
-
-    async def _prune(self) -> None:
-        now = self._clock.now()
-        if now - self._pruned_at < IDLE:
-            return
-        self._pruned_at = now
-        while await self._store.webhooks.prune(now - self._limits.keep, PRUNED_AT_ONCE) == PRUNED_AT_ONCE:
-            pass
 
     # --- one delivery ----------------------------------------------------------------------------
 

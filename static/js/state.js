@@ -174,7 +174,7 @@ function updated(task, update) {
   if (!KEEPS_NOTE.has(step)) next.note = BRINGS_NOTE.has(step) ? message : "";
   if (step === "submitting") next.submittedAt = timestamp;
   if (next.stage !== "queued") next.queuePosition = next.estimatedStartAt = null;
-  if (update.status === "completed") next.completedAt = timestamp;
+  if (update.status === "completed") next.completedAt ??= timestamp; // Not that of what happens to it later.
   if (isEnded(next)) next.endedAt ??= timestamp;
   return next;
 }

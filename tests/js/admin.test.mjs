@@ -21,7 +21,7 @@ test("an empty limit of a plan is unlimited, and a bad one is named", () => {
   const typed = { mayGenerate: "on", priority: "normal", concurrency: "2", perHour: "" };
   assert.deepEqual(planOf(typed), {
     plan: {
-      mayGenerate: true, priority: "normal", monthlyCredits: 0, concurrency: 2, perHour: 0, perDay: 0, dailyCredits: 0,
+      mayGenerate: true, priority: "normal", monthlyCredits: 0, concurrency: 2, perHour: 0, perDay: 0, dailyCredits: 0, keepDays: 0,
     },
   });
   assert.equal(planOf({ priority: "batch" }).plan.mayGenerate, false);

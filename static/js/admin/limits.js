@@ -11,7 +11,7 @@ export function whole(text, least = 0) {
 }
 
 /** The limits of a plan; nothing typed is unlimited, which the API calls 0. */
-export const LIMITS = ["monthlyCredits", "concurrency", "perHour", "perDay", "dailyCredits"];
+export const LIMITS = ["monthlyCredits", "concurrency", "perHour", "perDay", "dailyCredits", "keepDays"];
 
 /** A plan of what a form gave, or { field } of what is not a number. */
 export function planOf(values) {

@@ -55,7 +55,7 @@ function Plan({ plan, onChange, onRemoved }) {
       ${!plan.mayGenerate && html`<p class="problem">${t("admin.plans.mayNot")}</p>`}
       <dl class="plan-limits">
         ${LIMITS.map(
-          (name) => html`<div key=${name}><dt>${t(`admin.limit.${name}`)}</dt><dd>${limitText(plan[name])}</dd></div>`,
+          (name) => html`<div key=${name}><dt>${t(`admin.limit.${name}`)}</dt><dd>${name === "keepDays" && !plan[name] ? t("admin.asEverybody") : limitText(plan[name])}</dd></div>`,
         )}
         <div><dt>${t("admin.priority")}</dt><dd>${t(`admin.priority.${plan.priority}`)}</dd></div>
         <div>
@@ -94,7 +94,7 @@ function PlanForm({ plan, onDone, onClose }) {
         ${LIMITS.map(
           (name) => html`
             <${NumberField} key=${name} label=${t(`admin.limit.${name}`)} name=${name} wrong=${wrong} defaultValue=${plan?.[name] || ""}
-              placeholder=${t("admin.unlimited")} unit=${t(`admin.limit.${name}.unit`)} />
+              placeholder=${t(name === "keepDays" ? "admin.asEverybody" : "admin.unlimited")} unit=${t(`admin.limit.${name}.unit`)} />
           `,
         )}
         <${Choice} label=${t("admin.priority")} name="priority" value=${plan?.priority ?? "normal"}

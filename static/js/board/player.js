@@ -22,6 +22,7 @@ export function Player({ task, playing = false }) {
       setProblem(error);
     }
   };
+  if (task.filesRemovedBecause) return html`<p class="reason">${t(`card.removed.${task.filesRemovedBecause}`)}</p>`;
   const source = address ?? task.videoUrl;
   if (!source) return html`<p class="reason">${t("card.noFile")}</p>`;
   return html`

@@ -52,7 +52,7 @@ function Window({ task, list }) {
   }
   if (isEnded(task)) {
     const icon = { completed: "film", failed: "warning", cancelled: "cancelled" }[task.status];
-    return html`<span class="state"><${Icon} name=${icon} />${t(`stage.${task.stage}`)}</span>`;
+    return html`<span class="state"><${Icon} name=${icon} />${t(task.filesRemovedAt ? "gallery.removed" : `stage.${task.stage}`)}</span>`;
   }
   const known = task.progress > 0;
   const kind = known ? (task.progressEstimated ? "estimated" : "real") : "moving";

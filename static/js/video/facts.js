@@ -31,6 +31,7 @@ export function Facts({ task }) {
     task.submittedAt && [t("video.submitted"), dateTime(task.submittedAt)],
     task.completedAt && [t("video.completed"), `${dateTime(task.completedAt)} · ${t("card.took", { time: clock(took) })}`],
     task.expiresAt && [t("video.expires"), dateTime(task.expiresAt)],
+    task.filesRemovedAt && [t("video.removed"), dateTime(task.filesRemovedAt)],
   ].filter(Boolean);
   return html`
     <section class="panel" aria-labelledby="facts-title">

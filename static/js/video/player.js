@@ -30,6 +30,7 @@ export function Player({ task, onTask = () => {}, element, ...more }) {
     if (place.current) target.currentTime = place.current;
     place.current = 0;
   };
+  if (task.filesRemovedBecause) return html`<p class="reason">${t(`card.removed.${task.filesRemovedBecause}`)}</p>`;
   const source = address ?? task.videoUrl;
   if (!source) return html`<p class="reason">${t("card.noFile")}</p>`;
   return html`

@@ -16,7 +16,7 @@ export function Tab() {
   return html`<${Loaded} from=${found}>${(value) => html`<${Space} ...${value} />`}<//>`;
 }
 
-function Space({ disk, files, database, largest, maxFile, orphansRemoved }) {
+function Space({ disk, files, database, largest, maxFile, orphansRemoved, retention }) {
   const ours = files.reduce((sum, each) => sum + each.bytes, database.bytes + database.walBytes + database.backupBytes);
   return html`
     <div class="ops-sections ops-space">
@@ -39,14 +39,51 @@ function Space({ disk, files, database, largest, maxFile, orphansRemoved }) {
       <section aria-labelledby="kept-title">
         <h3 id="kept-title">${t("ops.space.kept")}</h3>
         <ul class="ops-notes">
-          <li>${t("ops.space.forever")}</li>
+          ${rulesOf(retention).map((rule) => html`<li key=${rule}>${rule}</li>`)}
           <li>${t("ops.space.maxFile", { size: bytes(maxFile) })}</li>
           <li>${t("ops.space.logs")}</li>
           ${orphansRemoved !== null && html`<li>${orphansRemoved ? t("ops.space.orphans", { count: count(orphansRemoved) }) : t("ops.space.noOrphans")}</li>`}
+          ${doneOf(retention).map((line) => html`<li key=${line}>${line}</li>`)}
         </ul>
       </section>
+      ${retention.next.length > 0 &&
+      html`
+        <section aria-labelledby="next-title">
+          <h3 id="next-title">${t("ops.space.next")}</h3>
+          <${Table} caption=${t("ops.space.next")} columns=${nextColumns()} rows=${retention.next} id=${({ videoId }) => videoId} />
+        </section>
+      `}
     </div>
   `;
+}
+
+/** What is kept for how long, in sentences. */
+function rulesOf({ keepDays, keepTag, freeBelow, freeAbove, eventsDays, auditDays }) {
+  const goes = keepDays > 0 || freeBelow > 0;
+  return [
+    keepDays > 0 && t("ops.space.keepDays", { count: count(keepDays) }),
+    freeBelow > 0 && t("ops.space.floorRemoves", { below: bytes(freeBelow), above: bytes(freeAbove) }),
+    goes && keepTag && t("ops.space.keepTag", { tag: keepTag }),
+    !goes && t("ops.space.forever"),
+    eventsDays > 0 && t("ops.space.events", { count: count(eventsDays) }),
+    auditDays > 0 && t("ops.space.audit", { count: count(auditDays) }),
+  ].filter(Boolean);
+}
+
+/** What came of it, in sentences. */
+function doneOf({ lastRunAt, freed, chores, walk }) {
+  return [
+    lastRunAt ? t("ops.space.lastRun", { when: dateTime(lastRunAt), size: bytes(freed) }) : t("ops.space.neverRun"),
+    ...chores.filter(({ failed }) => failed).map(({ name, failed }) => t("ops.space.failed", { name, reason: failed })),
+    walk &&
+      t("ops.space.walk", {
+        when: dateTime(walk.endedAt),
+        files: count(walk.files),
+        orphans: count(walk.orphans),
+        missing: count(walk.missing),
+        wrong: count(walk.wrongSize),
+      }),
+  ].filter(Boolean);
 }
 
 function Meter({ disk, ours }) {
@@ -85,5 +122,12 @@ const largestColumns = () => [
   { title: t("ops.owner"), cell: ({ owner }) => owner },
   { title: t("ops.model"), cell: ({ model }) => model },
   { title: t("ops.made"), cell: ({ completedAt }) => dateTime(completedAt) },
+  { title: t("ops.space.size"), numeric: true, cell: ({ bytes: size }) => bytes(size) },
+];
+
+const nextColumns = () => [
+  { title: t("ops.prompt"), cell: ({ videoId, prompt }) => html`<a href=${to("video", videoId)}>${prompt.slice(0, 80)}</a>` },
+  { title: t("ops.owner"), cell: ({ owner }) => owner },
+  { title: t("ops.space.when"), cell: ({ expiresAt }) => (expiresAt ? dateTime(expiresAt) : t("ops.space.nextOnDemand")) },
   { title: t("ops.space.size"), numeric: true, cell: ({ bytes: size }) => bytes(size) },
 ];

@@ -1,0 +1,107 @@
+"""The two ways in which files go by themselves: they are old enough, or the disk needs the room."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from sora_gateway.clock import Clock
+from sora_gateway.core.retention import DAY, Kept, Removal, lacking, making_room
+from sora_gateway.retention.rules import Rules
+from sora_gateway.retention_settings import Retention
+from sora_gateway.store import Store
+from sora_gateway.supervisor.removing import Remover
+
+log = logging.getLogger(__name__)
+
+SLICE = 50
+"""Jobs that share a look at the store, and its commits."""
+HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """The next to lose its files; *at* is when, None as soon as the disk needs the room."""
+
+    kept: Kept
+    at: float | None
+
+
+class OldFiles:
+    """*free* is how many bytes the disk has free."""
+
+    def __init__(
+        self, settings: Retention, rules: Rules, store: Store, remover: Remover, free: Callable[[], int], clock: Clock
+    ) -> None:  # fmt: skip
+        self._settings = settings
+        self._rules = rules
+        self._store = store
+        self._remover = remover
+        self._free = free
+        self._clock = clock
+        self.freed = 0
+        """Bytes since the start."""
+
+    async def by_age(self) -> int:
+        """Removes what has been kept long enough; of how many jobs. Raises StorageFull, StorageFailed."""
+        removed = 0
+        for cutoff in self._rules.cutoffs(self._clock.now()):
+            while old := await self._store.upkeep.old_files(cutoff, self._settings.keep_tag, SLICE):
+                done = await self._remove(old, Removal.AGE)
+                removed += done
+                if not done:
+                    break
+        return removed
+
+    async def by_room(self) -> int:
+        """While the disk has less free than it should, removes the files of who ended first; of how many jobs.
+
+        What is removed counts as free at once: a file that is being sent keeps its room until it is closed.
+        Raises StorageFull, StorageFailed.
+        """
+        settings = self._settings
+        needed = lacking(self._free(), settings.free_below, settings.free_above)
+        ended_before = self._clock.now() - settings.spare_hours * HOUR
+        removed = 0
+        while needed > 0:
+            oldest = await self._store.upkeep.oldest_files(ended_before, settings.keep_tag, SLICE)
+            chosen = making_room(oldest, needed)
+            done = await self._remove(chosen, Removal.DISK)
+            removed += done
+            needed -= sum(each.size for each in chosen)
+            if not done:
+                log.warning(
+                    "the disk needs %d bytes more, and there are no files left that may be removed", needed
+                )
+                break
+        return removed
+
+    async def upcoming(self, limit: int) -> list[Upcoming]:
+        """Who loses files next by their age, soonest first; where nobody does, who would for the disk."""
+        now = self._clock.now()
+        found: list[Upcoming] = []
+        for cutoff in self._rules.cutoffs(now):
+            days = now - cutoff.moment
+            everybody = replace(cutoff, moment=now)
+            old = await self._store.upkeep.old_files(everybody, self._settings.keep_tag, limit)
+            found += [Upcoming(kept, kept.finished_at + days) for kept in old]
+        if not found and self._settings.free_below:
+            oldest = await self._store.upkeep.oldest_files(now, self._settings.keep_tag, limit)
+            found = [Upcoming(kept, None) for kept in oldest]
+        return sorted(found, key=lambda each: (each.at or 0.0, each.kept.finished_at))[:limit]
+
+    async def _remove(self, jobs: Sequence[Kept], because: Removal) -> int:
+        # Together, so that their rows share commits.
+        done = await asyncio.gather(*(self._remover.remove(each.job_id, because) for each in jobs))
+        size = sum(each.size for each, removed in zip(jobs, done, strict=True) if removed)
+        self.freed += size
+        if any(done):
+            log.info("removed the files of %d videos (%d bytes): %s", sum(done), size, because)
+        return sum(done)
+
+
+def days_before(now: float, days: int) -> float | None:
+    """The moment before which rows go that are kept for so many *days*; None for never, which 0 means."""
+    return now - days * DAY if days else None

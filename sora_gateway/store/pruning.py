@@ -1,0 +1,74 @@
+"""Forgetting what has been kept long enough, a slice at a time: no write transaction is long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sora_gateway.store.readers import ONE_OF, one_of
+from sora_gateway.store.writer import Transaction
+
+TRIMMED = "events_trimmed"
+"""The key in ``meta`` of the highest sequence number that was trimmed: no older cursor can be honoured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """How many rows went, and where to go on; None when nothing older is left."""
+
+    removed: int
+    reached: int | None
+
+
+def events(tx: Transaction, before: float, after: int, limit: int) -> Slice:
+    """Looks at *limit* events beyond the number *after*, and removes those of ended jobs that are older than *before*.
+
+    Events were written in the order of their numbers, so the first younger one is the end. In the same transaction
+    the log says how far it is not whole any more, or a cursor from between would be honoured with gaps.
+    """
+    # CROSS JOIN: by number, and not by job.
+    rows = tx.execute(
+        "SELECT e.seq, e.at, j.finished_at IS NOT NULL AS ended FROM events e CROSS JOIN jobs j ON j.id = e.job_id"
+        " WHERE e.seq > ? ORDER BY e.seq LIMIT ?",
+        (after, limit),
+    ).fetchall()
+    old = [row for row in rows if row["at"] < before]
+    going = [row["seq"] for row in old if row["ended"]]
+    if going:
+        tx.execute(f"DELETE FROM events WHERE seq IN {ONE_OF}", (one_of(going),))  # noqa: S608
+        tx.execute(
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (TRIMMED, str(going[-1])),
+        )
+    more = len(rows) == limit and len(old) == len(rows)
+    return Slice(len(going), rows[-1]["seq"] if more else None)
+
+
+def audit(tx: Transaction, before: float, limit: int) -> int:
+    """Removes the oldest lines of the audit log, *limit* at most, that are older than *before*; how many they were."""
+    oldest = tx.execute("SELECT id, at FROM audit ORDER BY id LIMIT ?", (limit,)).fetchall()
+    going = [row["id"] for row in oldest if row["at"] < before]
+    tx.execute(f"DELETE FROM audit WHERE id IN {ONE_OF}", (one_of(going),))  # noqa: S608
+    return len(going)
+
+
+_EXPIRING = ("sessions", "one_time_links", "share_links")
+"""Tables whose rows are worth nothing from their ``expires_at`` on."""
+
+
+def expired(tx: Transaction, now: float, limit: int) -> int:
+    """Removes sessions and links that have ended, of each kind *limit* at most; how many they were.
+
+    Sessions and one-time links are also removed where new ones are made; here it does not take somebody to sign in.
+    """
+    return sum(
+        tx.execute(
+            f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE expires_at < ? LIMIT ?)",  # noqa: S608
+            (now, limit),
+        ).rowcount
+        for table in _EXPIRING
+    )
+
+
+def vacuum(tx: Transaction, pages: int) -> None:
+    """Gives *pages* free pages back to the disk, in a database that was made for it."""
+    tx.execute(f"PRAGMA incremental_vacuum({int(pages)})").fetchall()

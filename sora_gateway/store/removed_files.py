@@ -1,0 +1,26 @@
+"""Files that were assets of a job and are not kept any more: their rows say since when, and why."""
+
+from __future__ import annotations
+
+from sora_gateway.core.job import FilesRemoved
+from sora_gateway.store.readers import ONE_OF, Readers, one_of
+from sora_gateway.store.writer import Transaction
+
+
+def record(tx: Transaction, job_id: str, event: FilesRemoved) -> None:
+    """Moves the rows of what *event* takes away from the assets to here."""
+    which, arguments = ("job_id = ?", [job_id])
+    if event.variants:
+        which, arguments = (f"job_id = ? AND variant IN {ONE_OF}", [job_id, one_of(event.variants)])
+    tx.execute(
+        "INSERT OR REPLACE INTO removed_assets (job_id, variant, size, sha256, removed_at, because)"  # noqa: S608
+        f" SELECT job_id, variant, size, sha256, ?, ? FROM assets WHERE {which}",
+        (event.at, event.because, *arguments),
+    )
+    tx.execute(f"DELETE FROM assets WHERE {which}", tuple(arguments))  # noqa: S608
+
+
+async def of_job(readers: Readers, job_id: str) -> frozenset[str]:
+    """The variants of a job that were removed."""
+    rows = await readers.all("SELECT variant FROM removed_assets WHERE job_id = ?", (job_id,))
+    return frozenset(row["variant"] for row in rows)
