@@ -132,13 +132,11 @@ soak: SEED ?= 1
 soak: $(VENV)/dev.stamp ## kill a gateway at work every 5 to 40 s, and look at everything in the end (SECONDS, SEED)
 	$(BIN)/python -m tests.soak --seconds $(SECONDS) --seed $(SEED)
 
-bench: $(VENV)/dev.stamp ## measure start-up, store, polling, jobs in flight and live updates against references
-	$(BIN)/sora-gateway bench startup
-	$(BIN)/sora-gateway bench store
-	$(BIN)/sora-gateway bench polling
-	$(BIN)/sora-gateway bench inflight
-	$(BIN)/sora-gateway bench fanout
-	$(BIN)/sora-gateway bench page
+bench: $(VENV)/dev.stamp ## measure start-up, store, polling, jobs in flight, live updates, the API and the page against references
+	@mkdir -p build/bench
+	@missed=0; for name in startup store polling inflight fanout api page; do \
+		$(BIN)/sora-gateway bench $$name --json build/bench/$$name.json || missed=1; \
+	done; exit $$missed
 
 wheel-test: $(VENV)/dev.stamp ## build the wheel and try it in an empty environment
 	.ci/wheel-test $(BIN)/python

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-NAMES = ("startup", "store", "polling", "inflight", "fanout", "page")
+NAMES = ("startup", "store", "polling", "inflight", "fanout", "api", "page")
 
 
 def main(name: str, args: Sequence[str]) -> int:
@@ -20,6 +20,8 @@ def main(name: str, args: Sequence[str]) -> int:
         from sora_gateway.bench.store import main as run
     elif name == "fanout":
         from sora_gateway.bench.fanout import main as run
+    elif name == "api":
+        from sora_gateway.bench.api import main as run
     elif name == "page":
         from sora_gateway.bench.page import main as run
     else:

@@ -16,7 +16,7 @@ def register(commands: Commands) -> None:
     add_command(commands, "openapi", "print the API's OpenAPI document", _openapi)
     add_command(commands, "asyncapi", "print the live protocol's AsyncAPI document", _asyncapi)
     bench = add_command(commands, "bench", "measure this machine against references", _bench)
-    bench.add_argument("name", choices=("startup", "store", "polling", "inflight", "fanout", "page"))
+    bench.add_argument("name", choices=("startup", "store", "polling", "inflight", "fanout", "api", "page"))
     bench.add_argument("rest", nargs=argparse.REMAINDER, metavar="...", help="options of the benchmark")
 
 
