@@ -290,7 +290,19 @@ def told_before_stored() -> None:
     instead(jobs, "insert", slowly)
 
 
-MUTANTS = {"requeue_on_boot": requeue_on_boot, "told_before_stored": told_before_stored}
+def hoards() -> None:
+    """Gives nothing back: half a megabyte and two descriptors in a second."""
+
+    def hoard() -> None:
+        kept = []
+        while True:
+            time.sleep(0.5)
+            kept.append((bytearray(os.urandom(1)) * (1 << 18), os.open(os.devnull, os.O_RDONLY)))
+
+    threading.Thread(target=hoard, daemon=True).start()
+
+
+MUTANTS = {"requeue_on_boot": requeue_on_boot, "told_before_stored": told_before_stored, "hoards": hoards}
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ from tests.soak.verdict import Evidence, judge
 from tests.transcripts import Told
 
 SHORT = Plan(
-    1.5, seed=3, shortest=1.5, longest=1.5, calm=0.5, hands=1, pause=0.15, faulty=0.0, naps=0.0, duration=0.3, patience=0.0,
+    1.5, seed=3, shortest=1.5, longest=1.5, calm=0.5, backup_every=0, hands=1, pause=0.15, faulty=0.0, naps=0.0, duration=0.3, patience=0.0,
     rest=0.2, config='[polling]\npolicy = "fixed"\nmin_interval = 0.1\n',
 )  # fmt: skip
 """A life of a second and a half, and a last one."""

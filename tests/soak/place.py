@@ -22,8 +22,9 @@ from tests.stores import EPOCH, MIGRATIONS
 
 BALANCE = 1_000_000
 PRICE = 5
-REPLAY = 200
-"""Events that a returning client gets one by one: few, so that who stays away for long is told to begin anew."""
+REPLAY = 20
+"""Events that a returning client gets one by one: more than during a restart, fewer than during a nap. Who comes back
+later is told to begin anew."""
 CONFIG = """
 [server]
 port = {port}

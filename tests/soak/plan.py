@@ -16,6 +16,8 @@ class Plan:
     """Bounds of a life, in seconds."""
     calm: float = 60.0
     """Seconds of the same load without a kill, in the end."""
+    backup_every: float = 25.0
+    """Seconds between two backups, on average; 0 for none."""
     hands: int = 2
     """Of each person."""
     pause: float = 0.8

@@ -46,7 +46,7 @@ async def soak(directory: Path, plan: Plan) -> Evidence:
         keys = await furnished(home.data, (*MEMBERS, "root"))
         lives = Lives(home, random.Random(plan.seed), plan.shortest, plan.longest, plan.module)
         crowd = Crowd(f"http://127.0.0.1:{port}", keys, plan, random.Random(plan.seed + 2))
-        backups = Backups(home, random.Random(plan.seed + 3))
+        backups = Backups(home, crowd.books, random.Random(plan.seed + 3), plan.backup_every)
         evidence = Evidence(
             home.data, upstream.journal, directory / "gateway.log", crowd.books, crowd.listeners, lives.lives,
             REPLAY, PRICE, {f"user_{name}": BALANCE for name in keys}, heard=hooks.heard, complaints=lives.complaints,
