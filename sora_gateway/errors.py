@@ -350,7 +350,7 @@ class StartupError(Exception):
 class CloseCode(IntEnum):
     """WebSocket close codes: what each means, and what a client does. 4000-4399: come back. 4400-4499: do not.
 
-    README's table is made of these lines.
+    The tables in docs/errors.md and docs/live.md are made of these lines.
     """
 
     NORMAL = 1000

@@ -33,6 +33,7 @@ from sora_gateway.upstream.chat_profiles import CHAT_PROFILES, ChatProfile, chat
 from sora_gateway.upstream.profiles import PROFILES, Profile
 from sora_gateway.upstream.simulator.faults import FAULTS, Value
 from tests.shown import RUN_BY, shown
+from tests.test_architecture import EVERYTHING, MAY_IMPORT, PACKAGE, VALUES
 
 ROOT = Path(__file__).parent.parent
 
@@ -87,6 +88,46 @@ def state_table() -> str:
         for meaning in [comments_of(State)[state.name]]
     )
     return table(("state, `stage`", "`status`", "on `/v1`", "what it is, and who takes it on"), rows)
+
+
+# --- the tree ----------------------------------------------------------------------------------------
+
+
+def package_diagram() -> str:
+    """Which package may import which, from the table that the tests hold; left out is what every one may import, and what
+    single modules may."""
+    packages = {part for part in MAY_IMPORT if (PACKAGE / part).is_dir()}
+
+    def named(parts: Iterable[str]) -> list[str]:
+        return sorted({part.split(".")[0] for part in parts} & packages)
+
+    lines = ["```mermaid", "flowchart TD"]
+    for part in sorted(packages):
+        row = MAY_IMPORT[part] - VALUES
+        if row >= EVERYTHING:
+            lines.append(f"    {part} --> everything([everything])")
+        elif named(row):
+            lines.append(f"    {part} --> {' & '.join(named(row))}")
+        elif part not in VALUES:
+            lines.append(f"    {part}")
+    return "\n".join([*lines, "```"])
+
+
+def import_table() -> str:
+    """The whole table: every part, and what it may import."""
+
+    def written(part: str) -> str:
+        # With slashes: with dots it would look like a setting.
+        return f"`{part.replace('.', '/')}`"
+
+    def allowed(row: frozenset[str]) -> str:
+        if row >= EVERYTHING:
+            return "everything"
+        values = ["values"] if row >= VALUES else map(written, sorted(row & VALUES))
+        return ", ".join([*values, *map(written, sorted(row - VALUES))])
+
+    rows = ((written(part), allowed(row) or "nothing") for part, row in MAY_IMPORT.items())
+    return table(("part", "may import"), rows)
 
 
 # --- what people and programs are told ---------------------------------------------------------------
@@ -313,6 +354,7 @@ def recipe(name: str, language: str) -> str:
 GENERATED: dict[str, Callable[[str], str]] = {
     "config.example.toml": lambda _: render(),
     "migrations/schema.sql": lambda _: schema_script(ROOT / "migrations"),
+    "docs/architecture.md": lambda text: filled(text, packages=package_diagram(), imports=import_table()),
     "docs/commands.md": lambda text: filled(text, commands=command_table(), options=option_table()),
     "docs/errors.md": lambda text: filled(text, errors=error_table(), closes=close_table()),
     "docs/states.md": lambda text: filled(text, diagram=state_diagram(), states=state_table()),
