@@ -33,7 +33,7 @@ class Alert(Section):
     language: Literal["en", "zh"] = Field(default="en", description="What they are written in: en or zh.")
     about: tuple[AlertKind, ...] = Field(
         default=(),
-        description="Of upstream, spend_cap, unknown, dispute, storage and webhooks, what it is told of; empty: all.",
+        description="Of upstream, spend_cap, unknown, dispute, storage, webhooks and backup, what it is told of; empty: all.",
     )
     repeat_after: float = Field(
         default=14_400.0,

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sora_gateway.alerts.troubles import DAY, ROWS_EVERY, Troubles
+from sora_gateway.alerts.troubles import DAY, ROWS_EVERY, Backups, Troubles
 from sora_gateway.core.alerts import AlertKind, Told, Trouble
 from sora_gateway.core.job import FinalLimit
 from sora_gateway.core.polling import PollPolicy
@@ -40,7 +41,7 @@ class Parts:
 
 
 @asynccontextmanager
-async def parts(directory: Path, **options: bool) -> AsyncIterator[Parts]:
+async def parts(directory: Path, **options: Any) -> AsyncIterator[Parts]:
     clock = ManualClock()
     gate = Gate(clock, 0, 2, spend=Spend(Tariff(cap=10, per_video=4)))
     upstreams = {"lab": Upstream(ScriptedUpstream(), gate, PollPolicy())}
@@ -153,6 +154,20 @@ async def test_a_database_that_cannot_be_written_is_one_until_it_can(
         with monkeypatch.context() as full_disk:
             full_disk.setattr(it.store._writer, "run", full)
             assert list(await it.now()) == [(AlertKind.STORAGE, "database")]
+        assert await it.now() == {}
+
+
+async def test_a_backup_that_is_overdue_is_one(tmp_path: Path) -> None:
+    made: list[float] = []
+    async with parts(tmp_path, backups=Backups(lambda: made[-1] if made else None, DAY)) as it:
+        began = it.clock.now()
+        await it.clock.advance(DAY)
+        assert await it.now() == {}, "it is being made"
+        await it.clock.advance(DAY)
+        assert await it.now() == {
+            (AlertKind.BACKUP, ""): Trouble(AlertKind.BACKUP, "", "old", since=began + DAY)
+        }
+        made.append(it.clock.now())
         assert await it.now() == {}
 
 

@@ -143,6 +143,9 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "alerts_settings",
         "settings",
         "store",
+        # How old the latest backup is, its name tells.
+        "backup.keeping",
+        "backup_settings",
         "supervisor.gate",
         "supervisor.watcher",
         "upstream.client",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sora_gateway.alerts.alerter import Alerter
 from sora_gateway.alerts.post import Poster
 from sora_gateway.alerts.services import tokens_in
-from sora_gateway.alerts.troubles import Troubles
+from sora_gateway.alerts.troubles import Backups, Troubles
+from sora_gateway.backup import keeping
+from sora_gateway.backup_settings import Backup
 from sora_gateway.clock import Clock
 from sora_gateway.entropy import Entropy
 from sora_gateway.settings import Settings
@@ -33,9 +36,27 @@ def alerter(
     for destination in settings.alerts.values():
         hide(token for token in tokens_in(destination) if len(token) >= WORTH_HIDING)
     troubles = Troubles(
-        upstreams, store, clock, free, settings.media.min_free_disk, sends_webhooks=settings.webhooks.enabled
+        upstreams,
+        store,
+        clock,
+        free,
+        settings.media.min_free_disk,
+        sends_webhooks=settings.webhooks.enabled,
+        backups=_backups(settings.backup),
     )
     return Alerter(settings.alerts, troubles, poster(settings, clock, entropy), store, clock, entropy)
+
+
+def _backups(backup: Backup) -> Backups | None:
+    if not backup.directory:
+        return None
+    directory = Path(backup.directory)
+
+    def latest() -> float | None:
+        made = keeping.backups(directory)
+        return keeping.made_at(made[-1]) if made else None
+
+    return Backups(latest, backup.every)
 
 
 def poster(settings: Settings, clock: Clock, entropy: Entropy) -> Poster:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from sora_gateway.clock import Clock
 from sora_gateway.core.alerts import AlertKind, Trouble
@@ -20,11 +22,22 @@ FAILING_FOR = 3600.0
 """Seconds for which a webhook must have failed: receivers are restarted, and tried again for days."""
 OVERDUE = 900.0
 """Seconds by which a webhook's message must be late: the outbox is not being emptied."""
+BACKUP_TAKES = 1800.0
+"""Seconds that a backup may take, with a second try; half of the time between two is added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backups:
+    """*latest* says when the newest was begun, in epoch seconds, None without one; it may block. One is due *every* so
+    many seconds."""
+
+    latest: Callable[[], float | None]
+    every: float
 
 
 class Troubles:
     """*upstreams* are those in use now, *free* measures the disk in bytes, *floor* is the least of them.
-    *sends_webhooks* is whether the outbox is emptied at all."""
+    *sends_webhooks* is whether the outbox is emptied at all, *backups* those that the gateway makes by itself."""
 
     def __init__(
         self,
@@ -35,6 +48,7 @@ class Troubles:
         floor: int,
         *,
         sends_webhooks: bool = True,
+        backups: Backups | None = None,
     ) -> None:
         self._upstreams = upstreams
         self._store = store
@@ -42,6 +56,8 @@ class Troubles:
         self._free = free
         self._floor = floor
         self._sends_webhooks = sends_webhooks
+        self._backups = backups
+        self._began = clock.now()
         self._counted: list[Trouble] = []
         self._counted_at = float("-inf")
         self._readable = True
@@ -74,7 +90,7 @@ class Troubles:
 
     async def _count(self) -> None:
         try:
-            self._counted = await self._rows()
+            self._counted = [*await self._rows(), *await self._old_backup()]
         except Exception:
             # Whatever keeps the database from being read is what has to be told; what was counted before stands.
             if self._readable:
@@ -82,6 +98,15 @@ class Troubles:
             self._readable = False
         else:
             self._readable = True
+
+    async def _old_backup(self) -> list[Trouble]:
+        if self._backups is None:
+            return []
+        latest, every = await asyncio.to_thread(self._backups.latest), self._backups.every
+        due = (self._began if latest is None else latest) + every
+        if self._clock.now() < due + every / 2 + BACKUP_TAKES:
+            return []
+        return [Trouble(AlertKind.BACKUP, "", "old", since=due)]
 
     async def _rows(self) -> list[Trouble]:
         store, now = self._store, self._clock.now()

@@ -54,6 +54,7 @@ _EN = _Language(
         (AlertKind.WEBHOOKS, "disabled"): "Webhooks that were disabled in the last day because they kept failing: {count}.",
         (AlertKind.WEBHOOKS, "failing"): "Webhooks that have failed for more than an hour: {count}.",
         (AlertKind.WEBHOOKS, "waiting"): "Webhook messages that should have been sent long ago: {count}.",
+        (AlertKind.BACKUP, ""): "The latest backup is older than it should be. Look at the log and at backup.directory.",
     },
     over={
         (AlertKind.UPSTREAM, ""): "Upstream {subject} is not paused any more.",
@@ -65,6 +66,7 @@ _EN = _Language(
         (AlertKind.WEBHOOKS, "disabled"): "No webhook was disabled in the last day.",
         (AlertKind.WEBHOOKS, "failing"): "No webhook has been failing for long any more.",
         (AlertKind.WEBHOOKS, "waiting"): "Webhook messages are sent in time again.",
+        (AlertKind.BACKUP, ""): "There is a recent backup again.",
     },
     phases={Phase.RAISED: "New", Phase.WORSE: "Worse", Phase.STILL: "Still", Phase.RESOLVED: "Over"},
     titles=("needs attention", "still needs attention", "all right again"),
@@ -88,6 +90,7 @@ _ZH = _Language(
         (AlertKind.WEBHOOKS, "disabled"): "最近一天有 {count} 个 webhook 因持续失败被停用。",
         (AlertKind.WEBHOOKS, "failing"): "有 {count} 个 webhook 已失败超过一小时。",
         (AlertKind.WEBHOOKS, "waiting"): "有 {count} 条 webhook 消息早该发出却仍在等待。",
+        (AlertKind.BACKUP, ""): "最近一次备份已过期。请检查日志和 backup.directory。",
     },
     over={
         (AlertKind.UPSTREAM, ""): "上游 {subject} 不再暂停。",
@@ -99,6 +102,7 @@ _ZH = _Language(
         (AlertKind.WEBHOOKS, "disabled"): "最近一天没有 webhook 被停用。",
         (AlertKind.WEBHOOKS, "failing"): "不再有长时间失败的 webhook。",
         (AlertKind.WEBHOOKS, "waiting"): "webhook 消息已恢复按时发送。",
+        (AlertKind.BACKUP, ""): "已有新的备份。",
     },
     phases={Phase.RAISED: "新告警", Phase.WORSE: "加重", Phase.STILL: "仍未解决", Phase.RESOLVED: "已恢复"},
     titles=("需要处理", "仍需处理", "已恢复"),

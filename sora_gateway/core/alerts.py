@@ -29,6 +29,8 @@ class AlertKind(StrEnum):
     """The disk is nearly full, or the database cannot be written or read."""
     WEBHOOKS = "webhooks"
     """Somebody's webhook fails, or was disabled for it, or messages wait for longer than they should."""
+    BACKUP = "backup"
+    """The gateway makes backups by itself, and the latest is older than it should be."""
 
 
 Key = tuple[AlertKind, str]
