@@ -101,8 +101,8 @@ types: $(VENV)/dev.stamp ## check the types, strictly
 
 check: lint types vendor-check test ## everything but the wheel
 
-kill-test: $(VENV)/dev.stamp ## kill the gateway everywhere, with faults and again in recovery; 10,000 updates over 30 kills; 100 rounds for the last credit; 1,000 followers of 500 events; 200 peers that never read beside 2,000 that do; 600 people when it is told to stop
-	$(BIN)/python -m pytest --kills=full tests/test_kills.py tests/test_kills_full.py tests/test_acknowledged.py tests/test_last_credit.py tests/test_every_event_once.py tests/test_stuck_peers.py tests/test_shutdown_crowd.py
+kill-test: $(VENV)/dev.stamp ## kill the gateway everywhere, with faults and again in recovery; 10,000 updates over 30 kills; 100 rounds for the last credit; 1,000 followers of 500 events; 200 peers that never read beside 2,000 that do; 600 people when it is told to stop; 20 backups under load, each restored
+	$(BIN)/python -m pytest --kills=full tests/test_kills.py tests/test_kills_full.py tests/test_acknowledged.py tests/test_last_credit.py tests/test_every_event_once.py tests/test_stuck_peers.py tests/test_shutdown_crowd.py tests/test_backup_under_load.py
 
 test-clients: $(VENV)/dev.stamp $(CLIENT_STAMPS) $(if $(shell command -v npm 2>/dev/null),$(CLIENTS)/node/node_modules/ready.stamp) ## try OpenAI's own Python and Node SDKs, also where answers are lost; others' WebSocket and event stream clients; AsyncAPI's schema on /asyncapi.json
 	$(BIN)/python -m tests.clients

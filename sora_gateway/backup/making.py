@@ -157,7 +157,7 @@ class _Making:
                     there.add(file.path)
                 except (FileNotFoundError, _Wrong):
                     missing.add(file.path)
-            if missing == before:
+            if not missing or missing == before:
                 break
         for path in there - {file.path for file in contents.files}:
             (self._target / path).unlink()

@@ -66,7 +66,12 @@ def stamped(moment: float) -> str:
 def written(manifest: Manifest) -> dict[str, bytes]:
     """The files that a manifest is, by name."""
     text = json.dumps(asdict(manifest), indent=1).encode() + b"\n"
-    return {MANIFEST: text, SUM: f"{hashlib.sha256(text).hexdigest()}  {MANIFEST}\n".encode()}
+    return {MANIFEST: text, SUM: summed(text)}
+
+
+def summed(text: bytes) -> bytes:
+    """What `sha256sum` says of a manifest."""
+    return f"{hashlib.sha256(text).hexdigest()}  {MANIFEST}\n".encode()
 
 
 def read(backup: Path) -> Manifest:
@@ -81,7 +86,7 @@ def read(backup: Path) -> Manifest:
         raise NoBackup(f"{backup} is no backup: it has no {MANIFEST} with its {SUM}.") from None
     except OSError as error:
         raise NoBackup(f"{backup} cannot be read ({error.strerror}).") from None
-    if named != f"{hashlib.sha256(text).hexdigest()}  {MANIFEST}\n".encode():
+    if named != summed(text):
         raise NoBackup(f"The manifest of {backup} is damaged; take another backup.")
     try:
         values = json.loads(text)
