@@ -3,7 +3,7 @@
 Both servers are up at once, each a process with clients of its own in another one, and take turns in every round. What
 counts is the CPU of all threads of a server but the one that writes the database, from before the change until the
 last client has it, and the time from when its rows are written, before the commit, until then. The bare server also
-takes a third turn, in which it only writes one frame to each transport: the floor. See docs/performance.md.
+takes a third turn, in which it only writes one frame to each socket: the floor. See docs/performance.md.
 """
 
 from __future__ import annotations
