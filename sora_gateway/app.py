@@ -57,6 +57,7 @@ from sora_gateway.media.images import Images
 from sora_gateway.media.library import ReferenceLibrary
 from sora_gateway.observing.exposition import Exposition
 from sora_gateway.observing.fan_out import FanOut
+from sora_gateway.observing.opening import tracing
 from sora_gateway.observing.readings import Sources
 from sora_gateway.places import DataDirectory, shipped
 from sora_gateway.provisioning import Provisioning
@@ -169,6 +170,7 @@ async def opened(
         if backup is not None:
             log.warning("the database was migrated; a copy from before is at %s", backup)
         snapshot.quick_check(places.database, clock)
+        traces = await stack.enter_async_context(tracing(settings.tracing))
         ring = KeyRing(places.signing_keys, clock, entropy, redactor.add)
         urls = UrlSigner(
             ring.signer(signing_keys.MEDIA),
@@ -229,7 +231,13 @@ async def opened(
         plans.changed = seats.look_again
         upstreams = await stack.enter_async_context(
             open_upstreams(
-                settings, places.simulator, clock, entropy, await store.paid_since(clock.now() - DAY), seats
+                settings,
+                places.simulator,
+                clock,
+                entropy,
+                await store.paid_since(clock.now() - DAY),
+                seats,
+                traces,
             )
         )
         provisioning = Provisioning(
@@ -290,7 +298,7 @@ async def opened(
             )  # fmt: skip
 
         alerts = alerter(settings, upstreams.by_name, store, files.free_bytes, clock, entropy, redactor.add)
-        readiness, requests = Readiness(), Requests()
+        readiness, requests = Readiness(), Requests(traces)
         sources = Sources(
             clock, store, supervisor, upstreams, hub, webhooks, files, requests, readiness, fan_out,
             lambda: runtime.current.media.min_free_disk,

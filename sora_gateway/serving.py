@@ -12,6 +12,7 @@ from sora_gateway.app import Gateway, opened
 from sora_gateway.descriptors import raise_limit
 from sora_gateway.logs.lines import configure as configure_logs
 from sora_gateway.logs.redaction import Redactor
+from sora_gateway.observing.opening import reporting
 from sora_gateway.settings import Settings
 from sora_gateway.wiring import Upstreams
 
@@ -27,11 +28,12 @@ def run(settings: Settings) -> int:
     raise_limit()
     redactor = Redactor()
     configure_logs(settings.log.level, settings.log.format, redactor)
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.run(_serve(settings, redactor))
-    return uvloop.run(_serve(settings, redactor))
+    with reporting(settings.sentry, redactor):
+        try:
+            import uvloop
+        except ImportError:
+            return asyncio.run(_serve(settings, redactor))
+        return uvloop.run(_serve(settings, redactor))
 
 
 async def _serve(settings: Settings, redactor: Redactor) -> int:

@@ -38,7 +38,7 @@ from sora_gateway.backup_settings import Backup
 from sora_gateway.core.webhook_signature import MIN_KEY, is_strong
 from sora_gateway.credit_settings import Credits, Limits, Plan, Pricing
 from sora_gateway.errors import StartupError
-from sora_gateway.metrics_settings import Metrics
+from sora_gateway.metrics_settings import Metrics, Sentry, Tracing
 from sora_gateway.oidc_settings import Oidc
 from sora_gateway.retention_settings import Retention
 from sora_gateway.section import HostAndPort, HostName, Network, Origin, Seconds, Section, Size, UpstreamName
@@ -306,6 +306,8 @@ class Settings(BaseSettings):
     backup: Backup = Backup()
     log: Log = Log()
     metrics: Metrics = Metrics()
+    tracing: Tracing = Tracing()
+    sentry: Sentry = Sentry()
 
     def secrets(self) -> Iterator[str]:
         """Every value that must not be shown, whichever table it is in."""

@@ -154,7 +154,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     # From settings to adapters: the one place besides app that knows both configuration and parts.
     "wiring": VALUES | {"settings", "supervisor", "upstream", "observing.calls"},
     # Whoever watches the gateway reads every part, and an adapter is counted from the outside.
-    "observing": VALUES | {"upstream.adapter"},
+    "observing": VALUES | {"upstream.adapter", "logs", "metrics_settings"},
     "observing.readings": VALUES
     | {"observing", "store", "supervisor", "wiring", "realtime.hub", "media.files", "webhooks.endpoints"}
     | {"http.metering", "http.services"},
@@ -173,7 +173,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     # What an administrator changes while it runs: stored, and held against the bounds of the configuration.
     "runtime_settings": VALUES | {"settings", "section", "store"},
     "app": EVERYTHING,
-    "serving": frozenset({"app", "descriptors", "logs", "settings", "wiring"}),
+    "serving": frozenset({"app", "descriptors", "logs", "settings", "wiring", "observing.opening"}),
     "cli": EVERYTHING,
     "bench": EVERYTHING,
     "__main__": frozenset({"cli"}),
@@ -199,6 +199,8 @@ ONLY_IN: Mapping[str, tuple[str, ...]] = {
     # One place knows the keys and how they sign; whoever wants something signed is handed a signer for its purpose.
     "itsdangerous": ("signing_keys.py",),
     "prometheus_client": ("observing/exposition.py",),
+    "opentelemetry": ("observing/tracing.py",),
+    "sentry_sdk": ("observing/sentry.py",),
     "av": ("media/",),
     # The simulator reads the size of a reference image.
     "PIL": ("media/", "upstream/simulator/orders.py"),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sora_gateway.clock import Clock
@@ -11,6 +15,8 @@ from sora_gateway.core.tally import Histograms, Tally
 
 log = logging.getLogger(__name__)
 
+REQUEST_ID = "sora_gateway.request_id"
+"""Key of the request's id in the ASGI scope."""
 ROUTE = "sora_gateway.route"
 """Key of the request's :class:`Route` in the ASGI scope."""
 OTHER = "other"
@@ -31,10 +37,24 @@ class Route:
         self.template = OTHER
 
 
+class Span(Protocol):
+    """One request in a trace."""
+
+    def answered(self, method: str, route: str, status: int | None, request_id: str) -> None: ...
+
+
+class Spans(Protocol):
+    def request(self, headers: Mapping[str, str]) -> AbstractContextManager[Span]:
+        """Entered while a request is answered."""
+        ...
+
+
 class Requests:
     """What was asked for since the start."""
 
-    def __init__(self) -> None:
+    def __init__(self, spans: Spans | None = None) -> None:
+        """*spans* traces each."""
+        self.spans = spans
         self.answers = Tally()
         """By route, method and class of the status."""
         self.seconds = Histograms(SECONDS)
@@ -67,8 +87,11 @@ class Metered:
             await self.app(scope, receive, send)
             return
         route = scope[ROUTE] = Route()
+        method = scope.get("method", "WEBSOCKET")
+        if method not in _METHODS and scope["type"] == "http":
+            method = OTHER  # anybody may send any word
         began = self.clock.monotonic()
-        answered: tuple[float, str] | None = None
+        answered: tuple[float, int | None] | None = None
 
         async def noted_send(message: Message) -> None:
             nonlocal answered
@@ -77,30 +100,33 @@ class Metered:
             await send(message)
 
         self.requests.in_progress += 1
-        try:
-            await self.app(scope, receive, noted_send)
-        finally:
-            self.requests.in_progress -= 1
-            seconds, status = answered or (self.clock.monotonic() - began, _NOTHING_SAID)
-            self._count(scope, route.template, seconds, status)
+        # A WebSocket lives for days, and nobody waits for it to end.
+        spans = self.requests.spans if scope["type"] == "http" else None
+        with spans.request(Headers(scope=scope)) if spans is not None else nullcontext() as span:
+            try:
+                await self.app(scope, receive, noted_send)
+            finally:
+                self.requests.in_progress -= 1
+                seconds, status = answered or (self.clock.monotonic() - began, None)
+                self._count(route.template, method, seconds, status)
+                if span is not None:
+                    span.answered(method, route.template, status, scope[REQUEST_ID])
 
-    def _count(self, scope: Scope, route: str, seconds: float, status: str) -> None:
-        method = scope.get("method", "WEBSOCKET")
-        if method not in _METHODS and scope["type"] == "http":
-            method = OTHER  # anybody may send any word
-        self.requests.answers.add(route, method, status)
+    def _count(self, route: str, method: str, seconds: float, status: int | None) -> None:
+        told = _NOTHING_SAID if status is None else f"{status // 100}xx"
+        self.requests.answers.add(route, method, told)
         self.requests.seconds.add(seconds, route, method)
-        log.debug("%s %s: %s after %.1f ms", method, route, status, seconds * 1000)
+        log.debug("%s %s: %s after %.1f ms", method, route, status or told, seconds * 1000)
 
 
-def _status(message: Message) -> str | None:
-    """The class of the status that *message* begins an answer with, as ``2xx``."""
+def _status(message: Message) -> int | None:
+    """The status that *message* begins an answer with."""
     match message["type"]:
         case "http.response.start" | "websocket.http.response.start":
-            return f"{message['status'] // 100}xx"
+            return int(message["status"])
         case "websocket.accept":
-            return "1xx"
+            return 101
         case "websocket.close":
-            return "4xx"  # before it was accepted, that is a 403
+            return 403  # before it was accepted, that is
         case _:
             return None

@@ -20,15 +20,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import CrossOrigin, GatewayError, RequestTimeout, TooLarge, Unavailable
+from sora_gateway.http.metering import REQUEST_ID as REQUEST_ID
 from sora_gateway.http.origin import SAFE_METHODS, is_cross_origin
 from sora_gateway.http.problems import from_starlette, problem
 from sora_gateway.http.unanswered import Pending, Unanswered
 from sora_gateway.logs.context import answering
 
 logger = logging.getLogger(__name__)
-
-REQUEST_ID = "sora_gateway.request_id"
-"""Key of the request's id in the ASGI scope."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
