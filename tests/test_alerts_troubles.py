@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sora_gateway.alerts import troubles
 from sora_gateway.alerts.troubles import DAY, ROWS_EVERY, Backups, Troubles
 from sora_gateway.core.alerts import AlertKind, Told, Trouble
 from sora_gateway.core.job import FinalLimit
@@ -154,6 +156,20 @@ async def test_a_database_that_cannot_be_written_is_one_until_it_can(
         with monkeypatch.context() as full_disk:
             full_disk.setattr(it.store._writer, "run", full)
             assert list(await it.now()) == [(AlertKind.STORAGE, "database")]
+        assert await it.now() == {}
+
+
+async def test_a_disk_that_hangs_is_told_of_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(troubles, "DISK_MAY_TAKE", 0.05)
+    async with parts(tmp_path) as it:
+
+        async def hangs(*_: object) -> None:
+            await asyncio.Event().wait()
+
+        for owner, name in ((it.store.alerts, "doubts"), (it.store, "writable")):
+            with monkeypatch.context() as hanging:
+                hanging.setattr(owner, name, hangs)
+                assert list(await it.now()) == [(AlertKind.STORAGE, "database")], name
         assert await it.now() == {}
 
 

@@ -22,6 +22,8 @@ FAILING_FOR = 3600.0
 """Seconds for which a webhook must have failed: receivers are restarted, and tried again for days."""
 OVERDUE = 900.0
 """Seconds by which a webhook's message must be late: the outbox is not being emptied."""
+DISK_MAY_TAKE = 20.0
+"""Seconds after which a database that does not answer is one that cannot be used: a disk that hangs is to be told of."""
 BACKUP_TAKES = 1800.0
 """Seconds that a backup may take, with a second try; half of the time between two is added."""
 
@@ -84,13 +86,21 @@ class Troubles:
         found = []
         if self._free() < self._floor:
             found.append(Trouble(AlertKind.STORAGE, "disk", "disk"))
-        if not self._readable or not await self._store.writable():
+        if not self._readable or not await self._writable():
             found.append(Trouble(AlertKind.STORAGE, "database", "database"))
         return found
 
+    async def _writable(self) -> bool:
+        try:
+            async with asyncio.timeout(DISK_MAY_TAKE):
+                return await self._store.writable()
+        except TimeoutError:
+            return False
+
     async def _count(self) -> None:
         try:
-            self._counted = [*await self._rows(), *await self._old_backup()]
+            async with asyncio.timeout(DISK_MAY_TAKE):
+                self._counted = [*await self._rows(), *await self._old_backup()]
         except Exception:
             # Whatever keeps the database from being read is what has to be told; what was counted before stands.
             if self._readable:
