@@ -15,8 +15,6 @@ RUN_BY = {
     "alerts test": "tests/test_alerts_api.py::test_the_command_says_what_was_answered_and_nothing_else",
     "credits settle": "tests/test_cli_credits.py::test_disputes_are_listed_and_decided_on",
     "credits release": "tests/test_cli_credits.py::test_disputes_are_listed_and_decided_on",
-    "bench": "tests/test_bench.py::test_the_store_is_measured_from_end_to_end",
-    "user set-password": "tests/test_cli.py::test_people_and_keys_need_no_running_gateway",
 }
 """Commands that no tested snippet shows -> the test that runs them."""
 

@@ -6,6 +6,7 @@ Nothing is timed: the simulation is arithmetic, the same at each run.
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from statistics import fmean
 
@@ -14,6 +15,8 @@ import pytest
 from sora_gateway import bench
 from sora_gateway.bench.polling import CASES, KNOWN, WRONG, Outcome, Simulation, measure, meet
 from sora_gateway.bench.worlds import DRAWS, SHAPES, World
+from tests.generated import ROOT
+from tests.snippets import block
 
 JOBS = 300
 SEED = 7
@@ -119,6 +122,15 @@ def test_a_world_of_ones_own_is_measured_alone(capsys: pytest.CaptureFixture[str
     assert "this world: bimodal, median 30 s, sigma 0.1; progress queued, none" in printed
     assert "sigma 0.25" not in printed
     assert "this world: new / fixed 10 s" in printed
+
+
+def test_the_worlds_of_the_documentation_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    """With fewer jobs than the page's minute of arithmetic; a goal may be missed by chance then."""
+    for line in block(ROOT / "docs/performance.md", "worlds").splitlines():
+        _, command, name, *options = shlex.split(line)
+        assert command == "bench"
+        assert bench.main(name, [*options, "--jobs", "5"]) in (0, 1)
+        assert f"median {options[options.index('--median') + 1]} s" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,8 @@ def test_the_operators_commands_do_what_the_page_says(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(CONFIG)
     with program(tmp_path, "serve") as address:
         said = run(page, tmp_path, address, without={"decide"})
-        rows = re.findall(r"^\| (`[^|]+`) \| .+ \|$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        text = page.read_text(encoding="utf-8").partition("## The data directory")[2].partition("\n## ")[0]
+        rows = re.findall(r"^\| (`[^|]+`) \| .+ \|$", text, re.MULTILINE)
         files = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
         assert len(files) == 11
         missing = [name for name in files if not (tmp_path / "data" / name).exists()]
@@ -148,6 +149,7 @@ def test_the_commands_for_people_and_keys_do_what_the_page_says(gateway: str, pl
         "invite",
     ]
     assert "admin" in said["people"]
+    assert '"token":"' in said["login"]
     assert '"scopes":["videos:read"]' in said["keys"]
     assert "render farm" in said["keys"]
     assert "expires 20" in said["keys"]

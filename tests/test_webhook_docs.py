@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -18,7 +19,8 @@ from sora_gateway.core.webhooks import WAITS, EventType
 from sora_gateway.settings import load_settings
 from sora_gateway.webhooks.receiver import MAX_ANSWER
 from tests.generated import ROOT
-from tests.snippets import block
+from tests.receivers import receiving
+from tests.snippets import CONFIG, block, environment, needs_curl, program, run
 
 PAGE = ROOT / "docs/webhooks.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -70,6 +72,33 @@ def test_the_javascript_on_the_page_verifies(tmp_path: Path) -> None:
         capture_output=True, text=True, check=True, timeout=30,
     )  # fmt: skip
     assert json.loads(done.stdout) == [genuine for *_, genuine in wanted]
+
+
+@needs_curl
+async def test_a_webhook_that_is_made_as_on_the_page_is_told_and_its_message_verifies(tmp_path: Path) -> None:
+    async with receiving() as receiver:
+        hosts = f'[webhooks]\nhosts = ["{receiver.host}"]\n'
+        (tmp_path / "config.toml").write_text(CONFIG + hosts)
+        with program(tmp_path, "serve") as address:
+            page = tmp_path / "webhooks.md"
+            page.write_text(TEXT.replace("https://hooks.example.org/videos", receiver.url))
+            said = await asyncio.to_thread(run, page, tmp_path, address, without={"verify"})
+            made = json.loads(said["make"].strip().splitlines()[-1])
+            await asyncio.to_thread(make_a_video, tmp_path, address)
+            (message,) = await receiver.gets(1)
+    names: dict[str, Any] = {}
+    exec(compile(block(PAGE, "verify"), PAGE.name, "exec"), names)
+    assert names["verified"](made["secret"], message.headers, message.body)
+    assert json.loads(message.body)["type"] == "video.completed"
+
+
+def make_a_video(directory: Path, address: str) -> None:
+    """As the person of the page."""
+    script = "key=$(sora-gateway key create --user webhooks@example.org)\nsora-gateway generate boat --wait "
+    subprocess.run(
+        ["bash", "-c", f'{script}--url {address} --api-key "$key" >/dev/null 2>&1'],
+        cwd=directory, env=environment(), check=True, timeout=30,
+    )  # fmt: skip
 
 
 def test_the_page_says_what_the_code_does() -> None:
