@@ -123,7 +123,7 @@ def order(size: int) -> bytes:
     return begin + b"x" * (size - len(begin) - len(end)) + end
 
 
-async def test_the_largest_upload_arrives_and_one_byte_more_is_the_gateways_to_refuse(site: Site) -> None:
+async def test_the_largest_upload_arrives_and_the_gateway_refuses_one_byte_more(site: Site) -> None:
     async with site.ann() as ann:
         path, headers = "/api/references", {"Content-Type": "application/json"}
         answer = await ann.post(path, content=order(MAX_UPLOAD), headers=headers)
@@ -131,7 +131,10 @@ async def test_the_largest_upload_arrives_and_one_byte_more_is_the_gateways_to_r
         assert (answer.status_code, answer.json()["error"]["param"]) == (400, "name")
     sent = ("--header", "Content-Type: application/json", "--data-binary", "@-")
     refused, status = await asyncio.to_thread(site.curl, path, *sent, body=order(MAX_UPLOAD + 1))
-    assert (status, json.loads(refused)["error"]["code"]) == ("2 413", "too_large")
+    assert status == "2 413"
+    if site.kind == "nginx" or refused:
+        # The others hand the answer on while the file is still being sent; sometimes its sentence is lost then.
+        assert json.loads(refused)["error"]["code"] == "too_large"
 
 
 async def test_an_upload_that_takes_its_time_and_does_not_say_its_length_arrives(site: Site) -> None:
