@@ -242,6 +242,33 @@ async def test_a_client_that_leaves_in_mid_request_is_no_error(caplog: pytest.Lo
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("error", [None, NotAuthenticated("This ticket is used up.")])
+async def test_a_websocket_that_leaves_before_it_is_answered_is_no_error(
+    error: Exception | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    over = asyncio.Event()
+
+    async def late(socket: WebSocket) -> None:
+        assert [(await socket.receive())["type"] for _ in range(2)] == [
+            "websocket.connect",
+            "websocket.disconnect",
+        ]
+        over.set()
+        if error is not None:
+            raise error
+        await socket.accept()
+
+    upgrade = (
+        b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    async with listening(application([], sockets=[WebSocketRoute("/ws", late)])) as port:
+        async with peer_of(port) as peer:
+            await peer.send(upgrade)
+        await over.wait()
+    assert caplog.records == []
+
+
 # --- origins -------------------------------------------------------------------------------------------
 
 

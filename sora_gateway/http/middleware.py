@@ -97,8 +97,16 @@ class ErrorBoundary:
 
     async def _guard(self, pending: Pending, scope: Scope, receive: Receive, send: Send) -> None:
         async def observed_send(message: Message) -> None:
-            pending.answered = pending.answered or message["type"] in (*_STARTS, "websocket.accept")
-            await send(message)
+            opens = message["type"] == "websocket.accept"
+            pending.answered = pending.answered or opens or message["type"] in _STARTS
+            try:
+                await send(message)
+            except OSError as gone:
+                # By ASGI that is how a server says that nobody is there. Starlette makes something of it only when a
+                # WebSocket is open; one that leaves before, as after a restart that takes long, is no bug either.
+                if not opens:
+                    raise
+                raise ClientDisconnect from gone
 
         try:
             await self.app(scope, receive, observed_send)
