@@ -10,7 +10,6 @@ from pathlib import Path
 from tests.snippets import PAGES, Block, blocks
 
 RUN_BY = {
-    "serve": "tests/test_cli.py::test_serve_says_where_it_is_and_how_to_get_in_and_stops_in_order",
     "demo": "tests/test_cli.py::test_the_demo_never_finds_a_configured_upstream",
     "alerts test": "tests/test_alerts_api.py::test_the_command_says_what_was_answered_and_nothing_else",
     "credits settle": "tests/test_cli_credits.py::test_disputes_are_listed_and_decided_on",
