@@ -280,8 +280,16 @@ def settings_table() -> str:
             return f'`"{value}"`'
         return f"`{list(value) if isinstance(value, tuple) else value}`"
 
-    rows = ((f"`{key}`", shown(default), text) for key, default, text in settings())
-    return table(("key", "default", "what it is for"), rows)
+    sections: dict[str, list[tuple[str, str, str]]] = {}
+    for key, default, text in settings():
+        variable = f"SORA_GATEWAY_{key.upper().replace('.', '__')}"
+        row = (f"`{key}`<br>`{variable}`", shown(default), text)
+        sections.setdefault(key.rpartition(".")[0], []).append(row)
+    head = ("setting, variable", "default", "what it is for")
+    return "\n\n".join(
+        f"### {f'`[{name}]`' if name else 'At the top'}\n\n{table(head, rows)}"
+        for name, rows in sections.items()
+    )
 
 
 def profile_table() -> str:
