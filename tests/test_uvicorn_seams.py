@@ -7,7 +7,9 @@ When an upgrade of uvicorn fails here, read its ``websockets_sansio_impl.py`` an
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -220,3 +222,16 @@ async def test_the_end_of_the_asgi_task_leaves_an_attached_socket_open() -> None
         ends.finish()
         await until(lambda: protocol.scope is None)
         assert not protocol.transport.is_closing()
+
+
+async def test_an_attached_socket_keeps_nothing_of_its_handshake_and_no_dictionary() -> None:
+    async with websocket() as ends:
+        protocol: Any = ends.line
+        request = weakref.ref(protocol.request)
+        ends.line.attach(Recorder())
+        ends.finish()
+        await until(lambda: protocol.scope is None)
+        gc.collect()
+        assert request() is None, "who still has it? look at websockets' generators"
+        names = {*vars(protocol), *vars(protocol.conn)}
+        assert not names, "attributes that are new: give them a slot, thirty in a dictionary cost kilobytes"

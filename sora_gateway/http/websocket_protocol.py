@@ -7,7 +7,7 @@ handshake needs (headers, scope, queue), which is most of a connection's memory.
 Pinned to uvicorn 0.54 by tests/test_uvicorn_seams.py. Overridden: ``handle_connect``, ``send``, ``run_asgi``,
 ``send_receive_event_to_app``, ``handle_cont``, ``handle_close``, ``handle_parser_exception``, ``keepalive_timeout``,
 ``connection_lost``, ``pause_writing`` and ``resume_writing``; replaced: ``conn``, and in the end ``queue``, ``writable``,
-``scope``. Of websockets' protocol: ``reject`` and ``recv_frame``.
+``scope``, ``server`` and ``client``. Of websockets' protocol: ``reject`` and ``recv_frame``; replaced: ``parser``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import InvalidHeaderValue, InvalidState, ProtocolError
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
+from websockets.protocol import Protocol
 from websockets.server import ServerProtocol
 from websockets.typing import StatusLike
 
@@ -43,6 +44,15 @@ class _Careful(ServerProtocol):
     """Refuses what is no handshake as carefully as everything else is refused, and bounds what a peer can cost by frames
     that say nothing; *now* gives seconds."""
 
+    # All attributes, also those of the classes above: thirty and more do not share the keys of their dictionaries.
+    __slots__ = (
+        "_frames", "_now", "_second", "_state", "accept_called", "available_extensions", "available_subprotocols",
+        "close_rcvd", "close_rcvd_then_sent", "close_sent", "current_size", "debug", "eof_sent", "events",
+        "expect_continuation_frame", "extensions", "handshake_exc", "id", "logger", "max_fragment_size",
+        "max_message_size", "origin", "origins", "parser", "parser_exc", "read", "reader", "side", "subprotocol",
+        "writes",
+    )  # fmt: skip
+
     def __init__(self, now: Callable[[], float], **options: Any) -> None:
         super().__init__(**options)
         self._now = now
@@ -50,6 +60,12 @@ class _Careful(ServerProtocol):
         """Whether there is a reader, who counts messages."""
         self._second = 0
         self._frames = 0
+
+    def forget_the_handshake(self) -> None:
+        """Goes on to read frames, of which none has begun, without who has read the handshake and keeps all of it."""
+        if not self.reader.buffer:
+            self.parser = Protocol.parse(self)
+            next(self.parser)
 
     def recv_frame(self, frame: Frame) -> None:
         # What comes after a close is read by nobody, so that nobody counts it.
@@ -97,6 +113,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     each: a program with a revoked key would fill the log with them.
     """
 
+    # As above.
+    __slots__ = (
+        "_careful", "_early", "_reader", "app", "app_state", "asgi_version", "client", "close_sent", "close_timeout",
+        "close_timer", "config", "conn", "connections", "curr_msg_data_type", "default_headers", "descriptor",
+        "disconnected", "frames", "full", "handshake_complete", "handshake_initiated", "initial_response",
+        "last_ping_rtt", "logger", "loop", "pending_ping_payload", "ping_interval", "ping_sent_at", "ping_timeout",
+        "ping_timer", "pong_timer", "queue", "read_paused", "request", "response", "root_path", "scheme", "scope",
+        "server", "tasks", "transport", "writable",
+    )  # fmt: skip
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._reader: Reader | None = None
@@ -116,6 +142,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def attach(self, reader: Reader) -> None:
         waiting, self.queue = self.queue, _DROPPED
         self._reader, self.writable = reader, _DROPPED
+        self.server = self.client = None
         self._careful.read = True
         if self.full:
             reader.paused()  # It was asked to before there was a reader.
@@ -175,6 +202,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             # The task that was made for it has not run yet.
             extensions: Any = self.scope["extensions"]
             extensions[DIRECT] = self
+            self._careful.forget_the_handshake()
 
     async def run_asgi(self) -> None:
         try:

@@ -32,6 +32,10 @@ def _nothing() -> None:
     pass
 
 
+def _nothing_of(_mailbox: object) -> None:
+    pass
+
+
 class Through:
     """What is looked at for every delivery of an event: apart from the rest, so that it lies together in memory."""
 
@@ -79,7 +83,7 @@ class Mailbox(Through):
         """When the credential is looked at next, by the monotonic clock."""
         self.merged = 0
         self.on_bound: Callable[[], None] = _nothing
-        self.on_doubt: Callable[[], None] = _nothing
+        self.on_doubt: Callable[[Mailbox], None] = _nothing_of
         self.on_final: Callable[[], None] = _nothing
         """Called when the line was given the last event of a job."""
         self._resting = True
@@ -137,7 +141,7 @@ class Mailbox(Through):
         """Has whoever reads look at the credential now."""
         self.doubted = True
         self._ring()
-        self.on_doubt()
+        self.on_doubt(self)
 
     def close(self, code: CloseCode) -> None:
         """Ends the connection; what is unread stays unread. The first reason counts."""
@@ -149,7 +153,8 @@ class Mailbox(Through):
             self._bytes = 0
             # Whoever looks at credentials has it for half a minute yet; the connection behind it is gone.
             self._line = None
-            self.on_bound = self.on_doubt = self.on_final = _nothing
+            self.on_bound = self.on_final = _nothing
+            self.on_doubt = _nothing_of
 
     # --- out, read ---------------------------------------------------------------------------------
 

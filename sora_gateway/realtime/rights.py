@@ -62,13 +62,16 @@ class Rights:
         self._watched = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        # One of each for all mailboxes.
+        self._on_doubt = self._plan_now
+        self._on_end = self._forget
 
     def watch(self, mailbox: Mailbox) -> None:
         """Looks at the credential of *mailbox* now and whenever there is reason to, until it is closed."""
         self._watched += 1
-        mailbox.on_doubt = lambda: self._plan(mailbox, self._clock.monotonic())
-        mailbox.closed.add_done_callback(self._forget)
-        mailbox.on_doubt()
+        mailbox.on_doubt = self._on_doubt
+        mailbox.closed.add_done_callback(self._on_end)
+        self._plan_now(mailbox)
 
     def _forget(self, _closed: object) -> None:
         self._watched -= 1
@@ -76,6 +79,9 @@ class Rights:
             self._task.cancel()
             self._task = None
             self._due.clear()
+
+    def _plan_now(self, mailbox: Mailbox) -> None:
+        self._plan(mailbox, self._clock.monotonic())
 
     def _plan(self, mailbox: Mailbox, at: float) -> None:
         mailbox.look_at = at
