@@ -21,9 +21,7 @@ OF_THE_ONE_ABOVE = {
 def test_every_setting_stands_there_once_with_its_variable() -> None:
     keys = [key for key, _, _ in settings()]
     written = re.findall(r"^\| `([\w.]+)`<br>`(\w+)` \|", TEXT, re.MULTILINE)
-
-
-XX
+    assert sorted(written) == sorted((key, f"SORA_GATEWAY_{key.upper().replace('.', '__')}") for key in keys)
 
 
 def test_every_number_says_what_it_counts() -> None:
