@@ -32,6 +32,9 @@ def reporting(
     """Reports while this is entered. *transport* takes the place of the one that sends to *dsn*."""
 
     def before_send(event: Event, hint: Hint) -> Event:
+        if isinstance(record := hint.get("log_record"), logging.LogRecord):
+            # The text as the log has it. Its arguments alone have lost what stood around them, by which a secret is known.
+            event["logentry"] = {"message": str(record.msg), "formatted": record.getMessage()}
         return redacted(event, redactor)  # type: ignore[no-any-return]  # of the same shape
 
     client = sentry_sdk.init(
@@ -50,13 +53,15 @@ def reporting(
         max_request_body_size="never",
         max_breadcrumbs=20,
         server_name="",
+        shutdown_timeout=LAST_WORDS,
         before_send=before_send,
     )
-    with client:
-        try:
+    try:
+        with client:
             yield
-        finally:
-            sentry_sdk.flush(LAST_WORDS)
+    finally:
+        # Left by the client's own end; what is logged after that is nobody's to report.
+        sentry_sdk.get_global_scope().set_client(None)
 
 
 def redacted(value: Any, redactor: Redactor) -> Any:

@@ -23,7 +23,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from sora_gateway.logs.context import current_job
 
-EXPORT_TIMEOUT = 5.0
+EXPORT_TIMEOUT = 3.0
 """Seconds that the collector may take for a batch, and so the longest that the end of the process waits for it."""
 
 
