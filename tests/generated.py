@@ -25,6 +25,7 @@ from sora_gateway.core import views
 from sora_gateway.core.job import ENDED, TRANSITIONS, State
 from sora_gateway.credit_settings import Plan
 from sora_gateway.errors import CloseCode, GatewayError
+from sora_gateway.observing.catalogue import METRICS, PROCESS, Form
 from sora_gateway.oidc_settings import Oidc
 from sora_gateway.settings import Settings, Upstream
 from sora_gateway.store.migrate import schema_script
@@ -359,6 +360,24 @@ def recipe(name: str, language: str) -> str:
     return f"```{language}\n{text}```"
 
 
+def metric_table() -> str:
+    """Every metric of ``/metrics``, from the catalogue that it is made of."""
+    ours = (
+        (
+            f"`{metric.full_name}`",
+            metric.form,
+            ", ".join(f"`{label}`" for label in metric.labels),
+            metric.help,
+        )
+        for metric in METRICS
+    )
+    process = (
+        (f"`{name}`", Form.COUNTER if name.endswith("_total") else Form.GAUGE, "", text)
+        for name, text in PROCESS.items()
+    )
+    return table(("metric", "kind", "by", "what it says"), [*ours, *process])
+
+
 GENERATED: dict[str, Callable[[str], str]] = {
     "config.example.toml": lambda _: render(),
     "migrations/schema.sql": lambda _: schema_script(ROOT / "migrations"),
@@ -367,6 +386,7 @@ GENERATED: dict[str, Callable[[str], str]] = {
     "docs/errors.md": lambda text: filled(text, errors=error_table(), closes=close_table()),
     "docs/states.md": lambda text: filled(text, diagram=state_diagram(), states=state_table()),
     "docs/live.md": lambda text: filled(text, closes=close_table()),
+    "docs/observing.md": lambda text: filled(text, metrics=metric_table()),
     "docs/proxies.md": lambda text: filled(
         text,
         nginx=recipe("nginx.conf", "nginx"),
