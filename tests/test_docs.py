@@ -133,6 +133,7 @@ def test_the_operators_commands_do_what_the_page_says(tmp_path: Path) -> None:
     assert "FAIL" not in said["look"]
     assert "The books balance." in said["look"]
     assert "nothing wrong." in said["look"]
+    assert re.search(r"^# TYPE sora_gateway_\w+ gauge$", said["metrics"], re.MULTILINE)
     assert re.search(rf"{re.escape(address)}/#login=\S+", said["people"])
     assert re.search(r"^sgw_", said["people"], re.MULTILINE)
     assert "render farm" in said["people"]
@@ -338,6 +339,12 @@ def test_every_link_and_every_file_named_is_there(page: Path) -> None:
     assert not [link for link in links if not (page.parent / link).exists()]
     files = re.findall(r"`((?:sora_gateway|tests|docs|migrations|static)/[\w./-]+)`", text)
     assert not [file for file in files if not (ROOT / file).exists()]
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
+    pages = {page.name for page in PAGES if page.parent.name == "docs"} - {"README.md"}
+    assert not [name for name in sorted(pages) if f"({name})" not in index]
 
 
 def test_every_test_that_stands_for_a_line_of_the_checklist_exists() -> None:
