@@ -44,9 +44,11 @@ def put_back(
 
 def whole(data: Path) -> list[str]:
     """What is wrong with a data directory that nobody uses: its database, and every file that is named there."""
-    found = broken_promises(data / "gateway.db")
     with closing(sqlite3.connect(data / "gateway.db")) as connection:
+        # Whoever was killed left commits beside it.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         rows = connection.execute("SELECT path, size, sha256 FROM assets").fetchall()
+    found = broken_promises(data / "gateway.db")
     for path, size, sha256 in rows:
         file = data / "media" / path
         if not file.is_file():

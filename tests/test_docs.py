@@ -208,6 +208,18 @@ def test_a_restored_backup_is_a_gateway_with_a_new_epoch(tmp_path: Path) -> None
     assert re.fullmatch(r"[0-9a-f]{16}", after)
 
 
+@needs_curl
+def test_a_backup_is_restored_beside_a_gateway_that_runs(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(CONFIG)
+    with program(tmp_path, "serve") as address:
+        said = run(ROOT / "docs/backup.md", tmp_path, address)
+    assert "as secret as the data directory" in said["backup"]
+    assert " is whole: " in said["backup"]
+    assert "everybody signs in again" in said["restore"]
+    with program(tmp_path, "serve", "--data-dir", "restored"):
+        pass
+
+
 def epoch_of(directory: Path) -> str:
     with closing(sqlite3.connect(directory / "data/gateway.db")) as database:
         (epoch,) = database.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
