@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shutil
 import signal
 import sqlite3
 import sys
@@ -41,6 +42,7 @@ COMMITS: dict[str, type[j.Event] | None] = {
     "adopted": j.Adopted,
     "again": j.PayAgain,
     "deleted": j.Deleted,
+    "removed": j.FilesRemoved,
 }
 
 
@@ -229,7 +231,23 @@ def around_sending_again(moment: str) -> None:
     instead(reconciling, "send_again", dying)
 
 
+def while_files_are_removed() -> None:
+    """Dies when the video is unlinked, and what lies beside it is not."""
+    remove = shutil.rmtree
+
+    def removing(path: Any, *arguments: Any, **options: Any) -> None:
+        videos = list(Path(path).glob("video.mp4"))
+        if not videos:
+            remove(path, *arguments, **options)
+            return
+        videos[0].unlink()
+        die()
+
+    instead(shutil, "rmtree", removing)
+
+
 CALLS: dict[str, Callable[[], None]] = {
+    "unlink:middle": while_files_are_removed,
     "list:before": lambda: around_call("list_jobs", "before"),
     "list:answered": lambda: around_call("list_jobs", "answered"),
     "resent:before": lambda: around_sending_again("before"),

@@ -17,6 +17,7 @@ from sora_gateway.core.retention import gone_sentence
 from sora_gateway.core.views import View
 from sora_gateway.errors import Gone, InvalidRequest, NotFound, NotReady
 from sora_gateway.http.finding import find
+from sora_gateway.http.media import NOT_KEPT
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.task_wishes import ASKED, MAX_ID
 from sora_gateway.media.zip_stream import Member, opened, zipped
@@ -130,7 +131,7 @@ async def _opened(call: Call, job: Job) -> tuple[BinaryIO, str]:
         path = call.services.files.resolve(asset.path)
         return opened(path), path.suffix
     except OSError:
-        raise Gone("The file of this video is not kept any more.") from None
+        raise Gone(NOT_KEPT) from None
 
 
 ENDPOINTS = [

@@ -17,6 +17,7 @@ from sora_gateway.http.problems import problem
 
 MEDIA_TYPES = ("video/mp4", "video/webm", "image/webp", "image/jpeg", "image/png")
 """What a stored file can be."""
+NOT_KEPT = "The file of this video is not kept any more."
 CONDITIONAL = {206: "The parts that were asked for.", 304: "The file is the one that is known already."}
 """How :func:`file_response` may answer beside 200."""
 
@@ -26,7 +27,8 @@ _RANGE = re.compile(r"(\d{1,18})-(\d{1,18})?|-(\d{1,18})")
 
 
 class RangedFile(FileResponse):
-    """Starlette's, with few ranges at most, ranges that make no sense ignored, and 416 in our envelope.
+    """Starlette's, with few ranges at most, ranges that make no sense ignored, and 416 in our envelope. It answers
+    when the file is open: then it may be removed, and whoever gets it gets it whole.
 
     The headers must have the ETag; *path* must exist.
     """
@@ -41,16 +43,25 @@ class RangedFile(FileResponse):
             # RFC 9110 14.2: such a header is ignored; Starlette would answer 400.
             kept = [header for header in scope["headers"] if header[0] != b"range"]
             scope = {**scope, "headers": kept}
-        unsatisfiable = False
+        unsatisfiable, start = False, None
 
         async def watched_send(message: Message) -> None:
-            nonlocal unsatisfiable
+            nonlocal unsatisfiable, start
             if message["type"] == "http.response.start":
-                unsatisfiable = message["status"] == 416
-            if not unsatisfiable:
+                unsatisfiable, start = message["status"] == 416, message
+            elif not unsatisfiable:
+                if start is not None:
+                    first, start = start, None
+                    await send(first)
                 await send(message)
 
-        await super().__call__(scope, receive, watched_send)
+        try:
+            await super().__call__(scope, receive, watched_send)
+        except FileNotFoundError:
+            if start is None:
+                raise
+            # Removed since it was looked at.
+            await problem(Gone(NOT_KEPT), scope[REQUEST_ID])(scope, receive, send)
         if unsatisfiable:
             size = self.headers["content-length"]
             error = RangeNotSatisfiable(f"The file has {size} bytes; the range asked for lies beyond them.")
@@ -77,7 +88,7 @@ def file_response(
     try:
         stat = os.stat(path)
     except FileNotFoundError:
-        raise Gone("The file of this video is not kept any more.") from None
+        raise Gone(NOT_KEPT) from None
     etag = f'"{sha256}"'
     # Kept by the browser, but asked about each time: rights can be withdrawn and files deleted.
     headers = {"etag": etag, "cache-control": "private, no-cache"}

@@ -30,7 +30,7 @@ from sora_gateway.errors import (
 from sora_gateway.http.auditing import actor_of
 from sora_gateway.http.finding import find, find_own, note_act
 from sora_gateway.http.long_text import LONG_TEXT
-from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES, file_response
+from sora_gateway.http.media import CONDITIONAL, MEDIA_TYPES, NOT_KEPT, file_response
 from sora_gateway.http.orders import order_again, order_for
 from sora_gateway.http.paid import paid
 from sora_gateway.http.routing import Access, Call, Endpoint
@@ -201,7 +201,7 @@ async def content(call: Call, job: Job, variant: str, *, download: bool) -> Resp
     try:
         path = call.services.files.resolve(asset.path)
     except FileNotFoundError:
-        raise Gone("The file of this video is not kept any more.") from None
+        raise Gone(NOT_KEPT) from None
     name = f"{job.id}{path.suffix}" if download else None
     return file_response(call.request, path, asset.media_type, asset.sha256, name)
 
