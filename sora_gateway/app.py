@@ -55,10 +55,9 @@ from sora_gateway.media.files import MediaFiles
 from sora_gateway.media.image_source import ImageFetcher
 from sora_gateway.media.images import Images
 from sora_gateway.media.library import ReferenceLibrary
-from sora_gateway.observing.exposition import Exposition
 from sora_gateway.observing.fan_out import FanOut
 from sora_gateway.observing.opening import tracing
-from sora_gateway.observing.readings import Sources
+from sora_gateway.observing.sources import Metrics, Sources
 from sora_gateway.places import DataDirectory, shipped
 from sora_gateway.provisioning import Provisioning
 from sora_gateway.realtime.hub import Hub
@@ -335,7 +334,7 @@ async def opened(
             upstreams=upstreams.by_name,
             webhooks=webhooks,
             alerts=alerts,
-            metrics=Exposition(sources).text,
+            metrics=Metrics(sources).text,
             housekeeping=keeping,
             limits=RequestLimits(clock),
             readiness=readiness,

@@ -10,15 +10,17 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sora_gateway.logs.context import answering, current_request
+from sora_gateway.logs.context import answering, current_job, current_request, of_job
 from sora_gateway.logs.lines import JsonLines, Lines, TextLines
 from sora_gateway.logs.redaction import REDACTED, Redactor
+from tests.lab import Lab, at_the_lab, says
 
 KEY = "an/upstream's+own key"
 LINE = re.compile(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z WARNING tests\.lines: (.*)")
@@ -339,3 +341,56 @@ def test_a_command_that_keeps_no_log_warns_in_the_same_lines() -> None:
     )
     (line,) = done.stderr.splitlines()
     assert line.endswith(rf"WARNING a.library: two\nlines {REDACTED}")
+
+
+# --- which job -----------------------------------------------------------------------------------------
+
+
+async def test_what_a_jobs_watcher_says_has_the_jobs_id_and_what_others_say_has_not() -> None:
+    text, form = Log(), Log(JsonLines)
+
+    async def watch() -> None:
+        for log in (text, form):
+            log.logger.warning("it is slow")
+        await asyncio.create_task(fetch())
+
+    async def fetch() -> None:
+        form.logger.warning("so is its file")
+
+    with answering("req_7"):
+        watching = asyncio.create_task(watch(), context=of_job("video_1"))
+        await asyncio.sleep(0)
+    await watching
+    form.logger.warning("the observer says of it", extra={"job": "video_2"})
+    form.logger.warning("and of nobody")
+    assert text.message() == "it is slow [job video_1] [request req_7]"
+    lines = [json.loads(line) for line in form.lines]
+    assert [line.get("jobId") for line in lines] == ["video_1", "video_1", "video_2", None]
+    assert [line.get("requestId") for line in lines] == ["req_7", None, None, None]
+
+
+async def test_a_job_that_stands_in_the_line_is_not_said_twice() -> None:
+    log = Log()
+    log.logger.warning("%s: the outcome is unknown", "video_1", extra={"job": "video_1"})
+    assert log.message() == "video_1: the outcome is unknown"
+
+
+async def test_the_watcher_of_a_running_gateway_logs_as_its_job(
+    tmp_path: Path,
+) -> None:
+    heard: list[tuple[str | None, str]] = []
+
+    class Listens(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append((current_job(), record.getMessage()))
+
+    listens = Listens()
+    logging.getLogger("sora_gateway.supervisor").addHandler(listens)
+    try:
+        async with at_the_lab(tmp_path, Lab(creates=[says(500, {})])) as ann:
+            video = await ann.make()
+            await ann.comes_to(video["videoId"], "unknown")
+    finally:
+        logging.getLogger("sora_gateway.supervisor").removeHandler(listens)
+    ((job, said),) = [each for each in heard if "is unknown" in each[1]]
+    assert job == video["videoId"], said

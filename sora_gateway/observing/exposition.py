@@ -1,20 +1,21 @@
-"""The text of ``/metrics``. Imports the client library with the first question: a start needs none of it."""
+"""The text of ``/metrics``, as Prometheus' own client library writes it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from importlib.metadata import version
 from itertools import accumulate
-from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric as Family
 
 from sora_gateway.core.tally import Histogram
 from sora_gateway.observing import catalogue as m
 from sora_gateway.observing.catalogue import Form, Metric
-from sora_gateway.observing.readings import Reading, Readings, Sources
-
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
-    from prometheus_client.metrics_core import Metric as Family
+from sora_gateway.observing.readings import Reading, Readings
+from sora_gateway.observing.sources import Sources
 
 
 class Exposition:
@@ -23,8 +24,11 @@ class Exposition:
     def __init__(self, sources: Sources) -> None:
         self._readings = Readings(sources)
         self._taken: list[Reading] = []
-        self._registry: CollectorRegistry | None = None
         self._turn = asyncio.Lock()
+        self._version = version("sora-gateway")
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
 
     async def text(self) -> bytes:
         """In Prometheus' text format; made in a thread, one at a time."""
@@ -38,23 +42,11 @@ class Exposition:
             yield _family(metric, values)
 
     def _text(self) -> bytes:
-        from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-
-        if self._registry is None:
-            from importlib.metadata import version
-
-            self._version = version("sora-gateway")
-            registry = CollectorRegistry(auto_describe=False)
-            registry.register(self)
-            ProcessCollector(registry=registry)
-            self._registry = registry
         self._taken.insert(0, (m.BUILD, [((self._version,), 1.0)]))
         return generate_latest(self._registry)
 
 
 def _family(metric: Metric, values: list[tuple[tuple[str, ...], float | Histogram]]) -> Family:
-    from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-
     if metric.form is Form.HISTOGRAM:
         histograms = HistogramMetricFamily(metric.full_name, metric.help, labels=metric.labels)
         for labels, value in values:

@@ -4,53 +4,27 @@ readers, from the disk in a thread."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sora_gateway.clock import Clock
 from sora_gateway.core.job import State
 from sora_gateway.core.states import ENDED
 from sora_gateway.core.tally import Histogram, Labels
 from sora_gateway.observing import catalogue as m
 from sora_gateway.observing.catalogue import Metric
-from sora_gateway.observing.fan_out import FanOut
+from sora_gateway.observing.sources import Sources
 
 if TYPE_CHECKING:
-    from sora_gateway.http.metering import Requests
-    from sora_gateway.http.services import Readiness
-    from sora_gateway.media.files import MediaFiles
-    from sora_gateway.realtime.hub import Hub
-    from sora_gateway.store import Store
     from sora_gateway.store.credits import Balance
     from sora_gateway.store.space import DatabaseSize
     from sora_gateway.store.totals import Outbox
-    from sora_gateway.supervisor import Supervisor
-    from sora_gateway.webhooks.endpoints import Webhooks
-    from sora_gateway.wiring import Upstreams
 
 Value = float | Histogram
 Reading = tuple[Metric, list[tuple[Labels, Value]]]
 
 PHASES = ("starting", "serving", "stopping")
 BREAKER = ("closed", "open", "half-open")
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """The parts that are read."""
-
-    clock: Clock
-    store: Store
-    supervisor: Supervisor
-    upstreams: Upstreams
-    hub: Hub
-    webhooks: Webhooks
-    files: MediaFiles
-    requests: Requests
-    readiness: Readiness
-    fan_out: FanOut
-    disk_floor: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
