@@ -27,13 +27,18 @@ class Cursor:
     seq: int
 
     def __str__(self) -> str:
-        return f"{self.epoch}-{self.seq}"
+        return written(self.epoch, self.seq)
 
     @classmethod
     def parse(cls, text: str) -> Cursor | None:
         """The cursor written as *text*, or None if it is none."""
         match = re.fullmatch(r"([0-9a-f]{16})-(0|[1-9][0-9]{0,18})", text)
         return cls(match[1], int(match[2])) if match else None
+
+
+def written(epoch: str, seq: int) -> str:
+    """The cursor as it is told."""
+    return f"{epoch}-{seq}"
 
 
 @dataclass(frozen=True, slots=True)

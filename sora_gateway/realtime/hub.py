@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import TypeAlias
 
 from sora_gateway.core.job import Job
 from sora_gateway.core.messages import StoredEvent, UrlsOf
@@ -87,6 +88,10 @@ class Subscription:
         return EventScope() if principal.sees_all else EventScope(owner=principal.user_id)
 
 
+Followers: TypeAlias = dict[Subscription, None]
+"""In the order in which they came, which is also how they lie in memory: a set is walked through in another one."""
+
+
 class Hub:
     """*epoch* is the event log's; *urls_of* signs addresses and must not block."""
 
@@ -99,10 +104,10 @@ class Hub:
         """Called with the number of each event that everybody was handed who follows it."""
         self._closed: CloseCode | None = None
         self._mailboxes: set[Mailbox] = set()
-        self._by_job: dict[str, set[Subscription]] = {}
-        self._by_owner: dict[str, set[Subscription]] = {}
-        self._of_everybody: set[Subscription] = set()
-        self._awaiting: dict[str, set[Subscription]] = {}
+        self._by_job: dict[str, Followers] = {}
+        self._by_owner: dict[str, Followers] = {}
+        self._of_everybody: Followers = {}
+        self._awaiting: dict[str, Followers] = {}
         """By owner: subscriptions to external ids that no job has yet."""
         self._pending: dict[int, StoredEvent] = {}
         """By sequence number: what nobody was told yet."""
@@ -279,18 +284,18 @@ class Hub:
     def _link(self, subscription: Subscription) -> None:
         principal = subscription.mailbox.principal
         if subscription.job_id is not None:
-            self._by_job.setdefault(subscription.job_id, set()).add(subscription)
+            self._by_job.setdefault(subscription.job_id, {})[subscription] = None
         elif subscription.external_id is not None:
-            self._awaiting.setdefault(principal.user_id, set()).add(subscription)
+            self._awaiting.setdefault(principal.user_id, {})[subscription] = None
         elif principal.sees_all:
-            self._of_everybody.add(subscription)
+            self._of_everybody[subscription] = None
         else:
-            self._by_owner.setdefault(principal.user_id, set()).add(subscription)
+            self._by_owner.setdefault(principal.user_id, {})[subscription] = None
         if subscription.job_id is not None or subscription.external_id is None:
             self.watching(subscription.job_id, principal.user_id)
 
     def _unlink(self, subscription: Subscription) -> None:
-        self._of_everybody.discard(subscription)
+        self._of_everybody.pop(subscription, None)
         user_id = subscription.mailbox.principal.user_id
         for index, key in (
             (self._by_job, subscription.job_id),
@@ -299,7 +304,7 @@ class Hub:
         ):
             found = index.get(key) if key is not None else None
             if key is not None and found is not None:
-                found.discard(subscription)
+                found.pop(subscription, None)
                 if not found:
                     del index[key]
 

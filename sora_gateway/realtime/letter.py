@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sora_gateway.core.messages import Cursor, StoredEvent, UrlsOf, update_of
+from sora_gateway.core.messages import StoredEvent, UrlsOf, update_of, written
 from sora_gateway.realtime.framing import Form, Outgoing
 
 _NO_FILES = ',"variants":[]}'
@@ -15,7 +15,7 @@ class Letter:
     __slots__ = ("_made", "event", "message", "size")
 
     def __init__(self, event: StoredEvent, epoch: str, urls_of: UrlsOf) -> None:
-        cursor = str(Cursor(epoch, event.seq))
+        cursor = written(epoch, event.seq)
         body = body_of(event, cursor, epoch, urls_of)
         self.event = event
         self.message = Outgoing("update", body, cursor)
