@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,14 +20,17 @@ from sora_gateway.core.visibility import Visibility
 from sora_gateway.retention.janitor import FIRST, Janitor
 from sora_gateway.retention_settings import Retention
 from sora_gateway.section import Bytes
+from sora_gateway.settings import Settings
 from sora_gateway.store import Store
 from sora_gateway.store.events import EventScope
 from sora_gateway.supervisor.inputs import stored_inputs
 from sora_gateway.supervisor.removing import Remover
 from tests.examples import examples
 from tests.fakes import ManualClock
+from tests.generated import ROOT
 from tests.jobs import walk
 from tests.keeping import DAY, HOUR, Archive, archive, lived
+from tests.snippets import block
 from tests.stores import ADA, BEN, NOW, VERA
 
 # --- what is said ------------------------------------------------------------------------------------
@@ -51,6 +55,15 @@ def test_where_to_stop_says_nothing_without_where_to_begin() -> None:
         Retention.model_validate({"free_above": "6 GB"})
     said = Retention.model_validate({"free_below": "5 GB", "free_above": "6 GB"})
     assert (said.free_below, said.free_above) == (5 * 10**9, 6 * 10**9)
+
+
+def test_the_example_of_the_documentation_is_taken() -> None:
+    said = tomllib.loads(block(ROOT / "docs/operating.md", "retention"))
+    configured = Settings.model_validate(said)
+    assert configured.retention.keep_days == 90
+    assert (configured.retention.free_below, configured.retention.free_above) == (5 * 10**9, 10 * 10**9)
+    assert configured.retention.free_below > configured.media.min_free_disk
+    assert configured.plans["archive"].keep_days == 3650
 
 
 async def test_nothing_is_removed_unless_somebody_says_so(tmp_path: Path) -> None:
