@@ -54,7 +54,7 @@ def page(evidence: Evidence, promises: list[Promise], seconds: float, seed: int,
         for how in ("killed", "told to stop", "killed at its start")
     }
     ups = [life.up for life in lives if life.up is not None]
-    lasted = [life.lasted for life in lives if life.ended in ways]
+    lasted = [life.lasted - (life.up or 0.0) for life in lives if life.ended in ways]
     again = sum(each.again for each in evidence.books.accepted.values())
     lines = [
         f"soak: {seconds:g} s of kills, seed {seed}, {took:.0f} s in all; Python {platform.python_version()}, {os.cpu_count()} cores",
