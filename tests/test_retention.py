@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from sora_gateway.core.job import Job, VisibilityChanged
+from sora_gateway.core.job import Job, UpstreamFailed, VisibilityChanged
 from sora_gateway.core.retention import Kept, Removal, cutoffs, lacking, making_room
 from sora_gateway.core.steps import StoredState
 from sora_gateway.core.visibility import Visibility
@@ -372,6 +372,21 @@ async def test_old_steps_of_ended_jobs_go_and_those_of_the_others_stay(tmp_path:
         gone = max(seq for job_id, seq in before if job_id == ended.id)
         assert min(seq for _, seq in left) < gone
         assert await at.store.oldest_event() == gone + 1
+
+
+async def test_a_job_that_ends_late_takes_nothing_back_of_how_far_the_log_is_trimmed(tmp_path: Path) -> None:
+    """Its first steps are the oldest of all; a cursor from after them would be honoured, with gaps."""
+    async with archive(tmp_path, events_days=10) as at:
+        late, _ = await at.running(ago=30 * DAY), await at.running(ago=30 * DAY)
+        await at.finished(ago=20 * DAY)
+        await at.finished(ago=DAY)
+        await at.tidy()
+        whole_from = await at.store.oldest_event()
+        await walk(at.store, late, UpstreamFailed(NOW, "failed", "It failed."))
+        await at.tidy()
+        first = min(seq for _, seq in await _events(at.store))
+        assert first < whole_from, "the other one still has its steps from before"
+        assert await at.store.oldest_event() == whole_from
 
 
 async def test_a_long_log_is_trimmed_in_slices(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ def events(tx: Transaction, before: float, after: int, limit: int) -> Slice:
     """Looks at *limit* events beyond the number *after*, and removes those of ended jobs that are older than *before*.
 
     Events were written in the order of their numbers, so the first younger one is the end. In the same transaction
-    the log says how far it is not whole any more, or a cursor from between would be honoured with gaps.
+    the log says how far it is not whole any more, or a cursor from between would be honoured with gaps; that never goes
+    back, whatever earlier numbers go later because their jobs went on for longer.
     """
     # CROSS JOIN: by number, and not by job.
     rows = tx.execute(
@@ -36,7 +37,8 @@ def events(tx: Transaction, before: float, after: int, limit: int) -> Slice:
     if going:
         tx.execute(f"DELETE FROM events WHERE seq IN {ONE_OF}", (one_of(going),))  # noqa: S608
         tx.execute(
-            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+            " WHERE CAST(excluded.value AS INTEGER) > CAST(value AS INTEGER)",
             (TRIMMED, str(going[-1])),
         )
     more = len(rows) == limit and len(old) == len(rows)
