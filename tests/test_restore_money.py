@@ -86,6 +86,18 @@ async def test_what_may_have_been_paid_for_after_the_backup_is_never_paid_for_ag
         assert len(case.upstream.took) == 5
 
 
+async def test_who_says_that_nothing_came_after_it_and_is_wrong_pays_twice(tmp_path: Path) -> None:
+    """What every restore would do without holding anything: these tests would notice."""
+    (tmp_path / "old").mkdir()
+    case = Case(tmp_path / "old", losing=0)
+    jobs = await two_sent_and_two_waiting(case, tmp_path / "kept", HOLD)
+    await restored(case, tmp_path / "kept", resume_queued=True)
+    async with case.gateway() as shop:
+        for job in jobs[2:]:
+            await shop.reaches(job.id, State.PROCESSING)
+        assert len(case.upstream.took) == 6
+
+
 async def test_a_video_that_looks_the_same_is_shown_and_only_our_own_word_is_taken(tmp_path: Path) -> None:
     """Of jobs that came after the backup nothing is known, and their videos may look the same."""
     (tmp_path / "old").mkdir()

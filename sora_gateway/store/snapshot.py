@@ -161,8 +161,9 @@ def quick_check(database: Path, clock: Clock, seconds: float = 1.0) -> None:
             connection.set_progress_handler(lambda: int(clock.monotonic() > end), _STEPS)
             found = [row[0] for row in connection.execute("PRAGMA quick_check(3)") if row[0] != "ok"]
     except sqlite3.DatabaseError as error:
-        if _code(error) == sqlite3.SQLITE_INTERRUPT:
-            return  # It is large: what was seen is whole.
+        if _code(error) not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            # It is large, and what was seen is whole; or it cannot be looked at now, which is no damage.
+            return
         found = [str(error)]
     if found:
         raise StartupError(
@@ -188,8 +189,9 @@ def _reading(database: Path, stopped: Stopped, *, alone: bool = False) -> Iterat
 
 
 def _code(error: sqlite3.Error) -> int | None:
-    """SQLite's own; Python's complaints have none."""
-    return getattr(error, "sqlite_errorcode", None)
+    """SQLite's own, without its finer distinctions; Python's complaints have none."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 def _opened(uri: str) -> sqlite3.Connection:
