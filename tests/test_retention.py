@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import tempfile
 import tomllib
 from dataclasses import dataclass
@@ -205,6 +207,23 @@ async def test_a_file_that_is_still_being_sent_counts_as_free(tmp_path: Path) ->
         jobs = [await at.finished(ago=(5 - number) * DAY, size=600) for number in range(3)]
         await at.tidy()
         assert [await at.kept(job) for job in jobs] == [False, True, True]
+
+
+async def test_files_that_a_backup_on_the_same_disk_has_too_are_not_removed_for_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Backups link them: without these names they take as much room as before, look after look, until none is left."""
+    async with archive(tmp_path, room=5000, free_below=4000) as at:
+        jobs = [await at.finished(ago=(5 - number) * DAY) for number in range(4)]
+        backup = shutil.copytree(at.files.root, tmp_path / "backup", copy_function=os.link)
+        await at.finished(ago=2 * HOUR)  # after the backup
+        for _ in range(3):
+            await at.tidy()
+        assert [await at.kept(job) for job in jobs] == [True] * 4
+        assert "would free nothing, because a backup on the same disk has them too" in caplog.text
+        shutil.rmtree(backup)
+        await at.tidy()
+        assert [await at.kept(job) for job in jobs] == [False] * 4
 
 
 async def test_what_has_just_ended_is_spared_however_full_the_disk_is(

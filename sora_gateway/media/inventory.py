@@ -53,6 +53,13 @@ class Inventory:
         """The hash of a stored file in hex, None if it is not there. Raises OSError."""
         return await finish_in_thread(self._sha256, path)
 
+    async def shared(self, job_ids: Sequence[str]) -> frozenset[str]:
+        """Those of these jobs whose files have, most of their bytes, other names too, as in a backup on the same disk:
+        removing them gives no room back. Raises OSError."""
+        return await finish_in_thread(
+            lambda: frozenset(job_id for job_id in job_ids if self._is_shared(job_id))
+        )
+
     async def is_empty(self) -> bool:
         """Whether there is nothing at all, as where a disk is not mounted."""
         return await finish_in_thread(lambda: not any(self._root.glob("[0-9a-f][0-9a-f]/*/*")))
@@ -68,14 +75,18 @@ class Inventory:
         for job in directory.iterdir():
             if directory_of(job.name) != directory.name or job.is_symlink() or not job.is_dir():
                 continue
-            with os.scandir(job) as entries:
-                for entry in entries:
-                    # Whatever goes meanwhile was somebody's to remove.
-                    with contextlib.suppress(FileNotFoundError):
-                        status = entry.stat(follow_symlinks=False)
-                        if stat.S_ISREG(status.st_mode):
-                            path = f"{directory.name}/{job.name}/{entry.name}"
-                            yield Seen(job.name, path, status.st_size, status.st_mtime)
+            for name, status in _regular(job):
+                path = f"{directory.name}/{job.name}/{name}"
+                yield Seen(job.name, path, status.st_size, status.st_mtime)
+
+    def _is_shared(self, job_id: str) -> bool:
+        directory = self._root / (directory_of(job_id) or "") / job_id
+        if not directory.is_dir():
+            return False
+        sizes = {False: 0, True: 0}
+        for _, status in _regular(directory):
+            sizes[status.st_nlink > 1] += status.st_size
+        return sizes[True] > sizes[False]
 
     def _size(self, path: str) -> int | None:
         try:
@@ -98,3 +109,14 @@ class Inventory:
         for directory in {(self._root / path).parent for path in paths}:
             with contextlib.suppress(OSError):  # not empty: the rest is the job's
                 directory.rmdir()
+
+
+def _regular(directory: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """The regular files in *directory*."""
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            # Whatever goes meanwhile was somebody's to remove.
+            with contextlib.suppress(FileNotFoundError):
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode):
+                    yield entry.name, status

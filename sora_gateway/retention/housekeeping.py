@@ -40,9 +40,10 @@ def housekeeping(
 ) -> Housekeeping:  # fmt: skip
     """*deliveries_days*: for which is kept what webhooks were told."""
     rules, remover = Rules(settings, plans), Remover(store, files, clock)
-    old_files = OldFiles(settings, rules, store, remover, files.free_bytes, clock)
+    inventory = Inventory(media)
+    old_files = OldFiles(settings, rules, store, remover, inventory, files.free_bytes, clock)
     rows = OldRows(settings, deliveries_days, store, clock)
-    walk = SlowWalk(Reconciler(store, Inventory(media), remover, clock), clock)
+    walk = SlowWalk(Reconciler(store, inventory, remover, clock), clock)
     chores = {
         "left_over": remover.retry,
         # What is old enough goes first, and may be room enough.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from sora_gateway.clock import Clock
 from sora_gateway.core.retention import DAY, Kept, Removal, lacking, making_room
+from sora_gateway.media.inventory import Inventory
 from sora_gateway.retention.rules import Rules
 from sora_gateway.retention_settings import Retention
 from sora_gateway.store import Store
@@ -30,15 +32,17 @@ class Upcoming:
 
 
 class OldFiles:
-    """*free* is how many bytes the disk has free."""
+    """*free* is how many bytes the disk has free, *inventory* what lies on it."""
 
     def __init__(
-        self, settings: Retention, rules: Rules, store: Store, remover: Remover, free: Callable[[], int], clock: Clock
+        self, settings: Retention, rules: Rules, store: Store, remover: Remover, inventory: Inventory,
+        free: Callable[[], int], clock: Clock,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._rules = rules
         self._store = store
         self._remover = remover
+        self._inventory = inventory
         self._free = free
         self._clock = clock
         self.freed = 0
@@ -58,8 +62,9 @@ class OldFiles:
     async def by_room(self) -> int:
         """While the disk has less free than it should, removes the files of who ended first; of how many jobs.
 
-        What is removed counts as free at once: a file that is being sent keeps its room until it is closed.
-        Raises StorageFull, StorageFailed.
+        What is removed counts as free at once: a file that is being sent keeps its room until it is closed. Where a
+        backup has the oldest too, removing them would free nothing, now or at the next look, until none is left: then
+        nothing goes. Raises StorageFull, StorageFailed, OSError.
         """
         settings = self._settings
         needed = lacking(self._free(), settings.free_below, settings.free_above)
@@ -68,9 +73,18 @@ class OldFiles:
         while needed > 0:
             oldest = await self._store.upkeep.oldest_files(ended_before, settings.keep_tag, SLICE)
             chosen = making_room(oldest, needed)
+            shared = await self._inventory.shared([each.job_id for each in chosen])
+            chosen = _until_one_of(shared, chosen)
             done = await self._remove(chosen, Removal.DISK)
             removed += done
             needed -= sum(each.size for each in chosen)
+            if shared:
+                log.warning(
+                    "the disk needs %d bytes more; removing the oldest files would free nothing, because a backup on the"
+                    " same disk has them too: keep backups on another one",
+                    needed,
+                )
+                break
             if not done:
                 log.warning(
                     "the disk needs %d bytes more, and there are no files left that may be removed", needed
@@ -100,6 +114,11 @@ class OldFiles:
         if any(done):
             log.info("removed the files of %d videos (%d bytes): %s", sum(done), size, because)
         return sum(done)
+
+
+def _until_one_of(shared: Collection[str], oldest_first: Sequence[Kept]) -> list[Kept]:
+    """Those before the first one of *shared*: younger files do not go in the place of older ones."""
+    return list(takewhile(lambda each: each.job_id not in shared, oldest_first))
 
 
 def days_before(now: float, days: int) -> float | None:
