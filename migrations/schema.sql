@@ -382,3 +382,4 @@ CREATE TABLE removed_assets (
     CONSTRAINT ck_removed_assets_because CHECK (because IN ('age', 'disk', 'missing')), 
     CONSTRAINT fk_removed_assets_job_id FOREIGN KEY(job_id) REFERENCES jobs (id)
 );
+CREATE INDEX ix_jobs_created_at ON jobs (created_at, id) WHERE deleted_at IS NULL;

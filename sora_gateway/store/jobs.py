@@ -263,12 +263,10 @@ async def page(readers: Readers, principal: Principal, wanted: Filter) -> tuple[
     Raises:
         NotFound: *after* names no visible job.
     """
-    where, arguments = ["deleted_at IS NULL", VISIBLE], scope(principal)
+    where, arguments = ["deleted_at IS NULL"], list[Any]()
     if wanted.owner is not None:
         where.append("owner = ?")
         arguments.append(wanted.owner)
-    if wanted.team:
-        where.append("visibility = 'team'")
     if wanted.states:
         where.append(f"state IN ({', '.join('?' * len(wanted.states))})")
         arguments += wanted.states
@@ -301,10 +299,31 @@ async def page(readers: Readers, principal: Principal, wanted: Filter) -> tuple[
         where.append(f"(created_at, id) {'>' if wanted.ascending else '<'} (?, ?)")
         arguments += [last.created_at, last.id]
     order = "created_at, id" if wanted.ascending else "created_at DESC, id DESC"
+    selects, values = list[str](), list[Any]()
+    for source, own in _shelves(principal, wanted):
+        selects.append(f"{_SELECT} {source} AND {' AND '.join(where)}")
+        values += [*own, *arguments]
     rows = await readers.all(
-        f"{_SELECT} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ?", (*arguments, wanted.limit + 1)
+        f"{' UNION ALL '.join(selects)} ORDER BY {order} LIMIT ?", (*values, wanted.limit + 1)
     )
     return [job_of(row) for row in rows[: wanted.limit]], len(rows) > wanted.limit
+
+
+def _shelves(principal: Principal, wanted: Filter) -> list[tuple[str, list[Any]]]:
+    """Where the jobs lie that *principal* may see, each with an index that has them in the order of their making: so a page
+    is merged from the first rows of each, however many there are. None of them has a job of another.
+
+    One condition for all (:data:`VISIBLE`) would be a look at every job and a sort: fifty thousand take a thousand times as
+    long.
+    """
+    if wanted.team:
+        return [("INDEXED BY ix_jobs_team WHERE visibility = 'team'", [])]
+    if principal.sees_all:
+        return [("WHERE TRUE", [])]
+    mine = ("WHERE owner = ?", [principal.user_id])
+    theirs = ("INDEXED BY ix_jobs_team WHERE visibility = 'team' AND owner <> ?", [principal.user_id])
+    people, me = {wanted.owner, wanted.person} - {None}, {principal.user_id}
+    return [mine] * (people <= me) + [theirs] * (people != me)
 
 
 async def _last_of_page(readers: Readers, text: str, principal: Principal) -> Job:

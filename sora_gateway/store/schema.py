@@ -15,7 +15,7 @@ from pathlib import Path
 from sora_gateway.errors import StartupError
 from sora_gateway.store import snapshot
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision; a test compares it with ``migrations/versions``."""
 RESTORING = ".restore"
 """Beside a database whose place a restored one is about to take: whoever starts now would start with nothing."""

@@ -82,6 +82,7 @@ class JobRow(SQLModel, table=True):
             sqlite_where=text("external_id IS NOT NULL"),
         ),
         Index("ix_jobs_owner_created_at", "owner", "created_at", "id"),
+        Index("ix_jobs_created_at", "created_at", "id", sqlite_where=text("deleted_at IS NULL")),
         Index(
             "ix_jobs_unfinished", "created_at",
             sqlite_where=text("state NOT IN ('completed', 'failed', 'cancelled')"),
