@@ -5,9 +5,10 @@ import { t } from "../i18n.js";
 import { to } from "../router.js";
 import { Icon } from "../views/icons.js";
 import { Loaded, useLoaded } from "../views/loaded.js";
+import { sizeText } from "../views/size.js";
 import { credits, stats, storage, upstreams } from "./api.js";
 import { attention } from "./attention.js";
-import { bytes, figure } from "./figures.js";
+import { figure } from "./figures.js";
 
 async function load() {
   const [all, disk, ups, books] = await Promise.all([stats(), storage(), upstreams(), credits.check()]);
@@ -56,7 +57,7 @@ function Attention({ matters }) {
 const said = ({ count, free, ...values }) => ({
   ...values,
   ...(count !== undefined && { count: figure(count) }),
-  ...(free !== undefined && { free: bytes(free) }),
+  ...(free !== undefined && { free: sizeText(free) }),
 });
 
 function Sizes({ stats: { jobs, people, credits: all, upstreams: ups }, storage: { disk } }) {
@@ -70,7 +71,7 @@ function Sizes({ stats: { jobs, people, credits: all, upstreams: ups }, storage:
     [t("admin.overview.upstreams"), `${figure(ups.filter(({ open }) => open).length)} / ${figure(ups.length)}`, ["upstreams"]],
     [t("admin.overview.credits"), figure(all.available), ["credits"]],
     [t("admin.overview.held"), figure(all.held), ["credits"]],
-    [t("admin.overview.disk"), bytes(disk.free), ["storage"]],
+    [t("admin.overview.disk"), sizeText(disk.free), ["storage"]],
   ];
   return html`
     <section aria-labelledby="sizes-title">

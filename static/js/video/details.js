@@ -7,18 +7,10 @@ import { language, t } from "../i18n.js";
 import { Copyable } from "../views/copyable.js";
 import { Icon } from "../views/icons.js";
 import { Loaded } from "../views/loaded.js";
+import { sizeText } from "../views/size.js";
 import { Table } from "../views/table.js";
 import { videos } from "./api.js";
 import { useReloaded } from "./following.js";
-
-const STEPS = ["byte", "kilobyte", "megabyte", "gigabyte"];
-
-/** 2400000 -> "2.4 MB", in the page's language. */
-function sizeText(bytes) {
-  const step = Math.min(STEPS.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
-  const format = { style: "unit", unit: STEPS[step], maximumFractionDigits: step > 1 ? 1 : 0 };
-  return new Intl.NumberFormat(language.value, format).format(bytes / 1_000 ** step);
-}
 
 const signed = (number) => (number === 0 ? "0" : new Intl.NumberFormat(language.value, { signDisplay: "always" }).format(number));
 

@@ -5,8 +5,8 @@ import { html } from "../../html.js";
 import { t } from "../../i18n.js";
 import { to } from "../../router.js";
 import { Loaded } from "../../views/loaded.js";
+import { sizeText } from "../../views/size.js";
 import { Table } from "../../views/table.js";
-import { bytes } from "../figures.js";
 import { storage } from "./api.js";
 import { count } from "./numbers.js";
 import { useWatched } from "./watched.js";
@@ -24,7 +24,7 @@ function Space({ disk, files, database, largest, maxFile, orphansRemoved, retent
         <h3 id="disk-title">${t("ops.space.disk")}</h3>
         ${disk.belowFloor && html`<p class="notice bad" role="alert">${t("ops.space.full")}</p>`}
         <${Meter} ...${{ disk, ours }} />
-        <p class="quiet">${disk.floor ? t("ops.space.floor", { floor: bytes(disk.floor) }) : t("ops.space.noFloor")}</p>
+        <p class="quiet">${disk.floor ? t("ops.space.floor", { floor: sizeText(disk.floor) }) : t("ops.space.noFloor")}</p>
       </section>
       <section aria-labelledby="kinds-title">
         <h3 id="kinds-title">${t("ops.space.kinds")}</h3>
@@ -40,7 +40,7 @@ function Space({ disk, files, database, largest, maxFile, orphansRemoved, retent
         <h3 id="kept-title">${t("ops.space.kept")}</h3>
         <ul class="ops-notes">
           ${rulesOf(retention).map((rule) => html`<li key=${rule}>${rule}</li>`)}
-          <li>${t("ops.space.maxFile", { size: bytes(maxFile) })}</li>
+          <li>${t("ops.space.maxFile", { size: sizeText(maxFile) })}</li>
           <li>${t("ops.space.logs")}</li>
           ${orphansRemoved !== null && html`<li>${orphansRemoved ? t("ops.space.orphans", { count: count(orphansRemoved) }) : t("ops.space.noOrphans")}</li>`}
           ${doneOf(retention).map((line) => html`<li key=${line}>${line}</li>`)}
@@ -62,7 +62,7 @@ function rulesOf({ keepDays, keepTag, freeBelow, freeAbove, eventsDays, auditDay
   const goes = keepDays > 0 || freeBelow > 0;
   return [
     keepDays > 0 && t("ops.space.keepDays", { count: count(keepDays) }),
-    freeBelow > 0 && t("ops.space.floorRemoves", { below: bytes(freeBelow), above: bytes(freeAbove) }),
+    freeBelow > 0 && t("ops.space.floorRemoves", { below: sizeText(freeBelow), above: sizeText(freeAbove) }),
     goes && keepTag && t("ops.space.keepTag", { tag: keepTag }),
     !goes && t("ops.space.forever"),
     eventsDays > 0 && t("ops.space.events", { count: count(eventsDays) }),
@@ -73,7 +73,7 @@ function rulesOf({ keepDays, keepTag, freeBelow, freeAbove, eventsDays, auditDay
 /** What came of it, in sentences. */
 function doneOf({ lastRunAt, freed, chores, walk }) {
   return [
-    lastRunAt ? t("ops.space.lastRun", { when: dateTime(lastRunAt), size: bytes(freed) }) : t("ops.space.neverRun"),
+    lastRunAt ? t("ops.space.lastRun", { when: dateTime(lastRunAt), size: sizeText(freed) }) : t("ops.space.neverRun"),
     ...chores.filter(({ failed }) => failed).map(({ name, failed }) => t("ops.space.failed", { name, reason: failed })),
     walk &&
       t("ops.space.walk", {
@@ -96,10 +96,10 @@ function Meter({ disk, ours }) {
       ${floor > 0 && html`<i class="floor" style=${part(floor)}></i>`}
     </div>
     <dl class="ops-facts">
-      <div><dt><i class="ours"></i>${t("ops.space.ours")}</dt><dd>${bytes(ours)}</dd></div>
-      <div><dt><i class="others"></i>${t("ops.space.others")}</dt><dd>${bytes(Math.max(0, total - free - ours))}</dd></div>
-      <div><dt>${t("ops.space.free")}</dt><dd>${bytes(free)}</dd></div>
-      <div><dt>${t("ops.space.total")}</dt><dd>${bytes(total)}</dd></div>
+      <div><dt><i class="ours"></i>${t("ops.space.ours")}</dt><dd>${sizeText(ours)}</dd></div>
+      <div><dt><i class="others"></i>${t("ops.space.others")}</dt><dd>${sizeText(Math.max(0, total - free - ours))}</dd></div>
+      <div><dt>${t("ops.space.free")}</dt><dd>${sizeText(free)}</dd></div>
+      <div><dt>${t("ops.space.total")}</dt><dd>${sizeText(total)}</dd></div>
     </dl>
   `;
 }
@@ -114,7 +114,7 @@ const kindsOf = (files, database) => [
 const kindColumns = () => [
   { title: t("ops.space.kind"), cell: ({ kind }) => t(`ops.kind.${kind}`) },
   { title: t("ops.space.files"), numeric: true, cell: ({ files }) => (files === null ? "–" : count(files)) },
-  { title: t("ops.space.size"), numeric: true, cell: ({ bytes: size }) => bytes(size) },
+  { title: t("ops.space.size"), numeric: true, cell: ({ bytes }) => sizeText(bytes) },
 ];
 
 const largestColumns = () => [
@@ -122,12 +122,12 @@ const largestColumns = () => [
   { title: t("ops.owner"), cell: ({ owner }) => owner },
   { title: t("ops.model"), cell: ({ model }) => model },
   { title: t("ops.made"), cell: ({ completedAt }) => dateTime(completedAt) },
-  { title: t("ops.space.size"), numeric: true, cell: ({ bytes: size }) => bytes(size) },
+  { title: t("ops.space.size"), numeric: true, cell: ({ bytes }) => sizeText(bytes) },
 ];
 
 const nextColumns = () => [
   { title: t("ops.prompt"), cell: ({ videoId, prompt }) => html`<a href=${to("video", videoId)}>${prompt.slice(0, 80)}</a>` },
   { title: t("ops.owner"), cell: ({ owner }) => owner },
   { title: t("ops.space.when"), cell: ({ expiresAt }) => (expiresAt ? dateTime(expiresAt) : t("ops.space.nextOnDemand")) },
-  { title: t("ops.space.size"), numeric: true, cell: ({ bytes: size }) => bytes(size) },
+  { title: t("ops.space.size"), numeric: true, cell: ({ bytes }) => sizeText(bytes) },
 ];
