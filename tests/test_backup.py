@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import signal
 import sqlite3
@@ -161,6 +162,47 @@ def test_only_the_newest_are_kept_and_what_is_no_backup_is_left_alone(data: Path
     assert (kept / "sora-gateway-20200101T000000Z").is_dir()
     again = backed_up(data, kept, MOMENT + 3 * DAY)
     assert keeping.backups(kept)[-1] == again.path, "two of the same second are told apart"
+
+
+def test_the_one_that_was_just_made_stays_although_others_claim_to_be_from_later(
+    data: Path, tmp_path: Path
+) -> None:
+    """A clock that was ahead has named them."""
+    kept = tmp_path / "kept"
+    ahead = [backed_up(data, kept, MOMENT + 3000 * DAY + number).path for number in range(2)]
+    made = [backed_up(data, kept, MOMENT + number, keep=2).path for number in range(2)]
+    assert keeping.backups(kept) == made
+    assert not any(path.exists() for path in ahead)
+
+
+async def test_backups_are_made_although_one_claims_to_be_from_later(data: Path, tmp_path: Path) -> None:
+    kept, clock = tmp_path / "kept", ManualClock()
+    ahead = backed_up(data, kept, clock.now() + 3000 * DAY).path
+    strange = ahead.with_name("sora-gateway-99999999T999999Z")
+    shutil.copytree(ahead, strange)
+    assert keeping.latest(kept, clock.now()) is None
+    async with automatic_backups(Backup(directory=str(kept), every=DAY), DataDirectory(data), clock):
+        await comes_true(lambda: len(keeping.backups(kept)) == 3)
+        await clock.advance(DAY)
+        await comes_true(lambda: len(keeping.backups(kept)) == 4)
+    assert keeping.latest(kept, clock.now()) == clock.now()
+
+
+async def test_a_directory_that_cannot_be_read_for_a_while_ends_no_backups(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept, clock = tmp_path / "kept", ManualClock()
+
+    def gone(directory: Path) -> list[Path]:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keeping, "backups", gone)
+        async with automatic_backups(Backup(directory=str(kept)), DataDirectory(data), clock):
+            await comes_true(lambda: "Stale file handle" in caplog.text)
+            patch.undo()
+            await clock.advance(AGAIN)
+            await comes_true(lambda: keeping.backups(kept) != [])
 
 
 async def test_the_gateway_makes_them_by_itself_and_a_restart_neither_adds_one_nor_puts_one_off(

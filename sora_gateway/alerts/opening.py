@@ -42,21 +42,16 @@ def alerter(
         free,
         settings.media.min_free_disk,
         sends_webhooks=settings.webhooks.enabled,
-        backups=_backups(settings.backup),
+        backups=_backups(settings.backup, clock),
     )
     return Alerter(settings.alerts, troubles, poster(settings, clock, entropy), store, clock, entropy)
 
 
-def _backups(backup: Backup) -> Backups | None:
+def _backups(backup: Backup, clock: Clock) -> Backups | None:
     if not backup.directory:
         return None
     directory = Path(backup.directory)
-
-    def latest() -> float | None:
-        made = keeping.backups(directory)
-        return keeping.made_at(made[-1]) if made else None
-
-    return Backups(latest, backup.every)
+    return Backups(lambda: keeping.latest(directory, clock.now()), backup.every)
 
 
 def poster(settings: Settings, clock: Clock, entropy: Entropy) -> Poster:

@@ -15,12 +15,14 @@ from sora_gateway.backup.manifest import MANIFEST
 from sora_gateway.errors import StartupError
 
 PARTIAL = ".partial"
+AHEAD = 60.0
+"""Seconds by which a clock that is right may have been ahead."""
 _NAME = re.compile(r"sora-gateway-(\d{8}T\d{6}Z)(?:-(\d{1,4}))?")
 _LEFT = re.compile(rf"\.{_NAME.pattern}{re.escape(PARTIAL)}")
 
 
 def backups(directory: Path) -> list[Path]:
-    """The finished backups in *directory*, oldest first."""
+    """The finished backups in *directory*, oldest first by their names. Raises OSError."""
     found = [
         (match[1], int(match[2] or 1), path)
         for path in (directory.iterdir() if directory.is_dir() else ())
@@ -29,11 +31,22 @@ def backups(directory: Path) -> list[Path]:
     return [path for _, _, path in sorted(found)]
 
 
-def made_at(backup: Path) -> float:
-    """When one of :func:`backups` was begun, in seconds since the epoch; its name tells."""
-    match = _NAME.fullmatch(backup.name)
-    assert match is not None
-    return datetime.strptime(f"{match[1]}+0000", "%Y%m%dT%H%M%SZ%z").timestamp()
+def latest(directory: Path, now: float) -> float | None:
+    """When the newest of :func:`backups` was begun, in seconds since the epoch; None when there is none.
+
+    What claims to be from after *now* was made by a clock that was ahead, nobody knows when. Raises OSError.
+    """
+    moments = [_moment(path) for path in backups(directory)]
+    return max((moment for moment in moments if moment <= now + AHEAD), default=None)
+
+
+def _moment(backup: Path) -> float:
+    """What the name says."""
+    stamp = backup.name.removeprefix("sora-gateway-")[:16]
+    try:
+        return datetime.strptime(f"{stamp}+0000", "%Y%m%dT%H%M%SZ%z").timestamp()
+    except ValueError:
+        return float("inf")  # no date: it was given by somebody else
 
 
 def free_name(directory: Path, moment: float) -> str:
@@ -74,9 +87,13 @@ def taken(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def remove_older(directory: Path, keep: int) -> list[Path]:
-    """Removes all but the newest *keep* backups of *directory*, which is :func:`taken`; returns those removed."""
-    old = backups(directory)[:-keep]
+def remove_older(directory: Path, keep: int, newest: Path) -> list[Path]:
+    """Removes all but *newest*, which has just been made, and *keep* - 1 others of *directory*, which is :func:`taken`;
+    returns those removed."""
+    made = backups(directory)
+    # What claims to be younger was made by a clock that was ahead, so it is older.
+    end = made.index(newest) + 1
+    old = [*made[end:], *made[:end]][:-keep]
     for path in old:
         # Half of one must not look like a backup, however this ends.
         doomed = path.with_name(f".{path.name}{PARTIAL}")

@@ -91,7 +91,7 @@ def make(
             ) from None
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-        removed = keeping.remove_older(directory, keep) if keep else []
+        removed = keeping.remove_older(directory, keep, directory / name) if keep else []
     return Made(directory / name, made, making.linked, len(removed))
 
 

@@ -47,19 +47,22 @@ async def automatic_backups(settings: Backup, places: DataDirectory, clock: Cloc
 async def _make_them(settings: Backup, places: DataDirectory, clock: Clock, leaving: threading.Event) -> None:
     directory = Path(settings.directory)
     retry = min(AGAIN, settings.every)
-    not_before = 0.0
     while True:
-        made = keeping.backups(directory)
-        due = max(keeping.made_at(made[-1]) + settings.every if made else 0.0, not_before)
-        wait = min(due - clock.now(), settings.every)
-        if wait > 0:
-            await clock.sleep(min(wait, LONGEST_WAIT))
-            continue
         try:
+            # In a thread: that disk may be slow, or another machine's.
+            latest = await asyncio.to_thread(keeping.latest, directory, clock.now())
+            wait = 0.0 if latest is None else latest + settings.every - clock.now()
+            if wait > 0:
+                await clock.sleep(min(wait, LONGEST_WAIT))
+                continue
             done = await _in_thread(settings, places, directory, clock.now(), leaving)
-        except (StartupError, OSError) as error:
-            log.error("no backup was made, trying again in %.0f minutes: %s", retry / 60, error)
-            not_before = clock.now() + retry
+        except Exception as error:
+            # Whatever it was, or nobody would make backups any more until the next start.
+            surprise = not isinstance(error, StartupError | OSError)
+            log.error(
+                "no backup was made, trying again in %.0f minutes: %s", retry / 60, error, exc_info=surprise
+            )
+            await clock.sleep(retry)
         else:
             log.info("backup: %s", done.summary())
             if done.manifest.missing:
