@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -203,6 +204,36 @@ async def test_a_directory_that_cannot_be_read_for_a_while_ends_no_backups(
             patch.undo()
             await clock.advance(AGAIN)
             await comes_true(lambda: keeping.backups(kept) != [])
+
+
+@pytest.mark.parametrize("step", ["link", "sync_tree"])
+def test_whoever_is_told_to_stop_links_and_syncs_no_more(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Each of a hundred thousand directories takes its time: a stop would wait for all of them."""
+    told, linked, synced = threading.Event(), list[Path](), list[Path]()
+    link, sync_tree = files.link, files.sync_tree
+
+    def links(source: Path, target: Path) -> bool:
+        linked.append(target)
+        if step == "link":
+            told.set()
+        return link(source, target)
+
+    def syncs(root: Path, *stopped: snapshot.Stopped) -> None:
+        told.set()
+        monkeypatch.setattr(files, "sync_directory", synced.append)
+        sync_tree(root, *stopped)
+
+    monkeypatch.setattr(making, "link", links)
+    monkeypatch.setattr(making, "sync_tree", syncs)
+    kept = tmp_path / "kept"
+    with pytest.raises(StartupError, match="given up because the gateway is stopping"):
+        making.make(DataDirectory(data), kept, MOMENT, "0.0.test", stopped=told.is_set)
+    assert (len(linked), synced) == (1 if step == "link" else 2, [])
+    monkeypatch.undo()
+    made = backed_up(data, kept, MOMENT + 1).path
+    assert [path.name for path in kept.iterdir() if path.name != ".lock"] == [made.name]
 
 
 async def test_the_gateway_makes_them_by_itself_and_a_restart_neither_adds_one_nor_puts_one_off(

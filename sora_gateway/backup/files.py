@@ -50,8 +50,7 @@ def _through(
 ) -> tuple[int, str]:
     size, digest = 0, hashlib.sha256()
     while chunk := read(CHUNK):
-        if stopped():
-            raise StartupError("The work was given up because the gateway is stopping.")
+        go_on(stopped)
         size += len(chunk)
         digest.update(chunk)
         write(chunk)
@@ -67,7 +66,19 @@ def write(path: Path, data: bytes) -> None:
         os.fsync(descriptor)
 
 
-def sync_tree(root: Path) -> None:
-    """Every name below *root* outlives a power cut. Raises OSError."""
+def go_on(stopped: Stopped) -> None:
+    """Raises StartupError when the work is to be given up."""
+    if stopped():
+        raise StartupError("The work was given up because the gateway is stopping.")
+
+
+def sync_tree(root: Path, stopped: Stopped = never) -> None:
+    """Every name below *root* outlives a power cut.
+
+    Raises:
+        StartupError: the work was given up.
+        OSError: the disk is failing.
+    """
     for directory, _, _ in os.walk(root):
+        go_on(stopped)
         sync_directory(Path(directory))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sora_gateway.backup import keeping, manifest
-from sora_gateway.backup.files import copied, link, measured, sync_tree, write
+from sora_gateway.backup.files import copied, go_on, link, measured, sync_tree, write
 from sora_gateway.backup.manifest import DATABASE, Entry, Manifest, NoBackup
 from sora_gateway.errors import StartupError
 from sora_gateway.media.files import sync_directory
@@ -71,7 +71,7 @@ def make(
     *moment* is now, *version* this program's. A gateway may run on the data directory meanwhile, or not.
 
     Raises:
-        StartupError: it could not be made; what was begun is removed.
+        StartupError: it could not be made; what was begun is removed, by the next backup if the work was given up.
     """
     directory = directory.resolve()
     _check(places, directory)
@@ -90,7 +90,9 @@ def make(
                 f"The backup could not be made ({error.strerror or error}); what was begun is removed."
             ) from None
         finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            # A hundred thousand links take a while to remove; whoever is told to stop leaves them to the next backup.
+            if not stopped():
+                shutil.rmtree(unfinished, ignore_errors=True)
         removed = keeping.remove_older(directory, keep, directory / name) if keep else []
     return Made(directory / name, made, making.linked, len(removed))
 
@@ -135,7 +137,7 @@ class _Making:
         )  # fmt: skip
         for name, text in manifest.written(made).items():
             write(self._target / name, text)
-        sync_tree(self._target)
+        sync_tree(self._target, self._stopped)
         return made
 
     def _database_and_files(self) -> tuple[snapshot.Contents, set[str]]:
@@ -150,6 +152,7 @@ class _Making:
             self._say(f"gathering {len(contents.files)} files")
             before, missing = missing, set()
             for file in contents.files:
+                go_on(self._stopped)
                 if file.path in there:
                     continue
                 try:
