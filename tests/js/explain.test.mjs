@@ -15,7 +15,7 @@ test("every code of the catalogue of errors is in the table", () => {
 });
 
 test("every code of a failed video that the documentation has is in the table", () => {
-  const [, rows] = file("docs/api.md").split("The codes of a failed task are")[1].split("| --- | --- |");
+  const [, rows] = file("docs/errors.md").split("## Why a video failed")[1].split("| --- | --- |");
   const codes = [...rows.split("\n\n")[0].matchAll(/^\| `(\w+)` \|/gm)].map(([, code]) => code);
   assert.equal(codes.length, 8);
   assert.deepEqual(codes.filter((code) => !isKnown(code)), []);
