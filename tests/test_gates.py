@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sora_gateway.core.fair_queue import Lane
 from sora_gateway.core.job import JobId
-from sora_gateway.supervisor.gate import Gate
+from sora_gateway.supervisor.gate import COUNTED_AT_ONCE, Gate
 from sora_gateway.supervisor.seats import Seats
 from tests.examples import examples
 from tests.fakes import ManualClock, settle
@@ -184,3 +184,31 @@ def test_seats_taken_are_jobs_inside_and_nobody_waits_beside_room(history: list[
             await gate.aclose()
 
     asyncio.run(play())
+
+
+async def test_a_long_line_is_not_counted_anew_for_everybody_who_joins_it() -> None:
+    """Each create is answered with its place; with thousands who wait, that would take longer than all the rest."""
+    clock = ManualClock()
+    gate = Gate(clock, max_concurrent=1, max_creating=1)
+    counted: list[int] = []
+    order = gate._queue.order
+
+    def counting(*arguments: Any) -> list[str]:
+        counted.append(gate.waiting)
+        return order(*arguments)
+
+    gate._queue.order = counting  # type: ignore[method-assign,assignment]  # the expensive part, and nothing else
+    gate.ask(job(0), "ann")
+    places = []
+    for number in range(1, 2 * COUNTED_AT_ONCE + 1):
+        gate.ask(job(number), "ann")
+        places.append(gate.position(job(number)))
+    assert places == list(range(1, 2 * COUNTED_AT_ONCE + 1)), "whoever comes is behind the others"
+    assert len(counted) == COUNTED_AT_ONCE, "only while the line was short"
+    gate.ask(job(1000), "bob")
+    assert gate.position(job(1000)) == 2 * COUNTED_AT_ONCE + 1, (
+        "he has had no turn yet, which is found within a second"
+    )
+    await clock.advance(1.1)
+    assert gate.position(job(1000)) == 1
+    await gate.aclose()
