@@ -41,6 +41,8 @@ class Listener:
     refused: bool = False
     """Whether there is no such video any more."""
     connections: int = 0
+    anew: bool = True
+    """Whether the next snapshot is where it begins; one to a cursor is followed by what came after the cursor."""
     resets: int = 0
 
     @property
@@ -75,11 +77,12 @@ class Listener:
             self.since = Cursor.parse(message["cursor"])
         elif kind == "reset":
             self.resets += 1
-        elif kind == "error":
+            self.anew = True
+        elif kind == "error" and message["code"] == "not_found":
             self.refused = True
             self.over.set()
         if (kind == "update" and message["status"] in ENDED) or (
-            kind == "subscribed" and any(task["status"] in ENDED for task in message["tasks"])
+            kind == "subscribed" and self.anew and any(task["status"] in ENDED for task in message["tasks"])
         ):
             self._final()
 
@@ -110,6 +113,7 @@ class SocketListener(Listener):
         there = Cursor.parse(cursor)
         assert there is not None
         self.connections += 1
+        self.anew = self.since is None
         self.transcript += [Connected(there.epoch), Asked(self.since)]
 
     def _final(self) -> None:
