@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import itertools
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -216,6 +219,63 @@ async def test_a_restore_that_was_interrupted_keeps_a_gateway_from_starting_with
     assert whole(data) == []
     assert len(states(data)) == 5
     assert not (data / schema.RESTORING).exists()
+
+
+async def test_a_restore_that_is_interrupted_twice_keeps_a_gateway_from_starting_all_the_same(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the videos are aside, half of them here: a start would sweep away what the database does not know."""
+    made = backed_up(data, tmp_path / "kept").path
+    for count in (2, 1, 2, 3, 4):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "rename", breaks(count, KeyboardInterrupt()))
+            with pytest.raises(KeyboardInterrupt):
+                await asyncio.to_thread(put_back, made, data, replace=True)
+        assert (data / schema.RESTORING).is_dir()
+    await asyncio.to_thread(put_back, made, data, replace=True)
+    assert whole(data) == []
+
+
+async def test_when_anything_cannot_be_moved_what_was_there_is_there(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = backed_up(data, tmp_path / "kept").path
+    async with open_store(data) as store:
+        await accepted(store, prompt="after the backup")
+    before = files_in(data)
+    for count in range(1, 100):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "rename", breaks(count, OSError(errno.EIO, "Input/output error")))
+            with suppress(StartupError):
+                await asyncio.to_thread(put_back, made, data, replace=True)
+                break
+        assert files_in(data) == before
+        assert not (data / schema.RESTORING).exists()
+    assert count > 4
+    assert whole(data) == []
+
+
+async def test_a_disk_of_its_own_in_the_data_directory_is_refused_before_anything_is_moved(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = backed_up(data, tmp_path / "kept").path
+    before = files_in(data)
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == data / "secrets")
+    with pytest.raises(StartupError, match="secrets is a disk of its own"):
+        await asyncio.to_thread(put_back, made, data, replace=True)
+    assert files_in(data) == before
+
+
+def breaks(count: int, error: BaseException) -> Callable[[Path, Path], Path]:
+    """A renaming that raises *error* the *count*-th time, and works before and after that."""
+    rename, numbers = Path.rename, itertools.count(1)
+
+    def breaking(path: Path, target: Path) -> Path:
+        if next(numbers) == count:
+            raise error
+        return rename(path, target)
+
+    return breaking
 
 
 async def test_keys_that_are_there_stay_when_the_backup_has_none(data: Path, tmp_path: Path) -> None:

@@ -189,10 +189,6 @@ class Restoring:
         """From the renaming on nobody can start before this has succeeded: a gateway would begin with half of it."""
         root = self._places.root
         ready = root / schema.RESTORING
-        if ready.exists():
-            shutil.rmtree(ready)  # of a restore that was interrupted: copies of a backup
-        staged.rename(ready)
-        sync_directory(root)
         old = [path for path in self._in_the_way(source) if path != ready]
         if not source.places:
             # The next start would sweep away what its database does not name, and some of it was paid for.
@@ -202,15 +198,33 @@ class Restoring:
                 for path in place.glob("[0-9a-f][0-9a-f]/*")
                 if path.name not in known
             ]
-        aside = self._aside() if old else None
-        if aside is not None:
-            for path in old:
-                target = aside / path.relative_to(root)
-                target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                path.rename(target)
-        for path in sorted(ready.iterdir()):
-            path.rename(root / path.name)
+        _refuse_disks(old)
+        interrupted = ready.exists()
+        _make_ready(staged, ready)
         sync_directory(root)
+        aside = self._aside() if old else None
+        moved: list[tuple[Path, Path]] = []
+
+        def move(path: Path, target: Path) -> None:
+            path.rename(target)
+            moved.append((path, target))
+
+        try:
+            if aside is not None:
+                for path in old:
+                    target = aside / path.relative_to(root)
+                    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    move(path, target)
+            for path in sorted(ready.iterdir()):
+                move(path, root / path.name)
+            sync_directory(root)
+        except OSError:
+            # What was there is there again; of half a restore before it stays said that it is half of one.
+            for path, target in reversed(moved):
+                target.rename(path)
+            if not interrupted:
+                ready.rename(staged)
+            raise
         ready.rmdir()
         sync_directory(root)
         return aside
@@ -222,6 +236,31 @@ class Restoring:
             number += 1
             found = found.with_name(f"replaced-{stamp}-{number}")
         return found
+
+
+def _refuse_disks(paths: list[Path]) -> None:
+    """A disk of its own cannot be moved aside."""
+    for path in paths:
+        if path.is_mount():
+            raise StartupError(
+                f"{path} is a disk of its own and cannot be moved aside; restore into a new --data-dir, then move the"
+                " files there."
+            )
+
+
+def _make_ready(staged: Path, ready: Path) -> None:
+    """Gives *staged* the name *ready*, which does not go away for a moment: where it is there already, from a restore
+    that was interrupted, the data directory is half of something."""
+    if not ready.exists():
+        staged.rename(ready)
+        return
+    for path in ready.iterdir():  # copies of a backup
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    for path in sorted(staged.iterdir()):
+        path.rename(ready / path.name)
 
 
 def _source(backup: Path) -> Source:
