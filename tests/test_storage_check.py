@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,25 @@ async def test_a_disk_that_is_not_mounted_makes_no_video_gone(tmp_path: Path) ->
         with pytest.raises(Conflict, match="is the disk mounted"):
             await at.check(repair=True)
         assert (await at.now(job)).files_removed_at is None
+
+
+async def test_videos_that_were_missed_and_are_back_are_not_removed_as_nobodys(tmp_path: Path) -> None:
+    """The disk was away, a video was stored in the empty place, and somebody had what was missing written down."""
+    async with archive(tmp_path) as at:
+        jobs = [await at.finished() for _ in range(3)]
+        at.files.root.rename(tmp_path / "elsewhere")
+        at.files.root.mkdir()
+        newest = await at.finished()
+        assert all(finding.repaired for finding in await at.check(repair=True))
+        shutil.copytree(tmp_path / "elsewhere", at.files.root, dirs_exist_ok=True)
+        plant(at, f"{newest.id[-2:]}/{newest.id}/video.part")
+        await at.files.sweep(await at.store.kept_jobs())  # as the next start does
+        found = await at.check(repair=True)
+        assert sorted(told(found)) == sorted(
+            [(Fault.ORPHAN, "video.part", True)]
+            + [(Fault.ORPHAN, f"{name}.mp4", False) for name in ("video", "thumbnail") for _ in jobs]
+        )
+        assert all(at.here(job) == {"video.mp4", "thumbnail.mp4"} for job in [*jobs, newest])
 
 
 async def test_links_lead_nowhere(tmp_path: Path) -> None:

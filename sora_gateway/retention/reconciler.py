@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from sora_gateway.clock import Clock
 from sora_gateway.errors import Conflict
@@ -57,7 +58,8 @@ class Step:
 
 class Reconciler:
     """Only looks, unless it is told to repair: then orphans are removed, and what is missing is written down as gone.
-    What has the wrong size or hash stays for a person to look at."""
+    What has the wrong size or hash stays for a person to look at, and so does what was missing and is there again: the
+    disk may have been another one."""
 
     def __init__(self, store: Store, inventory: Inventory, remover: Remover, clock: Clock) -> None:
         self._store = store
@@ -89,9 +91,14 @@ class Reconciler:
         end = min(first + shards, SHARDS)
         seen = [file for number in range(first, end) for file in await self._inventory.shard(number)]
         orphans = await self._orphans(seen)
+        going: set[str] = set()
         if repair:
-            await self._inventory.remove([file.path for file in orphans])
-        findings = [Finding(Fault.ORPHAN, file.job_id, file.path, file.size, repair) for file in orphans]
+            missed = await self._store.upkeep.noted_missing(sorted({file.job_id for file in orphans}))
+            going = {file.path for file in orphans if (file.job_id, Path(file.path).stem) not in missed}
+            await self._inventory.remove(sorted(going))
+        findings = [
+            Finding(Fault.ORPHAN, file.job_id, file.path, file.size, file.path in going) for file in orphans
+        ]
         return Step(len(seen), 0, findings, f"files:{end}" if end < SHARDS else "rows:")
 
     async def _orphans(self, seen: Sequence[Seen]) -> list[Seen]:

@@ -211,10 +211,12 @@ async def unfinished(readers: Readers) -> list[Job]:
 
 async def kept(readers: Readers) -> set[str]:
     """The ids of all jobs whose files stay: those that may still get some, and those that have any; of a failed one
-    these are what it was made from, with which it can be made again."""
+    these are what it was made from, with which it can be made again. What was missed may turn up again, with the disk
+    that was not there."""
     rows = await readers.all(
         f"SELECT id FROM jobs WHERE deleted_at IS NULL AND ({UNFINISHED}"  # noqa: S608 - our own words
-        " OR EXISTS (SELECT 1 FROM assets WHERE job_id = jobs.id))"
+        " OR EXISTS (SELECT 1 FROM assets WHERE job_id = jobs.id)"
+        " OR EXISTS (SELECT 1 FROM removed_assets WHERE job_id = jobs.id AND because = 'missing'))"
     )
     return {row["id"] for row in rows}
 

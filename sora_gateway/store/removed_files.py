@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sora_gateway.core.job import FilesRemoved
 from sora_gateway.store.readers import ONE_OF, Readers, one_of
 from sora_gateway.store.writer import Transaction
@@ -24,3 +26,12 @@ async def of_job(readers: Readers, job_id: str) -> frozenset[str]:
     """The variants of a job that were removed."""
     rows = await readers.all("SELECT variant FROM removed_assets WHERE job_id = ?", (job_id,))
     return frozenset(row["variant"] for row in rows)
+
+
+async def missing_of(readers: Readers, job_ids: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """Those (job, variant) of these jobs that were not where they should be: they may turn up again."""
+    rows = await readers.all(
+        f"SELECT job_id, variant FROM removed_assets WHERE because = 'missing' AND job_id IN {ONE_OF}",  # noqa: S608
+        (one_of(job_ids),),
+    )
+    return frozenset((row["job_id"], row["variant"]) for row in rows)

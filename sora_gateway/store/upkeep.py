@@ -70,6 +70,10 @@ class Upkeep:
         """The files that a job had and that are not kept any more."""
         return await removed_files.of_job(self._readers, job_id)
 
+    async def noted_missing(self, job_ids: Sequence[str]) -> frozenset[tuple[str, str]]:
+        """Those (job, variant) of these jobs that were written down as not being there."""
+        return await removed_files.missing_of(self._readers, job_ids)
+
     async def prompts(self, job_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
         """What each of these jobs shows, and the address of whoever asked for it."""
         rows = await self._readers.all(
