@@ -22,9 +22,10 @@ from sora_gateway.store import Store, schema
 from sora_gateway.store.lock import DataDirectoryInUse, DataLock
 from sora_gateway.store.writer import Transaction
 from tests.backups import MOMENT, backed_up, files_in, put_back, whole
-from tests.jobs import accepted, to_processing, walk
+from tests.jobs import accepted, to_completed, to_processing, walk
 from tests.running import person, running, settings_for
 from tests.stores import ADA, EPOCH, NOW, open_store
+from tests.test_webhook_outbox import hook, only
 
 HELD = "it was restored from a backup and may have been sent after that"
 
@@ -110,6 +111,29 @@ async def test_with_the_word_that_nothing_came_after_it_jobs_are_what_they_were(
     assert states(tmp_path / "new") == states(data)
     assert rows(tmp_path / "new", "SELECT value FROM meta WHERE key = 'restored_at'") == []
     assert rows(tmp_path / "new", "SELECT value FROM meta WHERE key = 'epoch'") != [(EPOCH,)]
+
+
+async def test_an_end_after_the_restore_is_told_under_another_id_than_one_that_was_told_before(
+    tmp_path: Path,
+) -> None:
+    """The old gateway told that the video is there, after as many changes; its receiver knows that id."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    async with open_store(old, people=(ADA,)) as store:
+        await hook(store)
+        job = await accepted(store)
+        made = await asyncio.to_thread(backed_up, old, tmp_path / "kept")
+        before = await walk(store, job, *to_processing("ext-1"), *to_completed())
+        told_before = await only(store)
+    await asyncio.to_thread(put_back, made.path, new)
+    async with open_store(new) as store:
+        held = await store.get(job.id)
+        assert held is not None
+        after = await walk(store, held, j.Waiting(NOW, "It was not found."), j.GivenUp(NOW))
+        told_after = await only(store)
+    assert after.version == before.version
+    assert (told_before.type, told_after.type) == ("video.completed", "video.failed")
+    assert told_before.id != told_after.id
 
 
 async def test_a_client_with_a_newer_cursor_is_sent_a_snapshot(tmp_path: Path) -> None:

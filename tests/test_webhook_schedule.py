@@ -69,9 +69,9 @@ def test_every_end_of_a_video_has_a_type_of_its_own() -> None:
 
 
 @settings(max_examples=examples(200))
-@given(st.lists(st.tuples(st.text(), st.text(), st.integers(0)), unique=True, max_size=20))
-def test_each_message_has_an_id_of_its_own_and_keeps_it(told: list[tuple[str, str, int]]) -> None:
-    told = [(hook.replace("|", ""), job.replace("|", ""), version) for hook, job, version in told]
+@given(st.lists(st.tuples(st.text(), st.text(), st.text(), st.integers(0)), unique=True, max_size=20))
+def test_each_message_has_an_id_of_its_own_and_keeps_it(told: list[tuple[str, str, str, int]]) -> None:
+    told = [(*(word.replace("|", "") for word in words), version) for *words, version in told]  # type: ignore[misc]  # three
     ids = {each: message_id(*each) for each in told}
     assert len(set(ids.values())) == len(ids)
     assert all(message_id(*each) == id and len(id) == 36 for each, id in ids.items())

@@ -65,10 +65,14 @@ def event_of(state: State) -> EventType:
     return _OF_STATE[state]
 
 
-def message_id(webhook_id: str, job_id: str, version: int) -> str:
+def message_id(epoch: str, webhook_id: str, job_id: str, version: int) -> str:
     """The id of what an endpoint is told of a job's change: the same however often it is computed, so that a change
-    which is stored twice is told once. That it can be guessed by who knows the rest harms nobody."""
-    text = f"{webhook_id}|{job_id}|{version}"
+    which is stored twice is told once. That it can be guessed by who knows the rest harms nobody.
+
+    *epoch* names the log. After a restore the change of that number may be another one than was told before, and a
+    receiver that knows the id would pass it over.
+    """
+    text = f"{epoch}|{webhook_id}|{job_id}|{version}"
     return f"msg_{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 

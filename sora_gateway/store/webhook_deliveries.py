@@ -86,9 +86,14 @@ def queue(tx: Transaction, job: Job, at: float) -> None:
         " WHERE w.enabled AND u.disabled_at IS NULL AND (w.owner = ? OR (w.everybody AND u.role = 'admin'))",
         (job.owner,),
     ).fetchall()
-    for row in rows:
-        if told in row["events"].split():
-            _insert(tx, message_id(row["id"], job.id, job.version), row["id"], job.id, told, at)
+    wanted = [row["id"] for row in rows if told in row["events"].split()]
+    if not wanted:
+        return
+    epoch = tx.one("SELECT value FROM meta WHERE key = 'epoch'")
+    assert epoch is not None
+    for webhook_id in wanted:
+        id = message_id(epoch["value"], webhook_id, job.id, job.version)
+        _insert(tx, id, webhook_id, job.id, told, at)
 
 
 def _insert(tx: Transaction, id: str, webhook_id: str, job_id: str | None, type: str, at: float) -> None:
