@@ -21,11 +21,13 @@ import uvloop
 from starlette.types import Receive, Scope, Send
 
 from sora_gateway.core import job as j
-from sora_gateway.realtime.flow import Flow
+from sora_gateway.errors import CloseCode
+from sora_gateway.realtime.flow import Flow, Gone
 from sora_gateway.realtime.framing import Form, event_chunk, text_frame
 from sora_gateway.realtime.hub import Hub
 from sora_gateway.realtime.line import DIRECT, NONE, opened
 from sora_gateway.realtime.mailbox import Mailbox
+from tests.fake_line import FakeLine
 from tests.listening import Peer, listening, peer_of
 from tests.live import until, urls_of
 from tests.stores import ADA, EPOCH
@@ -71,7 +73,7 @@ class Follower:
                 os.fstat(self.line.descriptor)
                 self.descriptor_when_lost = True
         self.flow.over()
-        self.mailbox.close(1000)  # type: ignore[arg-type]
+        self.mailbox.close(CloseCode.GOING_AWAY)
 
 
 @asynccontextmanager
@@ -200,6 +202,16 @@ def test_a_descriptor_is_given_up_before_it_is_closed(new_loop: Any, request_: b
             assert follower.mailbox.fd == NONE
 
     on(new_loop, test())
+
+
+async def test_nobody_waits_for_a_peer_that_was_given_up() -> None:
+    hub = Hub(EPOCH, urls_of)
+    line, mailbox = FakeLine(high=0), hub.enter(ADA)
+    flow = Flow(mailbox, line, text_frame, 60.0)
+    line.write(b"what nobody takes")
+    mailbox.close(CloseCode.TOO_SLOW)
+    with pytest.raises(Gone):
+        await flow.drained()
 
 
 async def test_a_connection_that_is_encrypted_or_over_is_not_written_past() -> None:

@@ -45,11 +45,11 @@ class Flow:
 
     async def drained(self) -> None:
         """Returns when the line has room. Raises Gone."""
-        while self._line.full:
+        while self._line.full and not self._mailbox.closed.done():
             self._room = asyncio.get_running_loop().create_future()
             await self._room
-            if self._mailbox.closed.done():
-                raise Gone
+        if self._mailbox.closed.done():
+            raise Gone
 
     def paused(self) -> None:
         self._mailbox.pause()
