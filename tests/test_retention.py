@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from sora_gateway.core.job import Job, UpstreamFailed, VisibilityChanged
+from sora_gateway.core.job import Job, Observed, UpstreamFailed, VisibilityChanged
 from sora_gateway.core.retention import Kept, Removal, cutoffs, lacking, making_room
 from sora_gateway.core.steps import StoredState
 from sora_gateway.core.visibility import Visibility
@@ -23,7 +23,7 @@ from sora_gateway.retention.janitor import FIRST, Janitor
 from sora_gateway.retention_settings import Retention
 from sora_gateway.section import Bytes
 from sora_gateway.settings import Settings
-from sora_gateway.store import Store
+from sora_gateway.store import Store, snapshot
 from sora_gateway.store.events import EventScope
 from sora_gateway.supervisor.inputs import stored_inputs
 from sora_gateway.supervisor.removing import Remover
@@ -406,6 +406,43 @@ async def test_a_job_that_ends_late_takes_nothing_back_of_how_far_the_log_is_tri
         first = min(seq for _, seq in await _events(at.store))
         assert first < whole_from, "the other one still has its steps from before"
         assert await at.store.oldest_event() == whole_from
+
+
+async def _complaints(at: Archive, tmp_path: Path) -> list[str]:
+    """What a restore would say of a backup that is taken now."""
+    copy = tmp_path / "copy.db"
+    await asyncio.to_thread(snapshot.copy, tmp_path / "gateway.db", copy)
+    return await asyncio.to_thread(snapshot.broken_promises, copy)
+
+
+async def test_a_clock_that_was_set_back_for_a_while_leaves_no_gap_in_a_jobs_steps(tmp_path: Path) -> None:
+    async with archive(tmp_path, events_days=10) as at:
+        job = await at.running(ago=5 * DAY)
+        job = await walk(at.store, job, Observed(NOW - 3000 * DAY, 10.0))
+        await walk(at.store, job, UpstreamFailed(NOW - 4 * DAY, "failed", "It failed."))
+        before = await _events(at.store)
+        await at.tidy()
+        assert await _events(at.store) == before
+        assert await _complaints(at, tmp_path) == []
+        await at.clock.advance(6 * DAY - 1)
+        await at.tidy()
+        assert len(await _events(at.store)) == 1
+        assert await _complaints(at, tmp_path) == []
+
+
+async def test_a_job_that_ends_between_two_slices_has_no_gap_in_its_steps(tmp_path: Path) -> None:
+    """A backup of that moment could not be restored."""
+    async with archive(tmp_path, events_days=10) as at:
+        job = await at.running(ago=20 * DAY)
+        await at.finished(ago=20 * DAY)
+        job = await walk(at.store, job, Observed(NOW - 15 * DAY, 10.0))
+        first = await at.store.upkeep.trim_events(NOW - 10 * DAY, 0, 5)
+        assert first.reached is not None
+        await walk(at.store, job, UpstreamFailed(NOW, "failed", "It failed."))
+        await at.store.upkeep.trim_events(NOW - 10 * DAY, first.reached, 100)
+        assert await _complaints(at, tmp_path) == []
+        await at.tidy()
+        assert [event[0] for event in await _events(at.store)] == [job.id]
 
 
 async def test_a_long_log_is_trimmed_in_slices(tmp_path: Path) -> None:

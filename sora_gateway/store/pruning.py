@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sora_gateway.store.readers import ONE_OF, one_of
@@ -28,12 +30,12 @@ def events(tx: Transaction, before: float, after: int, limit: int) -> Slice:
     """
     # CROSS JOIN: by number, and not by job.
     rows = tx.execute(
-        "SELECT e.seq, e.at, j.finished_at IS NOT NULL AS ended FROM events e CROSS JOIN jobs j ON j.id = e.job_id"
+        "SELECT e.seq, e.job_id, e.at, j.finished_at IS NOT NULL AS ended FROM events e CROSS JOIN jobs j ON j.id = e.job_id"
         " WHERE e.seq > ? ORDER BY e.seq LIMIT ?",
         (after, limit),
     ).fetchall()
     old = [row for row in rows if row["at"] < before]
-    going = [row["seq"] for row in old if row["ended"]]
+    going = _from_their_beginning(tx, rows, before)
     if going:
         tx.execute(f"DELETE FROM events WHERE seq IN {ONE_OF}", (one_of(going),))  # noqa: S608
         tx.execute(
@@ -43,6 +45,29 @@ def events(tx: Transaction, before: float, after: int, limit: int) -> Slice:
         )
     more = len(rows) == limit and len(old) == len(rows)
     return Slice(len(going), rows[-1]["seq"] if more else None)
+
+
+def _from_their_beginning(tx: Transaction, rows: Sequence[sqlite3.Row], before: float) -> list[int]:
+    """The numbers of those of *rows* that go: before them nothing of their jobs stays, so a job's steps have no gap.
+    Something stays where the clock was set back in between, or where the job had not ended when an earlier slice was
+    looked at."""
+    first = dict(
+        tx.execute(
+            "SELECT value, (SELECT min(seq) FROM events WHERE job_id = value) FROM json_each(?)",
+            (one_of({row["job_id"] for row in rows}),),
+        ).fetchall()
+    )
+    stay = {row["job_id"] for row in rows if not row["ended"]}
+    going = []
+    seen: set[str] = set()
+    for row in rows:
+        job_id = row["job_id"]
+        if row["at"] >= before or (job_id not in seen and first[job_id] != row["seq"]):
+            stay.add(job_id)
+        seen.add(job_id)
+        if job_id not in stay:
+            going.append(row["seq"])
+    return going
 
 
 def audit(tx: Transaction, before: float, limit: int) -> int:

@@ -20,7 +20,7 @@ ONE_OF = "(SELECT value FROM json_each(?))"
 """For ``IN``, with what :func:`one_of` makes: any number of values, where question marks are limited."""
 
 
-def one_of(values: Iterable[str]) -> str:
+def one_of(values: Iterable[str] | Iterable[int]) -> str:
     """*values* as one parameter of a statement."""
     return json.dumps(list(values))
 
