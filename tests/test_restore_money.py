@@ -86,6 +86,23 @@ async def test_what_may_have_been_paid_for_after_the_backup_is_never_paid_for_ag
         assert len(case.upstream.took) == 5
 
 
+async def test_what_a_complete_list_does_not_have_any_more_is_not_bought_again_after_a_restore(
+    tmp_path: Path,
+) -> None:
+    """The old gateway paid, fetched the videos and had them deleted: absent is not unpaid."""
+    (tmp_path / "old").mkdir()
+    case = Case(tmp_path / "old", losing=0)
+    jobs = await two_sent_and_two_waiting(case, tmp_path / "kept", RESUBMIT)
+    await restored(case, tmp_path / "kept")
+    case.upstream.rows = []
+    async with case.gateway(on_ambiguous=RESUBMIT) as shop:
+        for _ in range(3):
+            await case.clock.advance(86400)
+        assert len(case.upstream.orders) == len(case.upstream.took) == 4
+        for note in await notes(shop, jobs):
+            assert note.endswith("does not have it: an administrator has to decide.")
+
+
 async def test_who_says_that_nothing_came_after_it_and_is_wrong_pays_twice(tmp_path: Path) -> None:
     """What every restore would do without holding anything: these tests would notice."""
     (tmp_path / "old").mkdir()
