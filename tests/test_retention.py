@@ -142,6 +142,18 @@ async def test_the_default_plan_speaks_for_everybody_without_another(tmp_path: P
         assert (await at.kept(adas), await at.kept(bens)) == (False, True)
 
 
+async def test_who_has_a_plan_that_is_not_known_any_more_loses_nothing_by_that(tmp_path: Path) -> None:
+    """A plan that is missing in the configuration after a restart comes back with the next; files would not."""
+    plans = {"archive": {"keep_days": 3650}}
+    async with archive(tmp_path, keep_days=30, plans=plans) as at:
+        await at.give(BEN.user_id, "archive")
+        adas, bens = [await at.finished(ago=100 * DAY, owner=who.user_id) for who in (ADA, BEN)]
+        at.plans._configured.pop("archive")
+        assert at.keeping.rules.kept_until(bens, ()) is None
+        await at.tidy()
+        assert (await at.kept(adas), await at.kept(bens)) == (False, True)
+
+
 async def test_what_a_removed_video_was_made_from_is_not_forgotten_when_it_is_made_again(
     tmp_path: Path,
 ) -> None:

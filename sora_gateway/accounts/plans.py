@@ -62,10 +62,18 @@ class Plans:
 
     def of(self, user_id: str) -> Plan:
         """The plan that counts now: once theirs has expired, or is not known any more, it is the default."""
+        plan = self._plan_of(user_id)
+        return (self._named(plan) if plan is not None else None) or self._default
+
+    def _plan_of(self, user_id: str) -> str | None:
         held = self.held(user_id)
-        if held.plan is not None and (held.until is None or held.until > self._clock.now()):
-            return self._named(held.plan) or self._default
-        return self._default
+        return held.plan if held.until is None or held.until > self._clock.now() else None
+
+    def lost(self, user_id: str) -> bool:
+        """Whether the person has a plan that is not known any more, such as one that somebody took out of the
+        configuration or misspelt there."""
+        plan = self._plan_of(user_id)
+        return plan is not None and self._named(plan) is None
 
     @property
     def _default(self) -> Plan:

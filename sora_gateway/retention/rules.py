@@ -26,7 +26,7 @@ class Rules:
             return None
         if self._settings.keep_tag and self._settings.keep_tag in tags:
             return None
-        return expiry(job.finished_at, self._plans.of(job.owner).keep_days or self._settings.keep_days)
+        return expiry(job.finished_at, self._days(job.owner))
 
     def cutoffs(self, now: float) -> list[Cutoff]:
         return cutoffs(now, self._default, self._of_people())
@@ -37,7 +37,10 @@ class Rules:
 
     def _of_people(self) -> dict[str, int]:
         """The days of everybody who was given a plan."""
-        return {
-            owner: self._plans.of(owner).keep_days or self._settings.keep_days
-            for owner in self._plans.people()
-        }
+        return {owner: self._days(owner) for owner in self._plans.people()}
+
+    def _days(self, owner: str) -> int:
+        """Of somebody whose plan is not known nobody knows for how long, and a plan can come back while files cannot."""
+        if self._plans.lost(owner):
+            return 0
+        return self._plans.of(owner).keep_days or self._settings.keep_days
