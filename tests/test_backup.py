@@ -236,6 +236,26 @@ def test_whoever_is_told_to_stop_links_and_syncs_no_more(
     assert [path.name for path in kept.iterdir() if path.name != ".lock"] == [made.name]
 
 
+async def test_a_gateway_that_stops_gives_up_the_one_that_it_is_making(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, begun, goes_on, linked = tmp_path / "kept", asyncio.Event(), threading.Event(), list[Path]()
+    loop, link = asyncio.get_running_loop(), files.link
+
+    def links(source: Path, target: Path) -> bool:
+        linked.append(target)
+        loop.call_soon_threadsafe(begun.set)
+        assert goes_on.wait(20)
+        return link(source, target)
+
+    monkeypatch.setattr(making, "link", links)
+    async with automatic_backups(Backup(directory=str(kept)), DataDirectory(data), ManualClock()):
+        await begun.wait()
+        loop.call_later(0.05, goes_on.set)  # when it is being left
+    assert len(linked) == 1
+    assert keeping.backups(kept) == []
+
+
 async def test_the_gateway_makes_them_by_itself_and_a_restart_neither_adds_one_nor_puts_one_off(
     data: Path, tmp_path: Path
 ) -> None:
