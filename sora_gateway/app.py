@@ -246,8 +246,9 @@ async def opened(
         files = MediaFiles(places.media)
         await files.sweep(await store.kept_jobs())
         keeping = housekeeping(
-            settings.retention, settings.webhooks.keep_days, store, plans, files, places.media, clock
-        )
+            settings.retention, settings.webhooks.keep_days, store, plans, files, places.media, clock,
+            await store.upkeep.last_written(),
+        )  # fmt: skip
         webhooks.messages.kept_until = keeping.rules.kept_until
         library = ReferenceLibrary(places.references)
         await library.sweep(await store.reference_paths())

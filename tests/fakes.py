@@ -33,11 +33,13 @@ class ManualClock:
 
     def __init__(self, start: float = 1_800_000_000.0) -> None:
         self._now = start
+        self.leap = 0.0
+        """Seconds by which the wall clock is wrong."""
         self._sleepers: list[tuple[float, int, asyncio.Event]] = []
         self._order = itertools.count()
 
     def now(self) -> float:
-        return self._now
+        return self._now + self.leap
 
     def monotonic(self) -> float:
         return self._now

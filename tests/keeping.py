@@ -171,6 +171,7 @@ async def archive(
     *,
     room: int = 1 << 40,
     deliveries_days: int = 30,
+    last_written: float | None = None,
     plans: Mapping[str, Mapping[str, Any]] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Archive]:
@@ -182,7 +183,9 @@ async def archive(
         configured = {name: plan_of(name, Plan(**each).model_dump()) for name, each in (plans or {}).items()}
         known = Plans(store, clock, configured)
         await known.load()
-        keeping = housekeeping(Retention(**settings), deliveries_days, store, known, files, files.root, clock)
+        keeping = housekeeping(
+            Retention(**settings), deliveries_days, store, known, files, files.root, clock, last_written
+        )
         yield Archive(store, files, clock, known, keeping, told)
         assert await store.credits.check() == []
 

@@ -195,6 +195,36 @@ async def test_a_removed_video_is_no_candidate_any_more_and_the_index_finds_who_
         assert "TEMP B-TREE" not in plan
 
 
+async def test_a_clock_that_is_ahead_at_the_start_takes_no_files_for_a_day(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Until then it is set right; a gateway that really was away for so long has no hurry."""
+    async with archive(tmp_path, keep_days=30, last_written=NOW - 40 * DAY) as at:
+        job = await at.finished(ago=40 * DAY)
+        assert "nothing is removed by its age for a day" in caplog.text
+        await at.clock.advance(DAY - 1)
+        await at.tidy()
+        assert await at.kept(job)
+        await at.clock.advance(1)
+        await at.tidy()
+        assert not await at.kept(job)
+
+
+async def test_a_clock_that_leaps_ahead_takes_no_files_and_is_believed_when_it_is_back(
+    tmp_path: Path,
+) -> None:
+    async with archive(tmp_path, keep_days=30, last_written=NOW - 29 * DAY) as at:
+        job, old = await at.finished(ago=DAY), await at.finished(ago=30 * DAY - HOUR)
+        at.clock.leap = 20_000 * DAY
+        for _ in range(3):
+            await at.tidy()
+        assert (await at.kept(job), await at.kept(old)) == (True, True)
+        at.clock.leap = 0.0
+        await at.clock.advance(HOUR)
+        await at.tidy()
+        assert (await at.kept(job), await at.kept(old)) == (True, False)
+
+
 # --- by room -------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from sora_gateway.clock import Clock
 from sora_gateway.media.files import MediaFiles
 from sora_gateway.media.inventory import Inventory
 from sora_gateway.retention.janitor import Janitor
+from sora_gateway.retention.leaps import Leaps
 from sora_gateway.retention.old_files import OldFiles
 from sora_gateway.retention.old_rows import OldRows
 from sora_gateway.retention.reconciler import Reconciler, SlowWalk
@@ -36,12 +37,16 @@ def reconciler(store: Store, files: MediaFiles, media: Path, clock: Clock) -> Re
 
 
 def housekeeping(
-    settings: Retention, deliveries_days: int, store: Store, plans: Plans, files: MediaFiles, media: Path, clock: Clock
+    settings: Retention, deliveries_days: int, store: Store, plans: Plans, files: MediaFiles, media: Path, clock: Clock,
+    last_written: float | None,
 ) -> Housekeeping:  # fmt: skip
-    """*deliveries_days*: for which is kept what webhooks were told."""
+    """*deliveries_days*: for which is kept what webhooks were told; *last_written*: when something was, before this
+    start."""
     rules, remover = Rules(settings, plans), Remover(store, files, clock)
     inventory = Inventory(media)
-    old_files = OldFiles(settings, rules, store, remover, inventory, files.free_bytes, clock)
+    old_files = OldFiles(
+        settings, rules, store, remover, inventory, files.free_bytes, clock, Leaps(clock, last_written)
+    )
     rows = OldRows(settings, deliveries_days, store, clock)
     walk = SlowWalk(Reconciler(store, inventory, remover, clock), clock)
     chores = {

@@ -11,6 +11,7 @@ from itertools import takewhile
 from sora_gateway.clock import Clock
 from sora_gateway.core.retention import DAY, Kept, Removal, lacking, making_room
 from sora_gateway.media.inventory import Inventory
+from sora_gateway.retention.leaps import Leaps
 from sora_gateway.retention.rules import Rules
 from sora_gateway.retention_settings import Retention
 from sora_gateway.store import Store
@@ -36,7 +37,7 @@ class OldFiles:
 
     def __init__(
         self, settings: Retention, rules: Rules, store: Store, remover: Remover, inventory: Inventory,
-        free: Callable[[], int], clock: Clock,
+        free: Callable[[], int], clock: Clock, leaps: Leaps,
     ) -> None:  # fmt: skip
         self._settings = settings
         self._rules = rules
@@ -45,12 +46,15 @@ class OldFiles:
         self._inventory = inventory
         self._free = free
         self._clock = clock
+        self._leaps = leaps
         self.freed = 0
         """Bytes since the start."""
 
     async def by_age(self) -> int:
         """Removes what has been kept long enough; of how many jobs. Raises StorageFull, StorageFailed."""
         removed = 0
+        if self._leaps.doubted():
+            return removed
         for cutoff in self._rules.cutoffs(self._clock.now()):
             while old := await self._store.upkeep.old_files(cutoff, self._settings.keep_tag, SLICE):
                 done = await self._remove(old, Removal.AGE)

@@ -110,6 +110,11 @@ class Upkeep:
 
     # --- rows ------------------------------------------------------------------------------------
 
+    async def last_written(self) -> float | None:
+        """The moment of the latest event; None when there is none."""
+        row = await self._readers.one("SELECT at FROM events ORDER BY seq DESC LIMIT 1")
+        return row["at"] if row else None
+
     async def trim_events(self, before: float, after: int, limit: int) -> Slice:
         return await self._writer.run(lambda tx: pruning.events(tx, before, after, limit))
 
