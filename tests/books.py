@@ -8,6 +8,7 @@ from typing import Any
 from sora_gateway.core import job as j
 from sora_gateway.core.job import ExternalId, Job, JobId, State
 from sora_gateway.core.money import OnCancel
+from sora_gateway.core.retention import Removal
 
 Line = tuple[str, str, int, int, str | None]
 """Whose, kind, change of available, change of held, which job."""
@@ -69,6 +70,7 @@ def event_of(kind: type[j.Event], job: Job, at: float) -> j.Event:
         j.Postponed: (at + 5.0, "busy", True),
         j.AnswerLost: ("The answer was lost.",),
         j.LostUpstream: ("The upstream lost it.",),
+        j.FilesRemoved: (Removal.AGE,),
     }
     return kind(at, *arguments.get(kind, ()))
 

@@ -30,6 +30,7 @@ from sora_gateway.media.files import MediaFiles
 from sora_gateway.places import DataDirectory
 from sora_gateway.store import Store, snapshot
 from tests.backups import MOMENT, backed_up, complaints, files_in
+from tests.examples import examples
 from tests.fakes import ManualClock
 from tests.jobs import make_job
 from tests.processes import ROOT
@@ -366,7 +367,7 @@ def test_every_changed_byte_of_every_file_is_found(backup: Path) -> None:
     there = files_in(backup)
     names = st.sampled_from(sorted(there))
 
-    @settings(max_examples=60)
+    @settings(max_examples=examples(60))
     @given(name=names, part=st.floats(0, 1, exclude_max=True), change=st.integers(1, 255))
     def flipped(name: str, part: float, change: int) -> None:
         text = bytearray(there[name])

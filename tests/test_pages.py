@@ -17,6 +17,7 @@ from sora_gateway.core.principal import Principal
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.store.jobs import Filter
 from sora_gateway.store.readers import Readers
+from tests.examples import examples
 from tests.jobs import NOW, make_job
 from tests.stores import ADA, BEN, ROOT, VERA, open_store
 
@@ -56,7 +57,7 @@ def seen(all_jobs: Sequence[Job], reader: Principal, wanted: Filter) -> list[Job
 
 
 @given(some=st.lists(one_job, max_size=12), reader=st.sampled_from(READERS), wanted=a_filter)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 async def test_pages_have_every_visible_job_once_and_in_order(
     some: list[Job], reader: Principal, wanted: Filter, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import Request
@@ -24,12 +25,16 @@ from sora_gateway.bench.api_reference import application, given, served
 from sora_gateway.bench.store import run_on_our_loop
 
 
-class UsualKey(SQLModel, table=True):
+class _Table(SQLModel, registry=registry()):
+    """Of this database, and none of the gateway's."""
+
+
+class UsualKey(_Table, table=True):
     hash: str = Field(primary_key=True)
     owner: str
 
 
-class UsualJob(SQLModel, table=True):
+class UsualJob(_Table, table=True):
     number: int | None = Field(default=None, primary_key=True)
     videoId: str = Field(unique=True)
     owner: str = Field(index=True)
@@ -54,8 +59,7 @@ class Usual:
         known = {"videoId", "owner", "prompt", "model", "seconds", "size"}
         self._rest = json.dumps({name: value for name, value in task.items() if name not in known})
         async with self._engine.begin() as connection:
-            await connection.run_sync(SQLModel.metadata.tables["usualkey"].create)
-            await connection.run_sync(SQLModel.metadata.tables["usualjob"].create)
+            await connection.run_sync(_Table.metadata.create_all)
         async with AsyncSession(self._engine) as session:
             session.add(UsualKey(hash=_hash(key), owner="somebody"))
             session.add_all(self._job(f"job-{number}", "somebody", task) for number in range(jobs))
