@@ -94,7 +94,9 @@ def _restore(arguments: argparse.Namespace) -> int:
             f"{done.held} videos may have been sent after that, and are held: `sora-gateway unknown list` once the"
             " gateway has looked for them."
         )
-    print("What was revoked or disabled after the backup works again: API keys, signing keys, webhooks, links, people.")
+    print(
+        "What was revoked or disabled after the backup works again: API keys, signing keys, webhooks, links, people."
+    )
     return 0
 
 
