@@ -131,7 +131,7 @@ async def test_a_backup_under_load_is_restored_to_a_gateway_that_keeps_every_pro
         kept = tmp_path / "kept"
         states: Counter[str] = Counter()
         async with place.gateway() as (_, client), busy(client) as done:
-            for turn in range(1, number + 1):
+            for turn in range(1, 10 * number + 1):
                 before = sum(done.values())
                 async with asyncio.timeout(20):
                     while sum(done.values()) < before + 30:  # noqa: ASYNC110 - six people count, one waits
@@ -145,6 +145,9 @@ async def test_a_backup_under_load_is_restored_to_a_gateway_that_keeps_every_pro
                 await asyncio.to_thread(put_back, made.path, fresh)
                 assert await asyncio.to_thread(whole, fresh) == [], f"restore {turn} of {number}"
                 states.update(jobs_of(fresh).values())
+                # A machine that has much else to do sends so few that a moment may find none waiting.
+                if turn >= number and states["unknown"]:
+                    break
         assert {"make", "cancel", "delete", "grant"} <= set(done)
         assert not states["queued"] + states["submitting"], "whatever may have been sent is in doubt"
         assert states["unknown"] > 0
