@@ -297,7 +297,10 @@ async def opened(
                 clock, entropy, starting_balance,
             )  # fmt: skip
 
-        alerts = alerter(settings, upstreams.by_name, store, files.free_bytes, clock, entropy, redactor.add)
+        alerts = alerter(
+            settings, upstreams.by_name, store, files.free_bytes, clock, entropy, redactor.add,
+            lambda: keeping.old_files.held_back,
+        )  # fmt: skip
         readiness, requests = Readiness(), Requests(traces)
         sources = Sources(
             clock, store, supervisor, upstreams, hub, webhooks, files, requests, readiness, fan_out,

@@ -30,6 +30,13 @@ class Retention(Section):
     free_above: Bytes = Field(
         default=0, description="Until so much is free; 0, or less than free_below: until free_below is."
     )
+    free_share: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Of all stored bytes so much is removed within 24 hours for the sake of the disk, and no more, in case "
+        "that something else is filling it; 1: all.",
+    )
     spare_hours: float = Field(
         default=1.0,
         ge=0,

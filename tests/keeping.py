@@ -132,6 +132,10 @@ class Archive:
         """The files of a job that are on the disk."""
         return {path.name for path in self.files.root.glob(f"*/{job.id}/*")}
 
+    def size(self, job: Job) -> int:
+        """Bytes of those."""
+        return sum(path.stat().st_size for path in self.files.root.glob(f"*/{job.id}/*"))
+
     async def now(self, job: Job) -> Job:
         found = await self.store.get(job.id)
         assert found is not None
@@ -175,7 +179,9 @@ async def archive(
     plans: Mapping[str, Mapping[str, Any]] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Archive]:
-    """*settings* are those of ``[retention]``; the books are checked at the end."""
+    """*settings* are those of ``[retention]``, in which all may go at once for the sake of the disk unless they say
+    otherwise; the books are checked at the end."""
+    settings.setdefault("free_share", 1.0)
     clock, told = ManualClock(NOW), list[StoredEvent]()
     os.makedirs(tmp_path, exist_ok=True)
     async with open_store(tmp_path, told.extend) as store:

@@ -224,5 +224,6 @@ async def test_what_an_address_has_in_it_is_hidden_in_logs(tmp_path: Path) -> No
             {"alerts": {"ops": {"kind": "slack", "url": f"https://hooks.slack.com/services/T00/{TOKEN}"}}}
         ).alerts
     )
-    alerter(settings, {}, None, lambda: 0, SystemClock(), SystemEntropy(), hide)  # type: ignore[arg-type]
+    clock, entropy = SystemClock(), SystemEntropy()
+    alerter(settings, {}, None, lambda: 0, clock, entropy, hide, lambda: False)  # type: ignore[arg-type]  # no store
     assert redactor.shown(f"POST /services/T00/{TOKEN} failed", 100) == "POST /services/T00/[redacted] failed"

@@ -93,6 +93,11 @@ async def test_a_disk_below_its_floor_is_one(tmp_path: Path) -> None:
         assert list(await it.now()) == [(AlertKind.STORAGE, "disk")]
 
 
+async def test_a_disk_for_which_no_more_may_be_removed_is_one(tmp_path: Path) -> None:
+    async with parts(tmp_path, held_back=lambda: True) as it:
+        assert list(await it.now()) == [(AlertKind.STORAGE, "room")]
+
+
 async def test_videos_in_doubt_and_credits_in_dispute_are_counted(tmp_path: Path) -> None:
     async with parts(tmp_path) as it:
         await doubtful(it.store)

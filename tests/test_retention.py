@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from sora_gateway.core.job import Job, Observed, UpstreamFailed, VisibilityChanged
-from sora_gateway.core.retention import Kept, Removal, cutoffs, lacking, making_room
+from sora_gateway.core.retention import Kept, Removal, allowed, cutoffs, lacking, making_room
 from sora_gateway.core.steps import StoredState
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.retention.janitor import FIRST, Janitor
@@ -268,6 +268,49 @@ async def test_files_that_a_backup_on_the_same_disk_has_too_are_not_removed_for_
         assert [await at.kept(job) for job in jobs] == [False] * 4
 
 
+async def test_another_program_that_fills_the_disk_takes_a_share_of_the_videos_a_day_and_not_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with archive(tmp_path, room=30_000, free_below=8000, free_above=9000, free_share=0.1) as at:
+        jobs = [await at.finished(ago=(50 - number) * DAY) for number in range(20)]
+
+        async def gone() -> int:
+            """The oldest that have no files any more."""
+            kept = [await at.kept(job) for job in jobs]
+            assert kept == sorted(kept)
+            return kept.count(False)
+
+        await at.tidy()
+        assert await gone() == 0
+        at.files.room = 0  # a log that grows, a download: whatever is removed is taken at once
+        for _ in range(3):
+            await at.tidy()
+        assert await gone() == 2
+        assert at.keeping.old_files.held_back
+        assert "is something else filling it?" in caplog.text
+        await at.clock.advance(DAY - 1)
+        await at.tidy()
+        assert await gone() == 2
+        await at.clock.advance(1)
+        await at.tidy()
+        assert await gone() == 4
+        at.files.room = 30_000
+        await at.tidy()
+        assert not at.keeping.old_files.held_back
+        assert await gone() == 4
+
+
+async def test_a_share_that_does_not_reach_the_upper_mark_is_no_trouble_above_the_lower(
+    tmp_path: Path,
+) -> None:
+    async with archive(tmp_path, room=10_500, free_below=1000, free_above=5000, free_share=0.1) as at:
+        for number in range(10):
+            await at.finished(ago=(50 - number) * DAY)
+        await at.tidy()
+        assert at.files.free_bytes() == 1500
+        assert not at.keeping.old_files.held_back
+
+
 async def test_what_has_just_ended_is_spared_however_full_the_disk_is(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -342,19 +385,21 @@ async def _lived_through(past: Past, at: Archive) -> Job:
     st.integers(0, 4000),
     st.integers(0, 2000),
     st.sampled_from([0, 1, 30]),
+    st.sampled_from([1.0, 0.5, 0.1]),
 )
 def test_whatever_there_is_the_protected_stay_and_the_others_go(
-    pasts: list[Past], keep_days: int, bens_plan: str, below: int, above: int, spare_hours: int
+    pasts: list[Past], keep_days: int, bens_plan: str, below: int, above: int, spare_hours: int, share: float
 ) -> None:
     async def example(directory: Path) -> None:
         plans = {name: {"keep_days": days} for name, days in DAYS.items() if name}
         said = {"keep_days": keep_days, "free_below": below, "spare_hours": spare_hours}
         said |= {"free_above": above} if below else {}
-        async with archive(directory, room=4000, plans=plans, **said) as at:
+        async with archive(directory, room=4000, plans=plans, free_share=share, **said) as at:
             if bens_plan:
                 await at.give(BEN.user_id, bens_plan)
             jobs = [(past, await _lived_through(past, at)) for past in pasts]
             free_before = at.files.free_bytes()
+            sizes = {job.id: at.size(job) for _, job in jobs}
             await at.tidy()
             removed = {job.id: await at.now(job) for _, job in jobs if not await at.kept(job)}
             reasons = {job_id: job.files_removed_because for job_id, job in removed.items()}
@@ -375,16 +420,23 @@ def test_whatever_there_is_the_protected_stay_and_the_others_go(
             rest = [past for past, job in jobs if ended(past) and job.id not in removed]
             spared = all(past.hours < spare_hours for past in rest)
             for_room = [past.hours for past, job in jobs if reasons.get(job.id) is Removal.DISK]
+            oldest_first = sorted(jobs, key=lambda each: (-each[0].hours, each[1].id))
+            went = [sizes[job.id] for _, job in oldest_first if reasons.get(job.id) is Removal.DISK]
+            most = share * (at.files.room - free + sum(went))
+            bounded = sum(went) >= most
             if for_room:
                 assert free_before < below or keep_days or bens_plan
-                assert free >= max(below, above) or spared
+                assert free >= max(below, above) or spared or bounded
+                # A share, the last video of it whole.
+                assert sum(went) - went[-1] < most
+                assert at.keeping.old_files.held_back == (bounded and free < below)
                 # The oldest first.
                 assert all(past.hours <= min(for_room) or past.hours < spare_hours for past in rest)
             else:
                 assert free >= below or spared
             # Another pass finds nothing more to do.
             told = len(at.told)
-            if free >= below:
+            if free >= below or bounded:
                 await at.tidy()
                 assert len(at.told) == told
 
@@ -403,6 +455,16 @@ def test_no_more_is_freed_than_is_needed(sizes: list[int], free: int, below: int
     assert chosen == kept[: len(chosen)]
     assert sum(each.size for each in chosen) >= needed or chosen == kept
     assert not chosen or sum(each.size for each in chosen[:-1]) < needed
+
+
+@given(st.integers(0, 10**15), st.integers(0, 10**15), st.sampled_from([0.001, 0.1, 0.5, 1.0]))
+def test_the_share_of_a_day_is_that_of_all_that_was_there(stored: int, removed: int, share: float) -> None:
+    left = allowed(stored, removed, share)
+    assert left <= stored
+    # Nothing has gone: something may. As much has gone as may: nothing more may, however it was sliced.
+    assert (left > 0) or removed or not stored
+    gone = max(0, left)
+    assert allowed(stored - gone, removed + gone, share) <= 0
 
 
 def test_whoever_keeps_for_ever_is_in_nobodys_cutoff() -> None:

@@ -31,8 +31,10 @@ def alerter(
     clock: Clock,
     entropy: Entropy,
     hide: Callable[[Iterable[str]], None],
+    held_back: Callable[[], bool],
 ) -> Alerter:
-    """*upstreams* are those in use at any time, *free* measures the disk in bytes; *hide* is told of every secret."""
+    """*upstreams* are those in use at any time, *free* measures the disk in bytes; *hide* is told of every secret.
+    *held_back* is whether no more files may go to make room."""
     for destination in settings.alerts.values():
         hide(token for token in tokens_in(destination) if len(token) >= WORTH_HIDING)
     troubles = Troubles(
@@ -41,6 +43,7 @@ def alerter(
         clock,
         free,
         settings.media.min_free_disk,
+        held_back=held_back,
         sends_webhooks=settings.webhooks.enabled,
         backups=_backups(settings.backup, clock),
     )

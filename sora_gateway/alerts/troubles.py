@@ -39,7 +39,8 @@ class Backups:
 
 class Troubles:
     """*upstreams* are those in use now, *free* measures the disk in bytes, *floor* is the least of them.
-    *sends_webhooks* is whether the outbox is emptied at all, *backups* those that the gateway makes by itself."""
+    *held_back* is whether no more files may go to make room. *sends_webhooks* is whether the outbox is emptied at all,
+    *backups* those that the gateway makes by itself."""
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class Troubles:
         free: Callable[[], int],
         floor: int,
         *,
+        held_back: Callable[[], bool] = lambda: False,
         sends_webhooks: bool = True,
         backups: Backups | None = None,
     ) -> None:
@@ -57,6 +59,7 @@ class Troubles:
         self._clock = clock
         self._free = free
         self._floor = floor
+        self._held_back = held_back
         self._sends_webhooks = sends_webhooks
         self._backups = backups
         self._began = clock.now()
@@ -86,6 +89,8 @@ class Troubles:
         found = []
         if self._free() < self._floor:
             found.append(Trouble(AlertKind.STORAGE, "disk", "disk"))
+        if self._held_back():
+            found.append(Trouble(AlertKind.STORAGE, "room", "room"))
         if not self._readable or not await self._writable():
             found.append(Trouble(AlertKind.STORAGE, "database", "database"))
         return found

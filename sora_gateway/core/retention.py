@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -63,6 +64,12 @@ def lacking(free: int, free_below: int, free_above: int) -> int:
     """Bytes that have to be freed: none while *free* is at or above *free_below*, else up to *free_above*, which is
     *free_below* itself where it is lower."""
     return max(free_below, free_above) - free if free < free_below else 0
+
+
+def allowed(stored: int, removed: int, share: float) -> int:
+    """Bytes that may still go for the sake of the disk, where *removed* have gone within the day and *stored* are there:
+    *share* of both together. It bounds what somebody else who fills the disk can cost."""
+    return math.ceil((stored + removed) * share) - removed
 
 
 def making_room(oldest_first: Iterable[Kept], needed: int) -> list[Kept]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from sora_gateway.clock import Clock
-from sora_gateway.core.retention import DAY, Kept, Removal, lacking, making_room
+from sora_gateway.core.retention import DAY, Kept, Removal, allowed, lacking, making_room
 from sora_gateway.media.inventory import Inventory
 from sora_gateway.retention.leaps import Leaps
 from sora_gateway.retention.rules import Rules
@@ -49,6 +49,8 @@ class OldFiles:
         self._leaps = leaps
         self.freed = 0
         """Bytes since the start."""
+        self.held_back = False
+        """Whether the disk had too little free at the latest look, and as much had been removed as may be in a day."""
 
     async def by_age(self) -> int:
         """Removes what has been kept long enough; of how many jobs. Raises StorageFull, StorageFailed."""
@@ -68,20 +70,23 @@ class OldFiles:
 
         What is removed counts as free at once: a file that is being sent keeps its room until it is closed. Where a
         backup has the oldest too, removing them would free nothing, now or at the next look, until none is left: then
-        nothing goes. Raises StorageFull, StorageFailed, OSError.
+        nothing goes. Nor does more than the share of a day: whatever fills the disk may be something else, which would
+        take all that is given to it. Raises StorageFull, StorageFailed, OSError.
         """
         settings = self._settings
         needed = lacking(self._free(), settings.free_below, settings.free_above)
+        may_go = await self._allowed() if needed else 0
         ended_before = self._clock.now() - settings.spare_hours * HOUR
         removed = 0
-        while needed > 0:
+        while needed > 0 and may_go > 0:
             oldest = await self._store.upkeep.oldest_files(ended_before, settings.keep_tag, SLICE)
-            chosen = making_room(oldest, needed)
+            chosen = making_room(oldest, min(needed, may_go))
             shared = await self._inventory.shared([each.job_id for each in chosen])
             chosen = _until_one_of(shared, chosen)
             done = await self._remove(chosen, Removal.DISK)
             removed += done
-            needed -= sum(each.size for each in chosen)
+            size = sum(each.size for each in chosen)
+            needed, may_go = needed - size, may_go - size
             if shared:
                 log.warning(
                     "the disk needs %d bytes more; removing the oldest files would free nothing, because a backup on the"
@@ -94,7 +99,20 @@ class OldFiles:
                     "the disk needs %d bytes more, and there are no files left that may be removed", needed
                 )
                 break
+        # What is lacking up to free_above can wait for another day.
+        self.held_back = may_go <= 0 and needed > max(0, settings.free_above - settings.free_below)
+        if self.held_back:
+            log.warning(
+                "the disk needs %d bytes more, and as much was removed for it within a day as retention.free_share says:"
+                " is something else filling it?",
+                needed,
+            )
         return removed
+
+    async def _allowed(self) -> int:
+        upkeep = self._store.upkeep
+        removed = await upkeep.removed_within(DAY, self._clock.now(), Removal.DISK)
+        return allowed(await upkeep.stored(), removed, self._settings.free_share)
 
     async def upcoming(self, limit: int) -> list[Upcoming]:
         """Who loses files next by their age, soonest first; where nobody does, who would for the disk."""

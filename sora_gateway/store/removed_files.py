@@ -22,6 +22,16 @@ def record(tx: Transaction, job_id: str, event: FilesRemoved) -> None:
     tx.execute(f"DELETE FROM assets WHERE {which}", tuple(arguments))  # noqa: S608
 
 
+async def size_of(readers: Readers, because: str, after: float, before: float) -> int:
+    """Bytes of what was removed between two moments for that reason."""
+    row = await readers.one(
+        "SELECT coalesce(sum(size), 0) FROM removed_assets WHERE because = ? AND removed_at > ? AND removed_at < ?",
+        (because, after, before),
+    )
+    assert row is not None
+    return int(row[0])
+
+
 async def of_job(readers: Readers, job_id: str) -> frozenset[str]:
     """The variants of a job that were removed."""
     rows = await readers.all("SELECT variant FROM removed_assets WHERE job_id = ?", (job_id,))

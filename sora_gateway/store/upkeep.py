@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sora_gateway.core.job import JobId
-from sora_gateway.core.retention import Cutoff, Kept
+from sora_gateway.core.retention import Cutoff, Kept, Removal
 from sora_gateway.store import claims, pruning, removed_files
 from sora_gateway.store.jobs import UNFINISHED
 from sora_gateway.store.pruning import Slice
@@ -65,6 +65,16 @@ class Upkeep:
             f"{_WITH_FILES} {which} ORDER BY j.finished_at, j.id LIMIT ?", arguments
         )
         return [Kept(**dict(row)) for row in rows]
+
+    async def stored(self) -> int:
+        """Bytes of all files of jobs."""
+        row = await self._readers.one("SELECT coalesce(sum(size), 0) FROM assets")
+        assert row is not None
+        return int(row[0])
+
+    async def removed_within(self, seconds: float, now: float, because: Removal) -> int:
+        """Bytes that went for that reason so lately before *now*, or after it: the clock may have been set back."""
+        return await removed_files.size_of(self._readers, because, now - seconds, now + seconds)
 
     async def removed(self, job_id: str) -> frozenset[str]:
         """The files that a job had and that are not kept any more."""
