@@ -82,11 +82,12 @@ pyz: $(VENV)/dev.stamp .venv-pyz/ready.stamp ## build dist/sora-gateway.pyz: one
 
 # --- checking it -------------------------------------------------------------------------------------
 
-# Two processes side by side; what measures comes after them and has the machine for itself.
+# Three processes on two cores, because much of what they do is waiting; what measures comes after them and has the machine
+# for itself.
 # EXAMPLES is what hypothesis does: it explores, or takes the same examples each time (fixed). See tests/conftest.py.
 test: EXAMPLES ?= explore
 test: $(VENV)/dev.stamp ## run the tests, on both cores (EXAMPLES=explore or fixed)
-	$(BIN)/python -m pytest --hypothesis-profile $(EXAMPLES) --numprocesses 2 --dist worksteal -m "not measures"
+	$(BIN)/python -m pytest --hypothesis-profile $(EXAMPLES) --numprocesses 3 --dist worksteal -m "not measures"
 	$(BIN)/python -m pytest --hypothesis-profile $(EXAMPLES) -m measures
 
 test-thorough: $(VENV)/dev.stamp ## run the tests that draw examples, with ten times as many

@@ -26,12 +26,15 @@ TASKS = "/api/video/tasks"
 
 
 class SkippingClock(SystemClock):
-    """Goes on, some seconds *ahead*."""
+    """Goes on, some seconds *ahead*: as if they had passed, and not as if somebody had set the time."""
 
     ahead = 0.0
 
     def now(self) -> float:
         return super().now() + self.ahead
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
 
     def monotonic(self) -> float:
         """Time really passes: a clock that only says so takes no files."""
