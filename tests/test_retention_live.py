@@ -36,10 +36,6 @@ class SkippingClock(SystemClock):
     def monotonic(self) -> float:
         return super().monotonic() + self.ahead
 
-    def monotonic(self) -> float:
-        """Time really passes: a clock that only says so takes no files."""
-        return super().monotonic() + self.ahead
-
 
 @asynccontextmanager
 async def kept_for_a_month(directory: Path) -> AsyncIterator[tuple[Person, Person, SkippingClock]]:
