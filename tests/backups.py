@@ -35,11 +35,12 @@ def put_back(
     *,
     replace: bool = False,
     resume_queued: bool = False,
+    despite_faults: bool = False,
     clock: Clock | None = None,
 ) -> Restored:
     """*backup* in *data*, as the command restores it."""
     restoring = Restoring(DataDirectory(data), MIGRATIONS, clock or SystemClock(), SystemEntropy())
-    return restoring.run(backup, replace=replace, resume_queued=resume_queued)
+    return restoring.run(backup, replace=replace, resume_queued=resume_queued, despite_faults=despite_faults)
 
 
 def whole(data: Path) -> list[str]:
@@ -48,7 +49,7 @@ def whole(data: Path) -> list[str]:
         # Whoever was killed left commits beside it.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         rows = connection.execute("SELECT path, size, sha256 FROM assets").fetchall()
-    found = broken_promises(data / "gateway.db")
+    found = broken_promises(data / "gateway.db").all
     for path, size, sha256 in rows:
         file = data / "media" / path
         if not file.is_file():

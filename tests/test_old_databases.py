@@ -121,5 +121,5 @@ async def test_a_backup_of_then_is_checked_and_restored_by_the_program_of_now(
     done = await asyncio.to_thread(put_back, made.path, tmp_path / "new")
     assert done.held == 2
     assert whole(tmp_path / "new") == []
-    assert broken_promises(tmp_path / "new" / "gateway.db") == []
+    assert broken_promises(tmp_path / "new" / "gateway.db").all == []
     assert contents(tmp_path / "new" / "gateway.db").revision == schema.HEAD

@@ -218,6 +218,35 @@ async def test_a_backup_that_is_not_whole_changes_nothing(
     assert files_in(data) == before
 
 
+async def test_a_backup_that_breaks_promises_is_put_back_only_by_whoever_says_so_and_never_when_damaged(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(data / "gateway.db", isolation_level=None)) as connection:
+        ((job_id,),) = connection.execute("SELECT id FROM jobs WHERE state = 'processing'").fetchall()
+        connection.execute("DELETE FROM events WHERE job_id = ?", (job_id,))
+    made = backed_up(data, tmp_path / "kept").path
+    fault = f"{job_id}: it goes on, and no event tells of it"
+    new = tmp_path / "new"
+    command = ["restore", str(made), "--data-dir", str(new)]
+    assert await asyncio.to_thread(main, command) == 1
+    told = capsys.readouterr().err
+    assert fault in told
+    assert "--despite-faults" in told
+    assert files_in(new) == {}
+    assert await asyncio.to_thread(main, [*command, "--despite-faults"]) == 0
+    assert f"Not right, and put back as it was: {fault}\n" in capsys.readouterr().out
+    assert whole(new) == [fault]
+    assert states(new)["queued"] == "unknown"
+
+    # A key that leads nowhere is damage.
+    with closing(sqlite3.connect(made / "gateway.db", isolation_level=None)) as connection:
+        connection.execute("UPDATE sessions SET user_id = 'nobody'")
+    with pytest.raises(StartupError, match="a foreign key leads nowhere"):
+        put_back(made / "gateway.db", tmp_path / "other", despite_faults=True)
+    with pytest.raises(StartupError, match=r"gateway\.db is not what was saved"):
+        put_back(made, tmp_path / "other", despite_faults=True)
+
+
 async def test_a_restore_that_was_interrupted_keeps_a_gateway_from_starting_with_half_of_it(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

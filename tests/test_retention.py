@@ -516,7 +516,7 @@ async def _complaints(at: Archive, tmp_path: Path) -> list[str]:
     """What a restore would say of a backup that is taken now."""
     copy = tmp_path / "copy.db"
     await asyncio.to_thread(snapshot.copy, tmp_path / "gateway.db", copy)
-    return await asyncio.to_thread(snapshot.broken_promises, copy)
+    return (await asyncio.to_thread(snapshot.broken_promises, copy)).all
 
 
 async def test_a_clock_that_was_set_back_for_a_while_leaves_no_gap_in_a_jobs_steps(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ async def verdict(place: Place, mark: str, acknowledged: str | None, requests: i
     database = place.data / "gateway.db"
     async with Store(database, lambda events: None):
         pass  # Whatever was committed is in the file now.
-    broken = broken_promises(database)
+    broken = broken_promises(database).all
     creates = place.upstream.creates(mark)
     with closing(sqlite3.connect(database)) as connection:
         connection.row_factory = sqlite3.Row

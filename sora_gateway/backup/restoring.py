@@ -50,12 +50,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """*held* jobs wait for a person now, *sessions* were ended; the old files are at *aside*, if there were any."""
+    """*held* jobs wait for a person now, *sessions* were ended; the old files are at *aside*, if there were any.
+    *faults* is what the database says wrongly, if it was put back all the same."""
 
     moment: str
     held: int
     sessions: int
     aside: Path | None
+    faults: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,11 @@ class Restoring:
         self._entropy = entropy
         self._say = say
 
-    def run(self, backup: Path, *, replace: bool, resume_queued: bool) -> Restored:
-        """Puts *backup* in the place of what is there, if *replace*; with *resume_queued* jobs go on that waited.
+    def run(
+        self, backup: Path, *, replace: bool, resume_queued: bool, despite_faults: bool = False
+    ) -> Restored:
+        """Puts *backup* in the place of what is there, if *replace*; with *resume_queued* jobs go on that waited, with
+        *despite_faults* its rows may say what the gateway never would. What is damaged is never put back.
 
         Raises:
             DataDirectoryInUse: a gateway runs on the data directory.
@@ -103,7 +108,12 @@ class Restoring:
             shutil.rmtree(staged, ignore_errors=True)
             try:
                 self._room_for(source)
-                self._stage(source, staged)
+                faults = self._stage(source, staged)
+                if faults and not despite_faults:
+                    raise StartupError(
+                        f"The backup's database is not right ({'; '.join(faults[:3])}). Take another one; if there is none,"
+                        " --despite-faults puts it back as it is."
+                    )
                 anew = asyncio.run(self._anew(source, staged / DATABASE, resume_queued))
                 sync_tree(staged)
                 aside = self._put_in_place(source, staged, anew.known)
@@ -111,7 +121,7 @@ class Restoring:
                 raise StartupError(f"The restore did not succeed ({error.strerror or error}).") from None
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
-        return Restored(manifest.stamped(source.moment), anew.held, anew.sessions, aside)
+        return Restored(manifest.stamped(source.moment), anew.held, anew.sessions, aside, faults)
 
     # --- before anything is changed ----------------------------------------------------------------
 
@@ -127,8 +137,8 @@ class Restoring:
                 f"There is no room in {self._places.root}: {needed / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free."
             )
 
-    def _stage(self, source: Source, staged: Path) -> None:
-        """Copies everything, and compares what was copied with what was saved."""
+    def _stage(self, source: Source, staged: Path) -> list[str]:
+        """Copies everything, and compares what was copied with what was saved; returns the database's faults."""
         self._say(f"copying {len(source.files)} files")
         for place in ("", *source.places):
             (staged / place).mkdir(mode=0o700)
@@ -146,11 +156,12 @@ class Restoring:
                     f"The backup is damaged: {entry.path} is not what was saved. Take another one."
                 )
         self._say("checking the database")
-        complaints = promises_of(staged / DATABASE, self._migrations)
-        if complaints:
+        promises = promises_of(staged / DATABASE, self._migrations)
+        if promises.damage:
             raise StartupError(
-                f"The backup's database is not whole ({'; '.join(complaints[:3])}). Take another one."
+                f"The backup's database is not whole ({'; '.join(promises.damage[:3])}). Take another one."
             )
+        return promises.faults
 
     # --- the database ------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from sora_gateway.backup.making import Say
 from sora_gateway.backup.manifest import DATABASE, Entry, Manifest
 from sora_gateway.errors import StartupError
 from sora_gateway.store import schema, snapshot
+from sora_gateway.store.snapshot import Broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def verified(backup: Path, migrations: Path, say: Say = lambda _: None) -> Verdi
     if not any(complaint.startswith(f"{DATABASE} ") for complaint in complaints):
         say("checking the database")
         complaints += _differences(backup / DATABASE, found)
-        complaints += promises_of(backup / DATABASE, migrations)
+        complaints += promises_of(backup / DATABASE, migrations).all
     return Verdict(found, complaints)
 
 
@@ -77,8 +78,8 @@ def _differences(database: Path, found: Manifest) -> list[str]:
     return complaints if same else [*complaints, "the manifest is that of another database"]
 
 
-def promises_of(database: Path, migrations: Path) -> list[str]:
-    """Promises that a *database* does not keep, once it is of this program's schema; an older one is tried in a copy.
+def promises_of(database: Path, migrations: Path) -> Broken:
+    """What a *database* does not keep, once it is of this program's schema; an older one is tried in a copy.
 
     Raises:
         StartupError: it cannot be brought to this program's schema.

@@ -41,6 +41,11 @@ def register(commands: Commands) -> None:
         action="store_true",
         help="send waiting videos; only if the old gateway never ran after the backup, else they are paid twice",
     )
+    restore.add_argument(
+        "--despite-faults",
+        action="store_true",
+        help="put back also what breaks promises, such as books that do not balance; never what is damaged",
+    )
     add_settings(restore)
 
 
@@ -82,8 +87,13 @@ def _restore(arguments: argparse.Namespace) -> int:
     warn_on_stderr(settings.secrets())
     places = DataDirectory(settings.data_dir)
     done = Restoring(places, shipped("migrations"), SystemClock(), SystemEntropy(), _say).run(
-        arguments.backup, replace=arguments.replace, resume_queued=arguments.resume_queued
+        arguments.backup,
+        replace=arguments.replace,
+        resume_queued=arguments.resume_queued,
+        despite_faults=arguments.despite_faults,
     )
+    for fault in done.faults:
+        print(f"Not right, and put back as it was: {fault}")
     if done.aside is not None:
         print(f"What was there is at {done.aside}.")
     print(

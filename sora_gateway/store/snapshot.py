@@ -58,6 +58,19 @@ class Contents:
     newest: float
 
 
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Promises that a database does not keep, one sentence each: *damage* as a file and in its references, *faults* in
+    what its rows say: books that do not balance, events that are missing."""
+
+    damage: list[str]
+    faults: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        return self.damage + self.faults
+
+
 def never() -> bool:
     """For work that nobody gives up."""
     return False
@@ -102,10 +115,13 @@ def damage_of(database: Path, stopped: Stopped = never) -> list[str]:
     return found
 
 
-def broken_promises(database: Path) -> list[str]:
-    """Every promise that a *database* of the newest schema, which nobody writes, does not keep, one sentence each: it
-    is whole, its books balance, and no event is missing."""
-    found = damage_of(database)
+def broken_promises(database: Path) -> Broken:
+    """Every promise that a *database* of the newest schema, which nobody writes, does not keep."""
+    return Broken(damage_of(database), _faults_of(database))
+
+
+def _faults_of(database: Path) -> list[str]:
+    found: list[str] = []
     with _reading(database, never, alone=True) as connection:
         for complaint, sql in ledger.CHECKS.items():
             found += [f"{complaint}: {row[0]}" for row in connection.execute(f"{sql} LIMIT 3")]
