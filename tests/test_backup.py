@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import shutil
 import signal
 import sqlite3
@@ -420,6 +421,36 @@ def test_a_manifest_that_leads_out_of_the_backup_is_refused(backup: Path, path: 
     }.items():
         (backup / name).write_bytes(written)
     assert "is not one of sora-gateway's" in found_wrong(backup)[0]
+
+
+def test_what_a_stranger_wrote_into_a_backup_does_not_steer_the_terminal(
+    backup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = "\x1b]0;title\x07\x1b[2J\u202e\r\n/kept is whole"
+    harmless = r"\x1b]0;title\x07\x1b[2J\u202e\r\n/kept is whole"
+
+    def rewritten(**values: object) -> None:
+        said = json.loads((backup / "manifest.json").read_text()) | values
+        text = json.dumps(said).encode()
+        (backup / "manifest.json").write_bytes(text)
+        (backup / "manifest.sha256").write_bytes(manifest.summed(text))
+
+    def told(command: list[str], code: int) -> str:
+        assert main(command) == code
+        said = "".join(capsys.readouterr())
+        assert all(character.isprintable() or character == "\n" for character in said)
+        assert "\n/kept is whole" not in said
+        return said
+
+    verify = ["restore", "--verify", str(backup)]
+    rewritten(missing=[evil], gateway=evil, made_at="2027-01-15T08:00:00+00:00")
+    assert told(verify, 0).count(harmless) == 2
+    stranger = backup / "secrets" / evil.replace("/", "-")
+    stranger.write_text("not ours")
+    assert f"secrets/{harmless.replace('/', '-')} is not in the manifest\n" in told(verify, 1)
+    rewritten(format=2)
+    new = ["restore", str(backup), "--data-dir", str(tmp_path / "new")]
+    assert [harmless in told(command, 1) for command in (verify, new)] == [True, True]
 
 
 # --- people are told ---------------------------------------------------------------------------------------

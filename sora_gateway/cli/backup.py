@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sora_gateway.cli.options import Commands, add_command, add_settings, number, settings_of
@@ -86,14 +88,16 @@ def _restore(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     warn_on_stderr(settings.secrets())
     places = DataDirectory(settings.data_dir)
-    done = Restoring(places, shipped("migrations"), SystemClock(), SystemEntropy(), _say).run(
-        arguments.backup,
-        replace=arguments.replace,
-        resume_queued=arguments.resume_queued,
-        despite_faults=arguments.despite_faults,
-    )
+    restoring = Restoring(places, shipped("migrations"), SystemClock(), SystemEntropy(), _say)
+    with _harmless():
+        done = restoring.run(
+            arguments.backup,
+            replace=arguments.replace,
+            resume_queued=arguments.resume_queued,
+            despite_faults=arguments.despite_faults,
+        )
     for fault in done.faults:
-        print(f"Not right, and put back as it was: {fault}")
+        _tell(f"Not right, and put back as it was: {fault}")
     if done.aside is not None:
         print(f"What was there is at {done.aside}.")
     print(
@@ -116,20 +120,39 @@ def _verify(backup: Path) -> int:
 
     if backup.is_file():
         raise StartupError(f"{backup} is a file; --verify checks a backup, which is a directory.")
-    verdict = verified(backup, shipped("migrations"), _say)
+    with _harmless():
+        verdict = verified(backup, shipped("migrations"), _say)
     for complaint in verdict.complaints:
-        print(complaint)
+        _tell(complaint)
     for path in verdict.manifest.missing:
-        print(f"{path} was gone or damaged already when the backup was made")
+        _tell(f"{path} was gone or damaged already when the backup was made")
     if verdict.complaints:
-        print(f"{backup} is damaged; take another one.")
+        _tell(f"{backup} is damaged; take another one.")
         return 1
     rows = verdict.manifest.rows
-    print(
+    _tell(
         f"{backup} is whole: {rows['jobs']} jobs, {len(verdict.manifest.files)} files, made at"
         f" {verdict.manifest.made_at} by sora-gateway {verdict.manifest.gateway}."
     )
     return 0
+
+
+@contextmanager
+def _harmless() -> Iterator[None]:
+    """Names out of a backup may be a stranger's: in errors nothing steers the terminal, or looks like a line of ours."""
+    from sora_gateway.logs.lines import printable
+
+    try:
+        yield
+    except StartupError as error:
+        raise StartupError(printable(str(error))) from None
+
+
+def _tell(text: str) -> None:
+    """The same for what is printed."""
+    from sora_gateway.logs.lines import printable
+
+    print(printable(text))
 
 
 def _say(text: str) -> None:
