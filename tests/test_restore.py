@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import itertools
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from sora_gateway.backup import files, restoring
 from sora_gateway.cli import main
 from sora_gateway.core import job as j
 from sora_gateway.core.job import State
@@ -338,6 +340,45 @@ async def test_keys_that_are_there_stay_when_the_backup_has_none(data: Path, tmp
     key = (data / "secrets" / "signing.key").read_bytes()
     await asyncio.to_thread(put_back, made, data, replace=True)
     assert (data / "secrets" / "signing.key").read_bytes() == key
+
+
+async def test_what_root_restores_is_given_to_the_account_of_the_data_directory(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = backed_up(data, tmp_path / "kept").path
+    with monkeypatch.context() as patch:
+        given: dict[int, tuple[int, int]] = {}  # by inode
+
+        def chown(path: Path | str, *account: int, dir_fd: int | None = None, follow_symlinks: bool) -> None:
+            given[os.stat(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks).st_ino] = (
+                account[0],
+                account[1],
+            )
+
+        patch.setattr(os, "chown", chown)
+        patch.setattr(restoring, "account_of", lambda root: (4321, 4322))
+        done = await asyncio.to_thread(put_back, made, data, replace=True)
+    assert done.aside is not None
+    written = [data / name for name in ("gateway.db", "media", "secrets", "secrets/signing.key", ".lock")]
+    assert [given[path.stat().st_ino] for path in (*written, done.aside)] == [(4321, 4322)] * 6
+
+    def refuses(account: tuple[int, int], path: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    with monkeypatch.context() as patch:  # a disk that does not let root
+        patch.setattr(restoring, "account_of", lambda root: (4321, 4322))
+        patch.setattr(restoring, "given_to", refuses)
+        await asyncio.to_thread(put_back, made, data, replace=True)
+    assert whole(data) == []
+
+    # Whoever is not root, and root in a directory of its own, gives nothing away.
+    for user, owner, account in [(0, 7, (7, 8)), (0, 0, None), (7, 7, None)]:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "geteuid", lambda user=user: user)
+            stat = os.stat_result((0o40700, 1, 1, 1, owner, 8, 0, 0, 0, 0))
+            patch.setattr(Path, "stat", lambda path, stat=stat: stat)
+            found_account = files.account_of(data)
+        assert found_account == account
 
 
 # --- a database alone --------------------------------------------------------------------------------------

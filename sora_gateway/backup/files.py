@@ -82,3 +82,18 @@ def sync_tree(root: Path, stopped: Stopped = never) -> None:
     for directory, _, _ in os.walk(root):
         go_on(stopped)
         sync_directory(Path(directory))
+
+
+def account_of(directory: Path) -> tuple[int, int] | None:
+    """Whose a *directory* is (user, group), where root works in that of somebody else; else None. Raises OSError."""
+    status = directory.stat()
+    return (status.st_uid, status.st_gid) if os.geteuid() == 0 != status.st_uid else None
+
+
+def given_to(account: tuple[int, int], path: Path) -> None:
+    """*path* and all below it is *account*'s from now on. Raises OSError."""
+    os.chown(path, *account, follow_symlinks=False)
+    # By descriptors: that account may exchange a name meanwhile for a link to what is not its own.
+    for _, directories, names, descriptor in os.fwalk(path):
+        for name in (*directories, *names):
+            os.chown(name, *account, dir_fd=descriptor, follow_symlinks=False)

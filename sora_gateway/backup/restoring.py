@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sora_gateway.backup import manifest
-from sora_gateway.backup.files import copied, measured, sync_tree
+from sora_gateway.backup.files import account_of, copied, given_to, measured, sync_tree
 from sora_gateway.backup.making import Say
 from sora_gateway.backup.manifest import DATABASE, Entry
 from sora_gateway.backup.verifying import promises_of
@@ -30,7 +30,7 @@ from sora_gateway.media.files import sync_directory
 from sora_gateway.places import DataDirectory
 from sora_gateway.store import Store, audit, schema, snapshot
 from sora_gateway.store.jobs import Answered, Intent
-from sora_gateway.store.lock import DataLock
+from sora_gateway.store.lock import LOCK, DataLock
 from sora_gateway.supervisor.recorder import Recorder
 
 SIDE_FILES = ("gateway.db-wal", "gateway.db-shm")
@@ -115,8 +115,11 @@ class Restoring:
                         " --despite-faults puts it back as it is."
                     )
                 anew = asyncio.run(self._anew(source, staged / DATABASE, resume_queued))
+                self._give(staged)
                 sync_tree(staged)
                 aside = self._put_in_place(source, staged, anew.known)
+                # What else this has made: the lock, which a gateway opens, and where the old files are.
+                self._give(self._places.root / LOCK, *([aside] if aside else []))
             except OSError as error:
                 raise StartupError(f"The restore did not succeed ({error.strerror or error}).") from None
             finally:
@@ -162,6 +165,20 @@ class Restoring:
                 f"The backup's database is not whole ({'; '.join(promises.damage[:3])}). Take another one."
             )
         return promises.faults
+
+    def _give(self, *paths: Path) -> None:
+        """What root writes for a gateway that runs under another account must be that account's."""
+        root = self._places.root
+        account = account_of(root)
+        if account is None:
+            return
+        try:
+            for path in paths:
+                given_to(account, path)
+        except OSError as error:  # as on a disk that does not let root
+            self._say(
+                f"what is written stays root's ({error.strerror}); give {root} to the gateway's account before it starts"
+            )
 
     # --- the database ------------------------------------------------------------------------------
 

@@ -9,6 +9,8 @@ from types import TracebackType
 
 from sora_gateway.errors import StartupError
 
+LOCK = ".lock"
+
 
 class DataDirectoryInUse(StartupError):
     """Another process has the data directory."""
@@ -18,7 +20,7 @@ class DataLock:
     """``with DataLock(data_dir)``: an advisory lock that the system drops with the process, however it dies."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._path = data_dir / ".lock"
+        self._path = data_dir / LOCK
         self._data_dir = data_dir
         self._descriptor = -1
 
