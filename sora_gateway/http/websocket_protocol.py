@@ -6,7 +6,7 @@ handshake needs (headers, scope, queue), which is most of a connection's memory.
 
 Pinned to uvicorn 0.54 by tests/test_uvicorn_seams.py. Overridden: ``handle_connect``, ``send``, ``run_asgi``,
 ``send_receive_event_to_app``, ``handle_cont``, ``handle_close``, ``handle_parser_exception``, ``keepalive_timeout``,
-``connection_lost``, ``pause_writing`` and ``resume_writing``; replaced: ``conn``, and in the end ``queue``, ``writable``,
+``shutdown``, ``connection_lost``, ``pause_writing`` and ``resume_writing``; replaced: ``conn``, and in the end ``queue``, ``writable``,
 ``scope``, ``server`` and ``client``. Of websockets' protocol: ``reject`` and ``recv_frame``; replaced: ``parser``.
 """
 
@@ -147,6 +147,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.full:
             reader.paused()  # It was asked to before there was a reader.
         self.descriptor = opened(self.transport)
+        if self.transport.get_write_buffer_size() and not self.full:
+            self.pause_writing()  # It asked the protocol of the requests before the handshake, and asks nobody twice.
         if self.disconnected or self.transport.is_closing():
             reader.lost()
         while not waiting.empty():
@@ -278,9 +280,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._lost()
         self.loop.call_later(CUTTING, self.transport.abort)
 
+    def shutdown(self) -> None:
+        # uvicorn would say good-bye once more to who does not take the last one, fail, and leave all others open.
+        if not self.transport.is_closing():
+            super().shutdown()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._lost()
+        try:
+            super().connection_lost(exc)
+        finally:
+            self._lost()  # Whatever happens: the descriptor is closed next, and given to somebody else.
 
     def _cut_later(self) -> None:
         """A closed connection is there until its peer has taken what is left, however slowly it does."""
