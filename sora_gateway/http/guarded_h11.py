@@ -29,6 +29,10 @@ _END_OF_LINE = re.compile(rb"\r?\n[ \t]?")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
+def _dropped(data: bytes) -> None:
+    """Takes what there is nobody for."""
+
+
 class GuardedConnection(h11.Connection):
     """h11's parser, which also refuses what is well-formed but too large, or readable in two ways."""
 
@@ -119,12 +123,18 @@ class GuardedH11(H11Protocol):
         if self.full:
             reader.paused()  # It was asked to before there was a reader.
         self.descriptor = opened(self.transport)
-        if self.transport.is_closing():
+        if self._is_over:
             reader.lost()
 
     @property
     def write(self) -> Any:
-        return self.transport.write
+        # uvloop raises where asyncio drops.
+        return _dropped if self._is_over else self.transport.write
+
+    @property
+    def _is_over(self) -> bool:
+        """A refusal has been the last word already, while the peer has time to read it."""
+        return self._refused or self.transport.is_closing()
 
     def hold(self) -> None:
         """A peer that has asked for an event stream says nothing more."""
@@ -159,10 +169,13 @@ class GuardedH11(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
-        super().connection_lost(exc)
-        if self._reader is not None:
-            self._reader.lost()
-            self._reader = None
+        try:
+            super().connection_lost(exc)
+        finally:
+            # Whatever happens: the descriptor is closed next, and given to somebody else.
+            if self._reader is not None:
+                self._reader.lost()
+                self._reader = None
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
