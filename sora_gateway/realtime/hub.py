@@ -230,9 +230,11 @@ class Hub:
         if mailbox not in self._mailboxes:
             return
         self._mailboxes.remove(mailbox)
+        mailbox.close(
+            CloseCode.NORMAL
+        )  # First: from here on nothing is written to its descriptor, whatever happens.
         for subscription in list(mailbox.subscriptions):
             self.unfollow(subscription)
-        mailbox.close(CloseCode.NORMAL)
         self._merged += mailbox.merged
         if mailbox.closed.result() is CloseCode.TOO_SLOW:
             self._too_slow += 1
