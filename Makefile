@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := sora_gateway tests migrations
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-thorough lint types check kill-test test-e2e screenshots test-proxies test-clients test-peers fuzz soak bench wheel pyz wheel-test pyz-test fmt docs config schema lock vendor vendor-check clean
+.PHONY: help run demo doctor backup test test-thorough lint types check kill-test test-e2e screenshots test-proxies test-clients test-peers fuzz soak bench wheel pyz wheel-test pyz-test fmt docs config schema lock vendor vendor-check clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -65,6 +65,12 @@ run: $(VENV)/runtime.stamp ## install and start the gateway on http://127.0.0.1:
 
 demo: $(VENV)/runtime.stamp ## make one simulated video in the terminal
 	@exec $(BIN)/sora-gateway demo
+
+doctor: $(VENV)/runtime.stamp ## look whether everything is as it should be, without spending anything
+	@exec $(BIN)/sora-gateway doctor
+
+backup: $(VENV)/runtime.stamp ## keep a copy of everything in kept/, and the six before it; the gateway may run meanwhile
+	@exec $(BIN)/sora-gateway backup kept --keep 7
 
 # --- shipping it -------------------------------------------------------------------------------------
 
