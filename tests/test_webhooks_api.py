@@ -38,7 +38,8 @@ async def deliveries(who: Person, hook: Json, number: int = 1, status: str = "")
         while True:
             found = (await who.get(path)).json()["deliveries"]
             if len(found) >= number and all(each["tries"] or each["note"] for each in found):
-                return list(found)
+                # Once more, because the tries are read after what they have led to.
+                return list((await who.get(path)).json()["deliveries"])
             await asyncio.sleep(0.01)
 
 
