@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +146,14 @@ async def outcomes(ann: Person, task: dict[str, Any]) -> list[str | None]:
     return [attempt.outcome for attempt in await ann.gateway.store.attempts(task["videoId"])]
 
 
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 5
+_PORTS = cycle(range(12_000 + 4_000 * _WORKER, 16_000 + 4_000 * _WORKER))
+"""Each process of a run has its own, below those that the system gives away by itself."""
+
+
 def unused_port() -> int:
-    """A port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-    return port
+    """A port on which nobody listens, and on which no server of another test will, which takes what the system gives."""
+    while True:
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", next(_PORTS))) as free:
+            port: int = free.getsockname()[1]
+            return port
