@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from sora_gateway.bench.fanout_serving import raise_descriptor_limit
 from sora_gateway.bench.fanout_sides import Child, Side
+from sora_gateway.descriptors import raise_limit
 from sora_gateway.http.server import USER_TIMEOUT
 from sora_gateway.realtime.live import RealtimeLimits
 from sora_gateway.realtime.mailbox import MAX_BYTES
@@ -101,7 +101,7 @@ def test_stuck_peers_slow_nobody_down_take_little_and_are_gone_in_time(
     size: Size, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    raise_descriptor_limit()
+    raise_limit()
     with place(tmp_path / "with", size) as here, place(tmp_path / "without", size) as there:
         both = (here, there)
         sockets, empty = here.sockets(), memory(both)

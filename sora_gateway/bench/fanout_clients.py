@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from sora_gateway.bench.fanout_serving import raise_descriptor_limit
+from sora_gateway.descriptors import raise_limit
 
 AT_ONCE = 100
 """Handshakes under way."""
@@ -231,7 +231,7 @@ def _say(answer: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    raise_descriptor_limit()
+    raise_limit()
     try:
         Clients(int(sys.argv[1])).serve()
     except (Lost, OSError) as error:

@@ -14,11 +14,12 @@ import time
 from pathlib import Path
 
 from sora_gateway.app import Gateway, opened
-from sora_gateway.bench.fanout_serving import obey, raise_descriptor_limit
+from sora_gateway.bench.fanout_serving import obey
 from sora_gateway.bench.store import OWNER, run_on_our_loop
 from sora_gateway.core.ids import time_ordered
 from sora_gateway.core.job import Accepted, Claimed, ExternalId, Job, JobId, Observed, advance
 from sora_gateway.core.money import Movement
+from sora_gateway.descriptors import raise_limit
 from sora_gateway.entropy import SystemEntropy
 from sora_gateway.serving import settle_collector
 from sora_gateway.settings import load_settings
@@ -93,5 +94,5 @@ async def working_job(gateway: Gateway, number: int) -> Job:
 
 
 if __name__ == "__main__":
-    raise_descriptor_limit()
+    raise_limit()
     run_on_our_loop(_serve(Path(sys.argv[1]), int(sys.argv[2])))

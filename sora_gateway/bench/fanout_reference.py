@@ -15,8 +15,9 @@ from websockets.asyncio.server import ServerConnection, broadcast, serve
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Frame, Opcode
 
-from sora_gateway.bench.fanout_serving import obey, raise_descriptor_limit
+from sora_gateway.bench.fanout_serving import obey
 from sora_gateway.bench.store import run_on_our_loop
+from sora_gateway.descriptors import raise_limit
 from sora_gateway.serving import settle_collector
 
 PING = 20
@@ -85,5 +86,5 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    raise_descriptor_limit()
+    raise_limit()
     run_on_our_loop(_serve())

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -21,12 +20,6 @@ BEAT = 0.001
 Answer = Mapping[str, object]
 Publish = Callable[[str, int, int], Coroutine[Any, Any, int]]
 """``one`` or ``keyed``, the first event's number and how many -> when the first was published, in monotonic ns."""
-
-
-def raise_descriptor_limit() -> None:
-    """As many open sockets as the system allows this process."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Heart:
