@@ -1,6 +1,6 @@
-"""A line without a socket, whose peer a test plays: the model of a transport.
+"""Lines whose peer a test plays: the models of a transport, one without a socket and one with.
 
-It behaves as the server's own lines do: ``tests/test_uvicorn_seams.py`` holds them to one contract. What is written is
+They behave as the server's own lines do: ``tests/test_uvicorn_seams.py`` holds them to one contract. What is written is
 kept until the peer takes it; above *high* bytes the reader is asked to pause, at *low* it may go on. What the peer says
 comes in packets, and one that has begun is told to its end, also to a reader that asks to hold in between.
 """
@@ -8,7 +8,10 @@ comes in packets, and one that has begun is told to its end, also to a reader th
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections import deque
+from contextlib import suppress
 
 from sora_gateway.realtime.line import NONE, Reader
 
@@ -69,6 +72,14 @@ class FakeLine:
         if self._cuts:
             self.cut()
 
+    def finish(self) -> None:
+        """The task that it was opened by has ended it."""
+        self.collect()
+        self.ended = self.ended or (0, "")
+
+    def collect(self) -> None:
+        """Counts what was written."""
+
     # --- the peer ----------------------------------------------------------------------------------
 
     @property
@@ -117,3 +128,68 @@ class FakeLine:
     def _lost(self) -> None:
         if self._reader is not None:
             self._reader.lost()
+
+
+class FakeSocketLine(FakeLine):
+    """One with a pair of sockets that take about *room* bytes, and with a descriptor that may be written to past it.
+
+    Like the transports under the real ones it keeps nothing before the socket is full, and asks to pause at the first
+    byte that it keeps.
+    """
+
+    def __init__(self, room: int) -> None:
+        super().__init__(high=0)
+        self._ours, self._theirs = socket.socketpair()
+        for each in (self._ours, self._theirs):
+            each.setblocking(False)
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, room)
+        self.descriptor = self._ours.fileno()
+        self._came = bytearray()
+        """What came out of the socket and was not taken yet; what is kept comes behind it."""
+
+    def write(self, data: bytes) -> None:
+        if not self.gone and not self._untaken and self.ended is None:
+            data = data[self._sent(data) :]
+        if data:
+            super().write(data)
+
+    def _sent(self, data: bytes) -> int:
+        with suppress(BlockingIOError):
+            return os.write(self.descriptor, data)
+        return 0
+
+    def end(self, code: int, reason: str) -> None:
+        self.collect()
+        super().end(code, reason)
+
+    @property
+    def untaken(self) -> int:
+        self.collect()
+        return len(self._came) + len(self._untaken)
+
+    def take(self, size: int | None = None) -> bytes:
+        self.collect()
+        taken = bytes(self._came[:size])
+        del self._came[: len(taken)]
+        return taken + super().take(None if size is None else size - len(taken))
+
+    def collect(self) -> None:
+        """Takes everything out of the socket, so that it is counted."""
+        while self._theirs.fileno() >= 0:
+            try:
+                came = self._theirs.recv(1 << 16)
+            except BlockingIOError:
+                return
+            if not came:
+                return
+            self.written += len(came)
+            self._came += came
+            if self.ended is not None:
+                self.too_late += len(came)
+
+    def _lost(self) -> None:
+        self.collect()
+        super()._lost()
+        if self.gone:
+            self._ours.close()
+            self._theirs.close()

@@ -19,7 +19,7 @@ from sora_gateway.realtime.framing import text_frame
 from sora_gateway.realtime.line import DIRECT
 from sora_gateway.realtime.live import Live
 from sora_gateway.realtime.sse import EventStream
-from tests.fake_line import FakeLine
+from tests.fake_line import FakeLine, FakeSocketLine
 from tests.transcripts import Asked, Connected, Entry, Told
 
 How = Literal["id", "external", "all"]
@@ -48,6 +48,8 @@ class Follower:
         self.refused = False
         """Whether there is no such job, in the answer to the last question."""
         self._high = high
+        self._times = 0
+        """It has connected."""
         self._came = bytearray()
         self._task: asyncio.Task[None] | None = None
 
@@ -61,7 +63,9 @@ class Follower:
 
     async def connect(self, live: Live) -> None:
         """Begins a connection, and asks for the topic."""
-        self.line = FakeLine(self._high)
+        self._times += 1
+        # Every other time one that is written to past it.
+        self.line = FakeSocketLine(self._high) if self._times % 2 else FakeLine(self._high)
         self.attached, self._came = False, bytearray()
         self.transcript.append(Connected(live.hub.epoch))
         await self._begin(live, self.line)
@@ -183,6 +187,7 @@ class StreamFollower(Follower):
             try:
                 job = await live.store.find(text, self.principal)
             except NotFound:
+                line.cut()
                 self.refused, self.line = True, None
                 return
         asked = self._asks()
@@ -194,7 +199,7 @@ class StreamFollower(Follower):
             if message.get("status") == 204:
                 self.transcript.append(Told({"type": "nothing more"}))
             if message["type"] == "http.response.body" and not message.get("more_body") and not line.gone:
-                line.ended = line.ended or (0, "")
+                line.finish()
 
         async def receive() -> Any:
             raise AssertionError("nothing is read of a stream's reader")
@@ -205,7 +210,7 @@ class StreamFollower(Follower):
         }  # fmt: skip
         with suppress(NotFound):
             await stream(scope, receive, send)
-        line.ended = line.ended or (0, "")
+        line.finish()
 
     def _messages(self, came: bytearray) -> Iterator[dict[str, Any]]:
         while (end := came.find(b"\r\n")) > 0:

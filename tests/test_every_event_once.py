@@ -97,7 +97,7 @@ def the_older_letter_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def what_was_read_from_the_log_stays_in_the_mailbox(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Mailbox, "keep", lambda *_: None)
+    monkeypatch.setattr(Mailbox, "keep_wanted", lambda *_: None)
 
 
 def the_first_event_after_attaching_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:

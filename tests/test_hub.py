@@ -17,8 +17,12 @@ from sora_gateway.core.job import Event, ExternalId, Job, advance
 from sora_gateway.core.messages import StoredEvent, stored_state
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
+from sora_gateway.realtime import hub as hub_module
+from sora_gateway.realtime.framing import text_frame
 from sora_gateway.realtime.hub import SLICE, Hub
 from sora_gateway.realtime.mailbox import MAX_BYTES, MAX_EVENTS, Mailbox
+from tests.fake_line import FakeSocketLine
+from tests.fakes import settle
 from tests.jobs import NOW, make_job
 from tests.live import urls_of
 from tests.stores import ADA, BEN, EPOCH, ROOT
@@ -221,6 +225,61 @@ async def test_what_a_left_topic_left_unread_is_dropped_unless_another_topic_wan
         hub.publish([log.accept(job), log.accept(other)])
         hub.unfollow(everything)
         assert [update["videoId"] for update in letters(mailbox)] == [job.id]
+
+
+@contextmanager
+def written_to(hub: Hub) -> Iterator[tuple[Mailbox, FakeSocketLine]]:
+    """A mailbox whose line is written to past it, as soon as nothing speaks against it."""
+    line = FakeSocketLine(8192)
+    try:
+        with hub.connect(ADA) as mailbox:
+            mailbox.serve(line, text_frame)
+            mailbox.flow()
+            yield mailbox, line
+    finally:
+        line.cut()
+
+
+async def test_who_leaves_a_topic_while_others_are_told_is_not_told_any_more(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "SLICE", 1)
+    log = Log()
+    job = processing(log)
+    with written_to(hub) as (first, stays), written_to(hub) as (second, leaves):
+        hub.follow(first, "video", job_id=job.id)
+        left = hub.follow(second, "video", job_id=job.id)
+        assert first.fd == stays.descriptor
+        hub.publish([log.accept(job)])
+        assert (stays.untaken > 0, leaves.untaken) == (True, 0), "it is told one by one"
+        hub.unfollow(left)
+        second.rest()
+        second.flow()
+        await settle()
+        assert not leaves.untaken
+
+
+async def test_who_comes_while_others_are_told_is_not_told_what_was_in_the_log(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "SLICE", 1)
+    log = Log()
+    job, other = processing(log), processing(log)
+    with watching(hub, ADA), watching(hub, ADA), written_to(hub) as (late, line):
+        hub.publish([log.accept(job), log.accept(other)])
+        # The second of them is told to nobody yet, and stands in the log.
+        late.rest()
+        subscription = hub.follow(late, "all")
+        subscription.floor, subscription.attached = log.seq, True
+        late.ask_until(log.seq)
+        late.flow()
+        await settle()
+        assert not line.untaken
+        for _ in range(2):
+            hub.publish([log.accept(job)])
+            await settle()
+            line.take()
+        assert late.fd == line.descriptor, "after the first one that is new it is written through again"
 
 
 async def test_a_job_that_is_awaited_by_its_external_id_is_found_among_ones_own_only(hub: Hub) -> None:

@@ -44,7 +44,7 @@ def test_what_is_put_together_is_what_the_model_says(told: StoredEvent) -> None:
 def test_a_form_is_made_once() -> None:
     letter = Letter(every_event()[0], EPOCH, urls_of)
     assert letter.framed(text_frame) is letter.framed(text_frame)
-    assert bare_text(letter.message) == letter.text.encode()
-    said = event(letter.message)
+    assert bare_text(letter) == letter.text.encode()
+    said = event(letter)
     assert said == f"id: {EPOCH}-1\nevent: update\ndata: {letter.text}\n\n".encode()
-    assert event_chunk(letter.message) == chunk(said) == f"{len(said):x}\r\n".encode() + said + b"\r\n"
+    assert event_chunk(letter) == chunk(said) == f"{len(said):x}\r\n".encode() + said + b"\r\n"

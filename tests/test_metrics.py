@@ -213,8 +213,8 @@ async def test_fan_out_is_timed_from_the_commit_also_where_an_update_gave_way_to
     await clock.advance(0.2)
     fan_out.committed([_event(3)], clock.monotonic())
     await clock.advance(0.1)
-    fan_out.told(2)
-    fan_out.told(3)
+    fan_out.told([2])
+    fan_out.told([3])
     assert fan_out.delays.total == pytest.approx(0.3 + 0.1)
     assert len(fan_out._committed) == 1, "what was told is forgotten"
 

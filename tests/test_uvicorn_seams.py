@@ -23,7 +23,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from sora_gateway.realtime.line import DIRECT, Line
 from sora_gateway.realtime.plain import PlainLine
-from tests.fake_line import FakeLine
+from tests.fake_line import FakeLine, FakeSocketLine
 from tests.listening import listening, peer_of
 from tests.live import until
 
@@ -112,6 +112,13 @@ async def fake() -> AsyncIterator[Ends]:
 
 
 @asynccontextmanager
+async def fake_socket() -> AsyncIterator[Ends]:
+    line = FakeSocketLine(8192)
+    yield Ends(line, line.take, line.cut)
+    line.cut()
+
+
+@asynccontextmanager
 async def plain() -> AsyncIterator[Ends]:
     taking = asyncio.Event()
 
@@ -166,7 +173,7 @@ def event_stream() -> Any:
     return real(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", begin)
 
 
-@pytest.mark.parametrize("kind", [fake, plain, websocket, event_stream])
+@pytest.mark.parametrize("kind", [fake, fake_socket, plain, websocket, event_stream])
 async def test_a_line_says_when_it_is_full_and_when_it_is_not(kind: Callable[[], Any]) -> None:
     async with kind() as ends:
         reader = Recorder()
@@ -184,7 +191,7 @@ async def test_a_line_says_when_it_is_full_and_when_it_is_not(kind: Callable[[],
         assert reader.lost_times == 0
 
 
-@pytest.mark.parametrize("kind", [fake, websocket, event_stream])
+@pytest.mark.parametrize("kind", [fake, fake_socket, websocket, event_stream])
 @pytest.mark.parametrize("attached", ["before", "afterwards"])
 async def test_a_reader_is_told_that_its_peer_is_gone(kind: Callable[[], Any], attached: str) -> None:
     async with kind() as ends:
@@ -204,7 +211,7 @@ def is_gone(line: Any) -> bool:
     return bool(line.gone if isinstance(line, FakeLine) else line.transport.is_closing())
 
 
-@pytest.mark.parametrize("kind", [fake, plain, websocket])
+@pytest.mark.parametrize("kind", [fake, fake_socket, plain, websocket])
 async def test_a_line_ends_once_and_holds_nobody_up(kind: Callable[[], Any]) -> None:
     async with kind() as ends:
         ends.line.attach(Recorder())

@@ -113,18 +113,21 @@ class World:
         if not killed:
             await self.live.hub.close()
             await asyncio.sleep(0)
+        late = 0
         for follower in self.followers:
-            late = 0 if follower.line is None else follower.line.too_late
-            promise(not late, "something was said behind the close")
+            if follower.line is not None:
+                follower.line.collect()
+                late += follower.line.too_late
             follower.cut_off(0 if killed else 1 << 20)
         await settle()
         statistics = self.live.hub.statistics()
+        await self._stack.aclose()
+        self._stack = AsyncExitStack()
+        promise(not late, "something was said behind the close")
         assert (statistics.connections, statistics.subscriptions) == (0, 0), "a connection was not ended"
         for line, written in self._sealed:
             promise(line.written == written, "a stranger was told of what became private")
         self._sealed.clear()
-        await self._stack.aclose()
-        self._stack = AsyncExitStack()
 
     async def restart(self) -> None:
         """By itself, killed, or as another database that was put in its place."""
@@ -244,6 +247,7 @@ class World:
             if follower.line is None or not follower.attached or follower.principal.sees_all:
                 continue
             if follower.principal.user_id != event.owner and follower.how == "all":
+                follower.line.collect()
                 self._sealed.append((follower.line, follower.line.written))
 
     # --- the end -----------------------------------------------------------------------------------

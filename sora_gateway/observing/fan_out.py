@@ -26,10 +26,12 @@ class FanOut:
             # All of one commit were; those before the last of them are found by their numbers.
             self._committed.append((events[-1].seq, at))
 
-    def told(self, seq: int) -> None:
-        """The event of that number was handed over to everybody; those before it were, or gave way to later ones."""
-        committed = self._committed
-        while committed and committed[0][0] < seq:
-            committed.popleft()
-        if committed:
-            self.delays.add(self._clock.monotonic() - committed[0][1])
+    def told(self, seqs: Sequence[int]) -> None:
+        """The events of these numbers were handed over to everybody just now; those between were before, or gave way
+        to later ones."""
+        committed, now = self._committed, self._clock.monotonic()
+        for seq in seqs:
+            while committed and committed[0][0] < seq:
+                committed.popleft()
+            if committed:
+                self.delays.add(now - committed[0][1])

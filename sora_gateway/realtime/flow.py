@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sora_gateway.errors import CloseCode
-from sora_gateway.realtime.framing import Form, Outgoing
+from sora_gateway.realtime.framing import Form, Message
 from sora_gateway.realtime.line import Line
 from sora_gateway.realtime.mailbox import Mailbox
 
@@ -32,7 +32,7 @@ class Flow:
         """Done when the line takes something again, or never will; while somebody waits for it."""
         mailbox.serve(line, form)
 
-    async def say(self, message: Outgoing) -> None:
+    async def say(self, message: Message) -> None:
         """Writes *message*, and returns when there is room for more.
 
         Raises:

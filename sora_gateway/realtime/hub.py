@@ -12,8 +12,8 @@ import asyncio
 import json
 import logging
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -88,7 +88,7 @@ class Subscription:
         return EventScope() if principal.sees_all else EventScope(owner=principal.user_id)
 
 
-Followers: TypeAlias = dict[Subscription, None]
+Followers: TypeAlias = dict[Subscription, Mailbox]
 """In the order in which they came, which is also how they lie in memory: a set is walked through in another one."""
 
 
@@ -100,8 +100,8 @@ class Hub:
         self.urls_of = urls_of
         self.watching: Callable[[str | None, str], None] = lambda _job_id, _owner: None
         """Called when somebody begins to follow a job, or with None everything of an owner's."""
-        self.told: Callable[[int], None] = lambda _seq: None
-        """Called with the number of each event that everybody was handed who follows it."""
+        self.told: Callable[[Sequence[int]], None] = lambda _seqs: None
+        """Called after each turn with the numbers of the events that everybody was handed who follows them."""
         self._closed: CloseCode | None = None
         self._mailboxes: set[Mailbox] = set()
         self._by_job: dict[str, Followers] = {}
@@ -109,10 +109,14 @@ class Hub:
         self._of_everybody: Followers = {}
         self._awaiting: dict[str, Followers] = {}
         """By owner: subscriptions to external ids that no job has yet."""
-        self._pending: dict[int, StoredEvent] = {}
-        """By sequence number: what nobody was told yet."""
-        self._newest: dict[str, int] = {}
+        self._pending: deque[StoredEvent] = deque()
+        """What nobody was told yet, and what has given way meanwhile."""
+        self._newest: dict[str, StoredEvent] = {}
         """The pending event of each job that the job's next one replaces."""
+        self._done: list[int] = []
+        """What was told in this turn."""
+        self._head = 0
+        """The number of the newest event that was published."""
         self._telling: Iterator[None] | None = None
         self._published = 0
         self._merged = 0
@@ -124,6 +128,7 @@ class Hub:
         """Tells what was just committed. Called by the store's writer, in order; never waits, never raises."""
         for event in events:
             self._published += 1
+            self._head = event.seq
             try:
                 # At once, and not when its turn comes: who may read what has changed already.
                 if event.step == "visibility" and not event.team:
@@ -139,63 +144,78 @@ class Hub:
             self._turn()
 
     def _add(self, event: StoredEvent) -> None:
-        replaced = self._newest.pop(event.job_id, None)
+        job_id = event.job_id
+        if event.final:
+            replaced = self._newest.pop(job_id, None)
+        else:
+            replaced, self._newest[job_id] = self._newest.get(job_id), event
         if replaced is not None:
-            del self._pending[replaced]
             self._merged += 1
-        self._pending[event.seq] = event
-        if not event.final:
-            self._newest[event.job_id] = event.seq
+        self._pending.append(event)
 
     def _turn(self) -> None:
         """Tells until it is somebody else's turn, and has itself called again if that was not all."""
         assert self._telling is not None
-        if next(self._telling, self) is self:
+        done = next(self._telling, self) is self
+        self.told(self._done)
+        self._done.clear()
+        if done:
             self._telling = None
         else:
             asyncio.get_running_loop().call_soon(self._turn)
 
     def _tell_all(self) -> Iterator[None]:
         """Tells every pending event, also those that come meanwhile, with a pause after each slice."""
-        left = SLICE
-        while self._pending:
-            event = self._pending.pop(next(iter(self._pending)))
-            if self._newest.get(event.job_id) == event.seq:
-                del self._newest[event.job_id]
+        left, pending, newest = SLICE, self._pending, self._newest
+        while pending:
+            event = pending.popleft()
+            if not event.final:
+                if newest.get(event.job_id) is not event:
+                    continue  # It gave way to a later one.
+                del newest[event.job_id]
             try:
                 # Who comes later than this list reads the event in the log, or in its snapshot.
-                audience = self._following(event)
-                telling, to_come, untold = _Telling(self, event), iter(audience), len(audience)
-                while untold:
-                    size = min(left, untold)
-                    telling.tell(islice(to_come, size))
-                    untold -= size
-                    left -= size
-                    if not left:
+                audience = self._audience(event)
+                untold = len(audience)
+                if untold:
+                    letter = self.letter(event)
+                    to_come = iter(audience)
+                    while untold > left:
+                        hand_out(letter, islice(to_come, left))
+                        untold -= left
                         yield
                         left = SLICE
-                self.told(event.seq)
+                    hand_out(letter, to_come)
+                    left -= untold
+                self._done.append(event.seq)
             except Exception:  # a bug in one message is no reason to be silent about the next
                 self._untold(event)
+            if not left:
+                yield
+                left = SLICE
 
     def _untold(self, event: StoredEvent) -> None:
         """A bug in one message must not keep the writer from its callers, nor leave a silent hole."""
         log.exception("the event %d could not be told", event.seq)
-        for subscription in self._following(event):
-            subscription.mailbox.close(CloseCode.RESYNC)
+        for mailbox in self._audience(event):
+            mailbox.close(CloseCode.RESYNC)
 
     def letter(self, event: StoredEvent) -> Letter:
         """The message of *event*, the same for all its readers, with addresses signed now."""
         return Letter(event, self.epoch, self.urls_of)
 
-    def _following(self, event: StoredEvent) -> list[Subscription]:
-        following = list(self._by_job.get(event.job_id, ()))
+    def _audience(self, event: StoredEvent) -> list[Mailbox]:
+        """Where somebody may follow it; more than once, if by several subscriptions."""
+        followers = self._by_job.get(event.job_id)
+        audience = list(followers.values()) if followers else []
         if event.team:
-            following += chain.from_iterable(self._by_owner.values())
-        else:
-            following += self._by_owner.get(event.owner, ())
-        following += self._of_everybody
-        return following
+            for followers in self._by_owner.values():
+                audience += followers.values()
+        elif followers := self._by_owner.get(event.owner):
+            audience += followers.values()
+        if self._of_everybody:
+            audience += self._of_everybody.values()
+        return audience
 
     def _withdraw(self, event: StoredEvent) -> None:
         """A job that the team could see is private again. Whoever followed it, or everything, and may not see it any
@@ -275,24 +295,25 @@ class Hub:
     def unfollow(self, subscription: Subscription) -> None:
         """Ends *subscription*, and drops what was unread only for its sake."""
         mailbox = subscription.mailbox
-        # It may be in the audience of an event that is being told.
-        subscription.floor, subscription.owed = sys.maxsize, frozenset()
         self._unlink(subscription)
         mailbox.subscriptions.discard(subscription)
         if subscription in mailbox.bound:
             mailbox.bound.remove(subscription)
-        mailbox.keep(lambda event: any(other.wants(event) for other in mailbox.subscriptions))
+        mailbox.keep_wanted()
+        # It may be in the audience of what is being told.
+        mailbox.ask_until(self._head)
 
     def _link(self, subscription: Subscription) -> None:
-        principal = subscription.mailbox.principal
+        mailbox = subscription.mailbox
+        principal = mailbox.principal
         if subscription.job_id is not None:
-            self._by_job.setdefault(subscription.job_id, {})[subscription] = None
+            self._by_job.setdefault(subscription.job_id, {})[subscription] = mailbox
         elif subscription.external_id is not None:
-            self._awaiting.setdefault(principal.user_id, {})[subscription] = None
+            self._awaiting.setdefault(principal.user_id, {})[subscription] = mailbox
         elif principal.sees_all:
-            self._of_everybody[subscription] = None
+            self._of_everybody[subscription] = mailbox
         else:
-            self._by_owner.setdefault(principal.user_id, {})[subscription] = None
+            self._by_owner.setdefault(principal.user_id, {})[subscription] = mailbox
         if subscription.job_id is not None or subscription.external_id is None:
             self.watching(subscription.job_id, principal.user_id)
 
@@ -345,43 +366,32 @@ class Hub:
         )
 
 
-class _Telling:
-    """One event on its way to its audience."""
+def hand_out(letter: Letter, audience: Iterable[Mailbox]) -> None:
+    """The innermost loop: what stands here is done ten thousand times for one event.
 
-    def __init__(self, hub: Hub, event: StoredEvent) -> None:
-        self._hub = hub
-        self._event = event
-        self._letter: Letter | None = None
-
-    def _made(self) -> Letter:
-        """Made for the first who wants it: of what nobody follows there is no message."""
-        if self._letter is None:
-            self._letter = self._hub.letter(self._event)
-        return self._letter
-
-    def tell(self, audience: Iterable[Subscription]) -> None:
-        """The innermost loop: what stands here is done ten thousand times for one event."""
-        event = self._event
-        seq, owner, team, final = event.seq, event.owner, event.team, event.final
-        form: Form | None = None
-        write = os.write
-        data, size = b"", 0
-        for subscription in audience:
-            mailbox = subscription.mailbox
-            fd = mailbox.fd
-            if fd < 0 or final or seq <= mailbox.last or seq <= subscription.floor:
-                if subscription.wants(event):
-                    mailbox.put(self._made())
-                    mailbox.go_on()
-            elif team or mailbox.user_id == owner or mailbox.sees_all:
-                if mailbox.form is not form:
-                    form = mailbox.form
-                    data = self._made().framed(form)
-                    size = len(data)
-                mailbox.last = seq
-                try:
-                    taken = write(fd, data)
-                except OSError:
-                    taken = 0
-                if taken != size:
-                    mailbox.left_over(data[taken:])
+    It looks at nothing of a connection but its mailbox, and of that only at what lies together: in memory that was not
+    touched since the last event each look elsewhere takes longer than all the rest of the line.
+    """
+    event = letter.event
+    seq, owner, team, final = event.seq, event.owner, event.team, event.final
+    form: Form | None = None
+    write = os.write
+    data, size = b"", 0
+    for mailbox in audience:
+        fd = mailbox.fd
+        if fd < 0 or final or seq <= mailbox.last:
+            if mailbox.wants(event):
+                mailbox.put(letter)
+                mailbox.go_on()
+        elif team or mailbox.user_id == owner or mailbox.sees_all:
+            if mailbox.form is not form:
+                form = mailbox.form
+                data = letter.framed(form)
+                size = len(data)
+            mailbox.last = seq
+            try:
+                taken = write(fd, data)
+            except OSError:
+                taken = 0
+            if taken != size:
+                mailbox.left_over(data[taken:])

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sora_gateway.core.messages import StoredEvent, UrlsOf, update_of, written
-from sora_gateway.realtime.framing import Form, Outgoing
+from sora_gateway.realtime.framing import Form
 
 _NO_FILES = ',"variants":[]}'
 """How the stored state of a job without files ends."""
 
 
 class Letter:
-    """*size* is the message's in bytes of UTF-8."""
+    """A :class:`~sora_gateway.realtime.framing.Message`; *size* is its bytes."""
 
-    __slots__ = ("_made", "event", "message", "size")
+    __slots__ = ("_made", "body", "cursor", "event")
+
+    kind: Literal["update"] = "update"
 
     def __init__(self, event: StoredEvent, epoch: str, urls_of: UrlsOf) -> None:
-        cursor = written(epoch, event.seq)
-        body = body_of(event, cursor, epoch, urls_of)
         self.event = event
-        self.message = Outgoing("update", body, cursor)
-        self.size = len(body)
+        self.cursor = written(epoch, event.seq)
+        self.body = body_of(event, self.cursor, epoch, urls_of)
         self._made: dict[Form, bytes] = {}
 
     @property
+    def size(self) -> int:
+        return len(self.body)
+
+    @property
     def text(self) -> str:
-        return self.message.body.decode()
+        return self.body.decode()
 
     def framed(self, form: Form) -> bytes:
         made = self._made.get(form)
         if made is None:
-            made = self._made[form] = form(self.message)
+            made = self._made[form] = form(self)
         return made
 
 

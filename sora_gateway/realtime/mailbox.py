@@ -65,7 +65,7 @@ class Mailbox(Through):
     """
 
     __slots__ = (
-        "_arrived", "_bytes", "_known", "_known_until", "_letters", "_newest", "_resting", "bound", "closed", "doubted",
+        "_arrived", "_asked_until", "_bytes", "_known", "_known_until", "_letters", "_newest", "_resting", "bound", "closed", "doubted",
         "look_at", "merged", "on_bound", "on_doubt", "on_final", "principal", "subscriptions",
     )  # fmt: skip
 
@@ -87,6 +87,7 @@ class Mailbox(Through):
         self.on_final: Callable[[], None] = _nothing
         """Called when the line was given the last event of a job."""
         self._resting = True
+        self._asked_until = 0
         self._arrived: asyncio.Event | None = None
         self._letters: dict[int, Letter] = {}
         """By sequence number, and in its order: letters arrive in that order and are only taken out."""
@@ -104,6 +105,10 @@ class Mailbox(Through):
             if self._letters or self.bound or self.doubted:
                 self._arrived.set()
         return self._arrived
+
+    def wants(self, event: StoredEvent) -> bool:
+        """Whether one of its subscriptions does."""
+        return any(subscription.wants(event) for subscription in self.subscriptions)
 
     # --- in ----------------------------------------------------------------------------------------
 
@@ -136,6 +141,13 @@ class Mailbox(Through):
         """A snapshot told the reader these versions of these jobs; it holds no change later than *until*."""
         self._known = {**self._known, **versions}
         self._known_until = max(self._known_until, until)
+
+    def ask_until(self, seq: int) -> None:
+        """Of each event up to this one it has to be asked whether it is wanted: nothing is written through before a
+        later one has come."""
+        self._asked_until = max(self._asked_until, seq)
+        if self.last < self._asked_until:
+            self.fd = NONE
 
     def doubt(self) -> None:
         """Has whoever reads look at the credential now."""
@@ -198,15 +210,16 @@ class Mailbox(Through):
             if letter.event.final:
                 self.on_final()
         # What a snapshot told already has to be kept out one by one.
-        through = not self._letters and not line.full and not self._known
+        settled = not self._known and self.last >= self._asked_until
+        through = settled and not self._letters and not line.full
         self.fd = line.descriptor if through and not self._resting else NONE
 
     # --- what is unread ----------------------------------------------------------------------------
 
-    def keep(self, wanted: Callable[[StoredEvent], bool]) -> None:
+    def keep_wanted(self) -> None:
         """Drops the unread letters that nobody here wants any more, or that a snapshot has overtaken."""
         for letter in list(self._letters.values()):
-            if not wanted(letter.event) or self._is_known(letter.event):
+            if not self.wants(letter.event) or self._is_known(letter.event):
                 self._remove(letter.event.seq)
 
     def __len__(self) -> int:

@@ -28,7 +28,7 @@ from sora_gateway.core.messages import (
 from sora_gateway.core.principal import Principal
 from sora_gateway.core.views import Beside, Task, task_view
 from sora_gateway.errors import NotFound
-from sora_gateway.realtime.framing import Outgoing
+from sora_gateway.realtime.framing import Message, Outgoing
 from sora_gateway.realtime.hub import Subscription
 from sora_gateway.realtime.live import Live
 from sora_gateway.realtime.mailbox import Mailbox
@@ -46,7 +46,7 @@ Looked: TypeAlias = Callable[[Job | None], Awaitable[None]]
 class Attached:
     """What a new subscription is told first."""
 
-    messages: Iterator[Outgoing]
+    messages: Iterator[Message]
     missed: int | None
     """Events replayed; None if there was no cursor, or it was not honoured."""
     ended: bool
@@ -125,7 +125,8 @@ class Session:
             subscription.floor = before
             mailbox.knows({job.id: job.version for job in jobs}, after)
         subscription.attached = True
-        mailbox.keep(lambda event: any(other.wants(event) for other in mailbox.subscriptions))
+        mailbox.ask_until(subscription.floor)
+        mailbox.keep_wanted()
         # It may have ended after the snapshot was read; then its last event is among the missed ones.
         told_the_end = isinstance(missed, list) and bool(missed) and missed[-1].final
         one_ended = not awaited and subscription.job_id is not None and (jobs[0].ended or told_the_end)
@@ -206,7 +207,7 @@ class Session:
         tasks: list[Task],
         missed: list[StoredEvent] | ResetReason | None,
         steps: Outgoing | None,
-    ) -> Iterator[Outgoing]:
+    ) -> Iterator[Message]:
         cursor = str(Cursor(self._live.hub.epoch, subscription.floor))
         if isinstance(missed, str):
             reset = Reset(cursor=cursor, reason=missed)
@@ -220,4 +221,4 @@ class Session:
         subscribed = Subscribed(topic=subscription.topic, cursor=cursor, tasks=tasks)
         yield Outgoing("subscribed", subscribed.model_dump_json(by_alias=True).encode(), cursor)
         for event in missed if isinstance(missed, list) else ():
-            yield self._live.hub.letter(event).message
+            yield self._live.hub.letter(event)
