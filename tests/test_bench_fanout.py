@@ -42,6 +42,10 @@ def test_every_delivery_arrives_and_is_paid_for(run: tuple[int, dict[str, Any]])
             assert all(0 < value < 10 for value in of["cpu_s"] + of["last_s"])
             p99 = samples[f"{kind}_{side}_p99_s"]
             assert all(0 < most <= last for most, last in zip(p99, of["last_s"], strict=True))
+            read = samples[f"{kind}_{side}_read_s"]
+            assert all(last < done for last, done in zip(of["last_s"], read, strict=True)), (
+                "it came, then it was read"
+            )
             assert all(0 <= idle < 1 for idle in samples[f"{kind}_{side}_clients_idle"])
         assert all(value > 0 for value in samples[f"{kind}_ours_store_cpu_s"])
         assert samples[f"{kind}_broadcast_store_cpu_s"] == [0] * ROUNDS
@@ -97,6 +101,7 @@ def test_quartiles_surround_the_median() -> None:
 
 def test_several_small_fan_outs_are_one_measurement() -> None:
     few = [
-        Fanout(20, 20, cpu, 0.1, last / 2, last, 0.5) for cpu, last in ((1.0, 1.0), (2.0, 2.0), (3.0, 9.0))
+        Fanout(20, 20, cpu, 0.1, last / 2, last, 2 * last, 0.5)
+        for cpu, last in ((1.0, 1.0), (2.0, 2.0), (3.0, 9.0))
     ]
-    assert together(few) == Fanout(60, 60, 6.0, 0.1, 1.0, 2.0, 0.5)
+    assert together(few) == Fanout(60, 60, 6.0, 0.1, 1.0, 2.0, 4.0, 0.5)

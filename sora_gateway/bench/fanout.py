@@ -57,6 +57,9 @@ class Series:
     def last(self, turn: str = "ours") -> list[float]:
         return [fanout.last for fanout in self.turns[turn]]
 
+    def read(self, turn: str = "ours") -> list[float]:
+        return [fanout.read for fanout in self.turns[turn]]
+
     def goals(self, bound: float, *, time_too: bool = True) -> Iterator[Goal]:
         each = "event and delivery" if self.events > 1 else "delivery"
         cpu, last = median_ratio(self.cpu(), self.cpu("broadcast")), self.last("broadcast")
@@ -74,8 +77,8 @@ class Series:
             f"{self.label:<22} CPU {quartiles(ratios(self.cpu(), cpu))} x {1e6 * statistics.median(cpu):.1f} us, "
             f"{quartiles(ratios(self.cpu(), floor))} x a bare loop of writes "
             f"(broadcast {median_ratio(cpu, floor):.2f} x), "
-            f"last {quartiles(ratios(self.last(), last))} x {1e3 * statistics.median(last):.1f} ms, "
-            f"clients idle {self.idle('ours')} ({self.idle('broadcast')})"
+            f"last {quartiles(ratios(self.last(), last))} x {1e3 * statistics.median(last):.1f} ms "
+            f"(read {median_ratio(self.read(), self.read('broadcast')):.2f} x), clients idle {self.idle('ours')} ({self.idle('broadcast')})"
         )
 
     def idle(self, turn: str) -> str:
@@ -84,7 +87,7 @@ class Series:
     def samples(self) -> dict[str, Sequence[float]]:
         measures: dict[str, Callable[[Fanout], float]] = {
             "deliveries": lambda f: f.deliveries, "frames": lambda f: f.frames, "cpu_s": lambda f: f.cpu,
-            "store_cpu_s": lambda f: f.store, "p99_s": lambda f: f.most, "last_s": lambda f: f.last, "clients_idle": lambda f: f.idle,
+            "store_cpu_s": lambda f: f.store, "p99_s": lambda f: f.most, "last_s": lambda f: f.last, "read_s": lambda f: f.read, "clients_idle": lambda f: f.idle,
         }  # fmt: skip
         return {
             f"{self.name}_{turn}_{measure}": [value(fanout) for fanout in fanouts]
@@ -240,6 +243,7 @@ def together(fanouts: Sequence[Fanout]) -> Fanout:
         store=statistics.median(each.store for each in fanouts),
         most=statistics.median(each.most for each in fanouts),
         last=statistics.median(each.last for each in fanouts),
+        read=statistics.median(each.read for each in fanouts),
         idle=statistics.median(each.idle for each in fanouts),
     )
 

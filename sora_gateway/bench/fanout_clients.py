@@ -1,7 +1,11 @@
 """The subscribers of ``bench fanout``: ``python -m sora_gateway.bench.fanout_clients PORT``.
 
 Thousands of WebSockets in one thread around epoll. Handshakes and frames are done by hand, and of a message nothing is
-looked at but whether it has the mark of the last one: it has to keep up with a server easily, and says what CPU it used.
+looked at but whether it has the mark of the last one: it says what CPU it used.
+
+When a message has come is what the kernel says of its segment (``SO_TIMESTAMPNS``), by the clock of the day: all the
+clients share one core, and the last of them would read long after it could have. It is asked for the last tenth of
+those who wait: sockets become ready in the order in which something comes, so the last to come is among the last read.
 
 Every update is acknowledged by TCP as soon as it is read, and by this process. By itself the kernel decides that for each
 connection, by how long nothing came and how often its client has said something: then the acknowledgement is made as the
@@ -16,6 +20,7 @@ import json
 import os
 import select
 import socket
+import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -38,6 +43,9 @@ _HANDSHAKE = (
     "GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n{authorization}\r\n"
 )
+_STAMPS = 35
+"""Linux, SO_TIMESTAMPNS: with each segment comes when it came, in seconds and nanoseconds."""
+_STAMP = struct.Struct("qq")
 _LATER, _NOW = 0, 2
 """Linux, TCP_QUICKACK: acknowledge with what is sent next, and what has come at once and then the same as before."""
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
@@ -68,8 +76,10 @@ class Clients:
         self._mark = b"\xff"
         """What the awaited message has in it; this one no text has."""
         self._awaited: set[int] = set()
-        self._last = self._most = 0
-        """When the last one had the message, and when all but a hundredth had it."""
+        self._asked_when = 0
+        """From so few awaited on it is asked when they came."""
+        self._came: list[int] = []
+        """When the last ones came."""
         self._frames = self._bytes = 0
         self._keep = False
         self._kept = b""
@@ -93,8 +103,9 @@ class Clients:
                 time.sleep(PAUSE)
             elif armed and not self._awaited:
                 armed = False
-                _say({"last": self._last, "most": self._most, "frames": self._frames, "bytes": self._bytes, "used": time.process_time_ns() - used,
-                      "text": self._kept.decode()})  # fmt: skip
+                read, came = time.time_ns(), sorted(self._came)
+                _say({"last": came[-1], "most": came[-1 - len(self._order) // 100], "read": read, "frames": self._frames, "bytes": self._bytes,
+                      "used": time.process_time_ns() - used, "text": self._kept.decode()})  # fmt: skip
 
     def _obey(self, command: dict[str, object]) -> None:
         match command:
@@ -105,7 +116,8 @@ class Clients:
                     self._tell(self._order[start : start + AT_ONCE], start, texts)
             case {"op": "arm", "mark": str(mark), "keep": bool(keep)}:
                 self._mark, self._keep, self._kept = mark.encode(), keep, b""
-                self._frames = self._bytes = self._most = 0
+                self._frames = self._bytes = 0
+                self._asked_when, self._came = max(1, len(self._order) // 10), []
                 for set_option in self._options.values():
                     set_option(socket.IPPROTO_TCP, socket.TCP_QUICKACK, _LATER)
                 self._awaited = set(self._order)
@@ -134,6 +146,7 @@ class Clients:
         connection = socket.socket()
         connection.settimeout(PATIENCE)
         connection.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+        connection.setsockopt(socket.SOL_SOCKET, _STAMPS, 1)
         connection.bind((f"127.0.0.{1 + number // EACH_ADDRESS}", 0))
         connection.connect(("127.0.0.1", self._port))
         self._sockets[connection.fileno()] = connection
@@ -155,7 +168,7 @@ class Clients:
 
     def _tell(self, connections: Sequence[int], start: int, texts: Sequence[Sequence[str]]) -> None:
         """Sends, and awaits that every connection follows what it asked for."""
-        self._mark, self._awaited = b'"subscribed"', set(connections)
+        self._mark, self._awaited, self._asked_when = b'"subscribed"', set(connections), 0
         for number, fd in enumerate(connections, start):
             for text in texts[number % len(texts)]:
                 self._sockets[fd].send(masked(TEXT, text.encode()))
@@ -175,12 +188,16 @@ class Clients:
         buffer, awaited, rest, mark, keep = self._buffer, self._awaited, self._rest, self._mark, self._keep
         into, read, command, frames = [buffer], os.readv, False, 0
         options, tcp, quick_ack = self._options, socket.IPPROTO_TCP, socket.TCP_QUICKACK
-        waited = bool(awaited)
+        waited, asked_when, came = bool(awaited), self._asked_when, 0
         for fd, _ in self._poll.poll(timeout, 512):
             if fd == CONTROL:
                 command = True
                 continue
-            size = read(fd, into)
+            asked = len(awaited) <= asked_when
+            if asked:
+                size, came = self._read(fd, into)
+            else:
+                size = read(fd, into)
             self._bytes += size
             if waited:
                 options[fd](tcp, quick_ack, _NOW)
@@ -189,20 +206,27 @@ class Clients:
                 and not keep and not rest.get(fd)
             ):  # fmt: skip
                 frames += 1
-                if buffer.find(mark, 4, size) >= 0:
-                    awaited.discard(fd)
+                marked = buffer.find(mark, 4, size) >= 0
             else:
-                self._parse(fd, rest.pop(fd, b"") + bytes(buffer[:size]), ended=not size)
+                marked = self._parse(fd, rest.pop(fd, b"") + bytes(buffer[:size]), ended=not size)
+            if marked and fd in awaited:
+                awaited.remove(fd)
+                if asked:
+                    self._came.append(came)
         self._frames += frames
-        if waited and not self._most and len(awaited) <= len(self._order) // 100:
-            self._most = time.monotonic_ns()
-        if waited and not awaited:
-            self._last = time.monotonic_ns()
         return command
 
-    def _parse(self, fd: int, data: bytes, *, ended: bool) -> None:
+    def _read(self, fd: int, into: Sequence[bytearray]) -> tuple[int, int]:
+        """How much came, and when the last of it did."""
+        size, beside, _, _ = self._sockets[fd].recvmsg_into(into, socket.CMSG_SPACE(_STAMP.size))
+        seconds, nanoseconds = _STAMP.unpack(beside[0][2]) if beside else (0, 0)
+        return size, seconds * 1_000_000_000 + nanoseconds
+
+    def _parse(self, fd: int, data: bytes, *, ended: bool) -> bool:
+        """Whether the mark is in a message."""
         if ended:
             raise Lost("the server ended a connection")
+        marked = False
         while len(data) >= 2:
             at, length = 2, data[1]
             if length >= 126:
@@ -218,11 +242,12 @@ class Clients:
             else:
                 self._frames += 1
                 if self._mark in payload:
-                    self._awaited.discard(fd)
+                    marked = True
                     if self._keep:
                         self._kept = payload
         if data:
             self._rest[fd] = data
+        return marked
 
 
 def _say(answer: dict[str, object]) -> None:

@@ -39,11 +39,12 @@ class Changes:
         self._jobs = {"one": [one], "keyed": keyed}
 
     async def publish(self, on: str, first: int, count: int) -> int:
-        """When the rows were written. All of the writer's thread until then is the store's affair; the commit, its
-        sync and the way to the event loop come after it."""
-        return await self._store.run(lambda tx: self._save(tx, on, first, count))
+        """When they were committed: all of the writer's thread is the store's affair, and the way to the event loop and
+        everything behind it comes after it."""
+        await self._store.run(lambda tx: self._save(tx, on, first, count))
+        return time.time_ns() - round((time.monotonic() - self._store.measured.at) * 1e9)
 
-    def _save(self, tx: Transaction, on: str, first: int, count: int) -> int:
+    def _save(self, tx: Transaction, on: str, first: int, count: int) -> None:
         jobs = self._jobs[on]
         for number in range(first, first + count):
             for at, before in enumerate(jobs):
@@ -51,7 +52,6 @@ class Changes:
                 jobs[at] = advance(before, event)
                 assert jobs[at].version == number
                 save(tx, before, jobs[at], event, Movement.KEEP)
-        return time.monotonic_ns()
 
 
 async def _serve(directory: Path, jobs: int) -> None:

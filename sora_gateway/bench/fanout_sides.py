@@ -75,8 +75,8 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Fanout:
-    """What one took: *cpu* and *last* in seconds, the server's and until the last client had the last event; *most* until
-    99 of 100 had it."""
+    """What one took: *cpu* and *last* in seconds, the server's and until the last event had come to the last client;
+    *most* until it had to 99 of 100, *read* until all had read it."""
 
     deliveries: int
     """Events times the clients that follow them."""
@@ -87,8 +87,9 @@ class Fanout:
     """CPU seconds of the thread that writes the database, which are not in *cpu*."""
     most: float
     last: float
+    read: float
     idle: float
-    """Share of the time for which the clients had nothing to do."""
+    """Share of the time until all was read for which the clients had nothing to do."""
 
 
 class Side:
@@ -145,15 +146,16 @@ class Side:
         done = self._fan_out(events, keep=False, way=way)
         time.sleep(SETTLED)
         after, stored = self.cpu()
-        last = (done["last"] - done["began"]) / 1e9
+        read = (done["read"] - done["began"]) / 1e9
         return Fanout(
             deliveries=events * self.connected,
             frames=done["frames"],
             cpu=after - cpu,
             store=stored - store,
             most=(done["most"] - done["began"]) / 1e9,
-            last=last,
-            idle=max(0.0, 1 - done["used"] / 1e9 / last),
+            last=(done["last"] - done["began"]) / 1e9,
+            read=read,
+            idle=max(0.0, 1 - done["used"] / 1e9 / read),
         )
 
     def _fan_out(self, events: int, *, keep: bool, way: str = "publish") -> Mapping[str, Any]:

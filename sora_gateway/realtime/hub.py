@@ -30,8 +30,8 @@ from sora_gateway.store.events import EventScope
 
 log = logging.getLogger(__name__)
 
-SLICE = 128
-"""Deliveries in one turn of the event loop: a few milliseconds with what the kernel does for them."""
+SLICE = 256
+"""Deliveries in one turn of the event loop: some milliseconds with what the kernel does for them."""
 
 
 @dataclass(frozen=True, slots=True)
