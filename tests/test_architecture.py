@@ -259,6 +259,7 @@ FOR_OTHERS = {
     "handleError": "called by logging",
     "capture_signals": "called by uvicorn",
     "run_asgi": "called by uvicorn",
+    "start_keepalive": "called by uvicorn",
     "send_receive_event_to_app": "called by uvicorn",
     "main_loop": "called by uvicorn",
     "chunk_size": "read by Starlette",

@@ -15,6 +15,7 @@ import pytest
 
 from sora_gateway import cli
 from sora_gateway.app import SOCKETS_MAY_FINISH
+from sora_gateway.http.server import PING_INTERVAL
 from sora_gateway.settings import Jobs, Realtime, Server, load_settings
 from sora_gateway.supervisor.supervisor import CREATES_MAY_FINISH
 from tests.generated import ROOT
@@ -36,7 +37,7 @@ def server_option(name: str) -> int:
 
 
 def test_a_proxy_waits_longer_than_anything_of_the_gateway_takes() -> None:
-    slowest = max(Jobs().create_timeout, Realtime().heartbeat, server_option("ws_ping_interval"))
+    slowest = max(Jobs().create_timeout, Realtime().heartbeat, PING_INTERVAL)
     for name, timeouts in (
         ("nginx.conf", r"proxy_(?:read|send)_timeout (\d+)s"),
         ("haproxy.cfg", r"timeout (?:client|server|tunnel) (\d+)s"),

@@ -30,7 +30,7 @@ from tests.live import until
 SOCKET = {
     "handle_connect": "event", "send": "message", "run_asgi": "", "send_receive_event_to_app": "",
     "handle_cont": "event", "handle_close": "event", "handle_parser_exception": "", "keepalive_timeout": "", "shutdown": "",
-    "stop_keepalive": "", "handle_events": "", "data_received": "data",
+    "start_keepalive": "", "stop_keepalive": "", "handle_events": "", "data_received": "data",
     "connection_lost": "exc", "pause_writing": "", "resume_writing": "", "send_500_response": "", "receive": "",
 }  # fmt: skip
 STREAM = {

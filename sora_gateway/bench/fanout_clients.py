@@ -103,8 +103,8 @@ class Clients:
                 time.sleep(PAUSE)
             elif armed and not self._awaited:
                 armed = False
-                read, came = time.time_ns(), sorted(self._came)
-                _say({"last": came[-1], "most": came[-1 - len(self._order) // 100], "read": read, "frames": self._frames, "bytes": self._bytes,
+                done, came = time.time_ns(), sorted(self._came)
+                _say({"last": came[-1], "most": came[-1 - len(self._order) // 100], "read": done, "frames": self._frames, "bytes": self._bytes,
                       "used": time.process_time_ns() - used, "text": self._kept.decode()})  # fmt: skip
 
     def _obey(self, command: dict[str, object]) -> None:
@@ -188,14 +188,14 @@ class Clients:
         buffer, awaited, rest, mark, keep = self._buffer, self._awaited, self._rest, self._mark, self._keep
         into, read, command, frames = [buffer], os.readv, False, 0
         options, tcp, quick_ack = self._options, socket.IPPROTO_TCP, socket.TCP_QUICKACK
-        waited, asked_when, came = bool(awaited), self._asked_when, 0
+        waited, asked_when, when = bool(awaited), self._asked_when, 0
         for fd, _ in self._poll.poll(timeout, 512):
             if fd == CONTROL:
                 command = True
                 continue
             asked = len(awaited) <= asked_when
             if asked:
-                size, came = self._read(fd, into)
+                size, when = self._read(fd, into)
             else:
                 size = read(fd, into)
             self._bytes += size
@@ -212,7 +212,7 @@ class Clients:
             if marked and fd in awaited:
                 awaited.remove(fd)
                 if asked:
-                    self._came.append(came)
+                    self._came.append(when)
         self._frames += frames
         return command
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -23,10 +24,14 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from sora_gateway.errors import StartupError
 from sora_gateway.http.guarded_h11 import GuardedH11
+from sora_gateway.http.keepalive import Keepalive
 
 USER_TIMEOUT = 30_000
 """Milliseconds after which the kernel gives up on a peer that acknowledges nothing or never reads; nothing
 above the kernel can free such a connection while data for it is waiting."""
+
+PING_INTERVAL = 20.0
+"""Seconds between two looks whether a WebSocket's peer is still there; one that has said nothing in between is not."""
 
 _REASONS = {
     errno.EADDRINUSE: "another program already listens there; choose another port with --port",
@@ -55,7 +60,7 @@ class GatewayServer:
         """
         self._refuse = refuse
         self._http = http
-        self._ws = ws or _websocket
+        self._ws = ws or functools.partial(_websocket, Keepalive(PING_INTERVAL))
         self._max_message = max_message
         self._trusted_proxies = [each for proxy in trusted_proxies for each in (proxy, *_mapped(proxy))]
         self._server: _Server | None = None
@@ -77,8 +82,7 @@ class GatewayServer:
             ws=self._ws,  # type: ignore[arg-type]  # uvicorn calls it and asks for no more
             ws_per_message_deflate=False,
             ws_max_size=self._max_message,
-            ws_ping_interval=20,
-            ws_ping_timeout=20,
+            ws_ping_interval=None,  # uvicorn's; ours is one for all
             timeout_keep_alive=5,
             lifespan="off",
             proxy_headers=False,
@@ -124,11 +128,11 @@ class GatewayServer:
         await serving
 
 
-def _websocket(*args: Any, **kwargs: Any) -> asyncio.Protocol:
+def _websocket(keepalive: Keepalive, **offered: Any) -> asyncio.Protocol:
     """The protocol for one WebSocket; imported with the first, because a start has none."""
     from sora_gateway.http.websocket_protocol import WebSocketProtocol
 
-    return WebSocketProtocol(*args, **kwargs)
+    return WebSocketProtocol(keepalive, **offered)
 
 
 def _mapped(proxy: str) -> list[str]:

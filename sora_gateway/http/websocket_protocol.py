@@ -5,8 +5,8 @@ its reader and what goes is written to the transport, or past it, without a task
 handshake needs (headers, scope, queue), which is most of a connection's memory.
 
 Pinned to uvicorn 0.54 by tests/test_uvicorn_seams.py. Overridden: ``handle_connect``, ``send``, ``run_asgi``,
-``send_receive_event_to_app``, ``handle_cont``, ``handle_close``, ``handle_parser_exception``, ``keepalive_timeout``,
-``shutdown``, ``connection_lost``, ``pause_writing`` and ``resume_writing``; replaced: ``conn``, and in the end ``queue``, ``writable``,
+``send_receive_event_to_app``, ``handle_cont``, ``handle_close``, ``handle_parser_exception``, ``start_keepalive``,
+``stop_keepalive``, ``keepalive_timeout``, ``shutdown``, ``connection_lost``, ``pause_writing`` and ``resume_writing``; replaced: ``conn``, and in the end ``queue``, ``writable``,
 ``scope``, ``server`` and ``client``. Of websockets' protocol: ``reject`` and ``recv_frame``; replaced: ``parser``.
 """
 
@@ -26,6 +26,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import StatusLike
 
 from sora_gateway.errors import CloseCode
+from sora_gateway.http.keepalive import Keepalive
 from sora_gateway.http.middleware import CAREFUL_HEADERS
 from sora_gateway.realtime.line import DIRECT, NONE, Reader, opened
 
@@ -36,6 +37,9 @@ CUTTING = 1.0
 FRAMES = 512
 """In a second, beside whole messages, which their reader counts: a quarter of a megabyte of empty pings holds the event
 loop for a third of a second, and each is answered, also to who does not read."""
+PING = b"\x89\x00"
+PONG, PONG_SIZE = b"\x8a\x80", 6
+"""How its answer begins, and what it has with the mask."""
 PIECE = 4096
 """Bytes that are read at once, so that what was said in them counts before the rest is read."""
 
@@ -50,7 +54,7 @@ class _Careful(ServerProtocol):
         "close_rcvd", "close_rcvd_then_sent", "close_sent", "current_size", "debug", "eof_sent", "events",
         "expect_continuation_frame", "extensions", "handshake_exc", "id", "logger", "max_fragment_size",
         "max_message_size", "origin", "origins", "parser", "parser_exc", "read", "reader", "side", "subprotocol",
-        "writes",
+        "whole", "writes",
     )  # fmt: skip
 
     def __init__(self, now: Callable[[], float], **options: Any) -> None:
@@ -58,6 +62,8 @@ class _Careful(ServerProtocol):
         self._now = now
         self.read = False
         """Whether there is a reader, who counts messages."""
+        self.whole = False
+        """Whether all frames that have begun have come to their end."""
         self._second = 0
         self._frames = 0
 
@@ -66,6 +72,11 @@ class _Careful(ServerProtocol):
         if not self.reader.buffer:
             self.parser = Protocol.parse(self)
             next(self.parser)
+            self.whole = True
+
+    def receive_data(self, data: bytes | bytearray) -> None:
+        self.whole = False
+        super().receive_data(data)
 
     def recv_frame(self, frame: Frame) -> None:
         # What comes after a close is read by nobody, so that nobody counts it.
@@ -73,6 +84,7 @@ class _Careful(ServerProtocol):
         if not (message and self.read) or self.close_sent is not None:
             self._count()
         super().recv_frame(frame)
+        self.whole = not self.reader.buffer
 
     def _count(self) -> None:
         second = int(self._now())
@@ -115,7 +127,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     # As above.
     __slots__ = (
-        "_careful", "_early", "_reader", "app", "app_state", "asgi_version", "client", "close_sent", "close_timeout",
+        "_asked", "_careful", "_early", "_keepalive", "_reader", "app", "app_state", "asgi_version", "client", "close_sent", "close_timeout",
         "close_timer", "config", "conn", "connections", "curr_msg_data_type", "default_headers", "descriptor",
         "disconnected", "frames", "full", "handshake_complete", "handshake_initiated", "initial_response",
         "last_ping_rtt", "logger", "loop", "pending_ping_payload", "ping_interval", "ping_sent_at", "ping_timeout",
@@ -123,8 +135,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         "server", "tasks", "transport", "writable",
     )  # fmt: skip
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, keepalive: Keepalive, **offered: Any) -> None:
+        super().__init__(**offered)
+        self._keepalive = keepalive
+        self._asked = False
+        """Whether the peer was asked for a sign of life, and has given none since."""
         self._reader: Reader | None = None
         self.full = False
         self.descriptor = NONE
@@ -188,6 +203,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     # --- what uvicorn calls ------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        if self._asked:
+            self._asked = False
+            if len(data) == PONG_SIZE and data.startswith(PONG) and self._careful.whole:
+                return  # The answer, and nothing else; the parser would take as long as all the rest.
         if self.handshake_initiated and not self.handshake_complete:
             # websockets would answer it before the handshake is answered.
             self._early += data
@@ -274,6 +293,23 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().handle_parser_exception()
         self._cut_later()
         self._lost()
+
+    def start_keepalive(self) -> None:
+        self._keepalive.add(self)
+
+    def stop_keepalive(self) -> None:
+        self._keepalive.discard(self)
+
+    def beat(self) -> None:
+        if self.close_sent or self.transport.is_closing():
+            return
+        if self._asked:
+            self.keepalive_timeout()
+        elif (
+            not self.full
+        ):  # The question would wait behind the rest; who takes nothing for long is ended for that.
+            self._asked = True
+            self.transport.write(PING)
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()

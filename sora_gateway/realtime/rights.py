@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 
 RECHECK = 30.0
 """Seconds after which a credential is looked at again although nobody doubts it."""
+SLICE = 256
+"""Connections of one credential in one turn of the event loop."""
+AT_ONCE = 4 * SLICE
+"""Connections for which a look at their credential is shared, and their order is found out in one turn."""
 
 
 class Authenticator(Protocol):
@@ -107,10 +111,12 @@ class Rights:
                 await self._clock.sleep(rest, self._wake)
 
     def _now_due(self) -> list[list[Mailbox]]:
-        """The mailboxes whose time has come, by credential."""
+        """The first mailboxes whose time has come, by credential."""
         now = self._clock.monotonic()
         found: dict[tuple[str, str], list[Mailbox]] = {}
-        while self._due and self._due[0][0] <= now:
+        for _ in range(AT_ONCE):
+            if not self._due or self._due[0][0] > now:
+                break
             at, _, mailbox = heapq.heappop(self._due)
             if mailbox.look_at == at and not mailbox.closed.done():
                 found.setdefault((mailbox.principal.via, mailbox.principal.credential), []).append(mailbox)
@@ -121,7 +127,9 @@ class Rights:
         for mailbox in together:
             mailbox.doubted = False
         renewed = await self._authenticator.renewed(together[0].principal)
-        for mailbox, principal in asked.items():
+        for number, (mailbox, principal) in enumerate(asked.items(), 1):
+            if not number % SLICE:
+                await asyncio.sleep(0)
             if mailbox.principal is principal:  # or it was renewed in band meanwhile
                 renew(mailbox, renewed, self._ended_how(principal))
             if not mailbox.closed.done() and not mailbox.doubted:
