@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sora_gateway.errors import NotFound
@@ -26,6 +26,7 @@ from sora_gateway.http.middleware import (
     SameOrigin,
     starlette_error,
 )
+from sora_gateway.http.route_index import RouteIndex
 from sora_gateway.http.routing import Endpoint, routes
 from sora_gateway.http.services import Services
 from sora_gateway.http.static_files import Page
@@ -67,7 +68,7 @@ def http_application(
     spool: Spool = Spool(),  # noqa: B008  # a value that nobody can change
     body_deadline: float = 60.0,
     upload_deadline: float = 180.0,
-    sockets: Sequence[BaseRoute] = (),
+    sockets: Sequence[WebSocketRoute] = (),
     static: ASGIApp | None = None,
 ) -> Starlette:
     """*sockets* are WebSocket routes; *static* answers whatever no route does; a request body may have
@@ -80,12 +81,10 @@ def http_application(
     server = services.settings.server
     uploading = [(endpoint.method, endpoint.path) for endpoint in endpoints if endpoint.uploads]
     assert not any("{" in path for _, path in uploading), "the limit is known by the path alone"
-    table: list[BaseRoute] = [*routes(endpoints, services, spool), *sockets]
-    check_root_path(
-        server.root_path, [each.path for each in table if isinstance(each, Route | WebSocketRoute)]
-    )
+    table: list[Route | WebSocketRoute] = [*routes(endpoints, services, spool), *sockets]
+    check_root_path(server.root_path, [each.path for each in table])
     application = Starlette(
-        routes=table,
+        routes=[RouteIndex(table)],
         middleware=[
             Middleware(CommonHeaders, entropy=services.entropy),
             Middleware(Metered, requests=services.requests, clock=services.clock),

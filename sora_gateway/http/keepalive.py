@@ -26,11 +26,11 @@ class Keepalive:
         self._pause = interval / PLACES
         self._places: list[dict[Peer, None]] = [{} for _ in range(PLACES)]
         self._of: dict[Peer, int] = {}
-        self._next = 0
+        self._next = self._last = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, peer: Peer) -> None:
-        place = min(range(PLACES), key=lambda number: len(self._places[number]))
+        place = self._last = (self._last + 1) % PLACES
         self._of[peer] = place
         self._places[place][peer] = None
         if self._timer is None:

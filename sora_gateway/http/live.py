@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
-from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.routing import WebSocketRoute
 
 from sora_gateway.core.actor import Actor
 from sora_gateway.core.job import Job
@@ -47,7 +47,7 @@ class StreamTicket(View):
     expires_at: str
 
 
-def live_routes(services: Services) -> list[BaseRoute]:
+def live_routes(services: Services) -> list[WebSocketRoute]:
     """The WebSocket; its protocol is that of ``core/messages.py``."""
 
     def looks_of(connection: HTTPConnection, principal: Principal) -> Looked:
