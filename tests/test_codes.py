@@ -41,6 +41,16 @@ async def test_a_code_brings_its_credits_once(tmp_path: Path) -> None:
         assert await actions(shop.ann.gateway, new["id"]) == ["code.create", "code.redeem"]
 
 
+async def test_the_log_says_what_a_code_is_worth_and_one_of_a_thing_is_no_plural(tmp_path: Path) -> None:
+    async with till(tmp_path) as shop:
+        await made(shop, credits=1)
+        await made(shop, credits=50, uses=3, plan="default", planDays=1)
+        listed = (await shop.admin("GET", "audit?action=code.create"))["entries"]
+        assert [each["detail"] for each in listed] == [
+            "50 credits and plan default for 1 day, 3 times", "1 credit, 1 time",
+        ]  # fmt: skip
+
+
 async def test_what_people_type_is_shown_once_and_stored_nowhere(tmp_path: Path) -> None:
     async with till(tmp_path) as shop:
         new = (await shop.admin("POST", "codes", 201, count=3, credits=5))["codes"]

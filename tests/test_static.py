@@ -110,6 +110,14 @@ def test_every_text_that_a_script_asks_for_exists(script: Path) -> None:
         assert any(re.fullmatch(r"[\w-]+".join(parts), key) for key in known), template
 
 
+def test_brackets_and_the_sign_for_nothing_are_the_same_on_every_screen() -> None:
+    sources = {script.name: script.read_text("utf-8") for script in scripts()}
+    # Brackets around words differ between languages, so they are a text: `text.aside`.
+    assert [name for name, source in sources.items() if re.search(r"[ >]\(\$\{", source)] == []
+    assert [name for name, source in sources.items() if '"–"' in source] == ["format.js"]
+    assert [name for name, source in sources.items() if "signDisplay" in source] == []
+
+
 def test_no_text_is_left_over() -> None:
     sources = "\n".join(script.read_text("utf-8") for script in scripts())
     exact = set(re.findall(r"""["']([a-z]+\.[\w.-]+)["']""", sources))

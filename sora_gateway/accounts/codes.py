@@ -142,8 +142,12 @@ class Codes:
 
 def _said(worth: Worth) -> str:
     """For the audit log."""
-    said = [f"{worth.credits} credits"] if worth.credits else []
+    said = [_counted(worth.credits, "credit")] if worth.credits else []
     if worth.plan is not None:
-        days = "" if worth.plan_days is None else f" for {worth.plan_days} days"
+        days = "" if worth.plan_days is None else f" for {_counted(worth.plan_days, 'day')}"
         said.append(f"plan {worth.plan}{days}")
-    return f"{' and '.join(said)}, {worth.uses} times"
+    return f"{' and '.join(said)}, {_counted(worth.uses, 'time')}"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -26,8 +26,14 @@ export const dateTime = (when) =>
 export const timeOfDay = (when) =>
   new Intl.DateTimeFormat(language.value, { timeStyle: "medium" }).format(new Date(when));
 
-/** 12345 -> "12,345", as the page's language writes it. */
-export const number = (value) => new Intl.NumberFormat(language.value).format(value);
+/** Stands where a number or a moment is not known, or there is none; nothing at all of what can be counted is 0. */
+export const NONE = "–";
+
+/** 12345 -> "12,345", as the page's language writes it, with a true minus. */
+export const number = (value) => new Intl.NumberFormat(language.value).format(value).replace("-", "−");
+
+/** The same with its sign, for what changes a balance; 0 has none. */
+export const signed = (value) => (value > 0 ? `+${number(value)}` : number(value));
 
 const BROWSERS = [["Edg", "Edge"], ["OPR", "Opera"], ["Firefox", "Firefox"], ["Chrome", "Chrome"], ["Safari", "Safari"]];
 const SYSTEMS = [

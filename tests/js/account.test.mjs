@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { signed, wishOf, wordsOf } from "../../static/js/account/entries.js";
+import { wishOf, wordsOf } from "../../static/js/account/entries.js";
+import { number, signed } from "../../static/js/format.js";
 import { limitsOf } from "../../static/js/account/plan.js";
 
 const entry = (kind, by, note = "") => ({ kind, by, note });
@@ -25,8 +26,9 @@ test("what an administrator notes is shown as it was written, whatever it looks 
   });
 });
 
-test("a change has its sign, and none is a dash", () => {
-  assert.deepEqual([5, -5, 0].map((amount) => signed(amount, String)), ["+5", "−5", "–"]);
+test("a change has its sign with a true minus, and its thousands apart; none is 0", () => {
+  assert.deepEqual([5, -5, 0, 12_345, -12_345].map(signed), ["+5", "−5", "0", "+12,345", "−12,345"]);
+  assert.equal(number(-1_000), "−1,000");
 });
 
 test("days are asked for as the reader has them, both with it", () => {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { areWhole, atMost, daily, isEmpty, rowsOf, top } from "../../static/js/views/chart-data.js";
+import { areWhole, atMost, daily, isEmpty, rowsOf, span, top } from "../../static/js/views/chart-data.js";
 
 const day = (text) => Date.parse(`${text}T00:00:00Z`);
 const of = { name: ({ model }) => model, value: ({ settled }) => settled };
@@ -42,6 +42,13 @@ test("a line of zeros is something, a line without any value is nothing", () => 
 test("the table has the newest first, and no row in which nothing is known", () => {
   const series = [{ name: "a", values: [1, null, 0] }, { name: "b", values: [null, null, 2] }];
   assert.deepEqual(rowsOf({ times: [10, 20, 30], series }), [{ time: 30, values: [0, 2] }, { time: 10, values: [1, null] }]);
+});
+
+test("one lonely moment is in the middle of the axis, whether it is a day or not", () => {
+  const noon = day("2026-11-22") + 43_200_000;
+  assert.deepEqual(span([noon], false), [noon - 1_800_000, noon + 1_800_000]);
+  assert.deepEqual(span([day("2026-11-22")], true), [day("2026-11-21") + 43_200_000, noon]);
+  assert.deepEqual(span([noon, noon + 5], false), [noon, noon + 5]);
 });
 
 test("the axis has room above the largest value, and steps of whole numbers where all are whole", () => {

@@ -22,12 +22,6 @@ export function wordsOf({ kind, by, note }) {
   return { key: `account.entry.${kind}`, values: {}, note };
 }
 
-/** "+5", "−3" with a true minus, and a dash for nothing; `format` writes the number. */
-export function signed(amount, format) {
-  if (amount === 0) return "–";
-  return amount > 0 ? `+${format(amount)}` : `−${format(-amount)}`;
-}
-
 /** The question for the API: days as a date field has them ("2026-11-22"), taken as days of the reader, both with it. */
 export function wishOf({ kind, from, to }) {
   const midnight = (day, days) => {

@@ -1,7 +1,7 @@
 // Every movement of my credits: newest first, page by page, of one kind or some days, and as a file.
 
 import { useState } from "../../vendor/hooks.js";
-import { dateTime, number } from "../format.js";
+import { dateTime, signed } from "../format.js";
 import { html } from "../html.js";
 import { t } from "../i18n.js";
 import { to } from "../router.js";
@@ -9,7 +9,7 @@ import { Icon } from "../views/icons.js";
 import { Empty, Loaded, More, useLoaded } from "../views/loaded.js";
 import { Table } from "../views/table.js";
 import { credits as api } from "./api.js";
-import { KINDS, signed, wishOf, wordsOf } from "./entries.js";
+import { KINDS, wishOf, wordsOf } from "./entries.js";
 import { Choice } from "./pickers.js";
 
 const PAGE = 25;
@@ -66,8 +66,8 @@ function Rows({ entries }) {
   const columns = [
     { title: t("account.ledger.when"), cell: ({ at }) => dateTime(at) },
     { title: t("account.ledger.what"), cell: (entry) => html`<${What} entry=${entry} />` },
-    { title: t("account.balance.available"), numeric: true, cell: ({ available }) => signed(available, number) },
-    { title: t("account.balance.held"), numeric: true, cell: ({ held }) => signed(held, number) },
+    { title: t("account.balance.available"), numeric: true, cell: ({ available }) => signed(available) },
+    { title: t("account.balance.held"), numeric: true, cell: ({ held }) => signed(held) },
   ];
   return html`<${Table} caption=${t("account.ledger.rows")} columns=${columns} rows=${entries} id=${({ id }) => id} />`;
 }

@@ -6,6 +6,7 @@ import { t } from "../i18n.js";
 import { to } from "../router.js";
 import { Empty, Loaded, More } from "../views/loaded.js";
 import { Table } from "../views/table.js";
+import { actorText } from "./actors.js";
 import { audit } from "./api.js";
 import { FilterChoice, FilterField, Filters, usePages } from "./lists.js";
 import { dayBegins } from "./limits.js";
@@ -49,7 +50,7 @@ const columns = () => [
   { title: t("admin.when"), cell: ({ at }) => html`<time datetime=${at}>${dateTime(at)}</time>` },
   {
     title: t("admin.audit.actor"),
-    cell: ({ actor, email }) => (email ? html`<a class="email" href=${to("admin", "people", actor)}>${email}</a>` : named(actor)),
+    cell: ({ actor, email }) => (email ? html`<a class="email" href=${to("admin", "people", actor)}>${email}</a>` : actorText(actor)),
   },
   {
     title: t("admin.audit.what"),
@@ -68,7 +69,3 @@ const words = (action) => {
   const name = action.replace(".", "_");
   return t(`admin.action.${name}`);
 };
-
-const ACTORS = { "command line": "admin.actor.commandLine", configuration: "admin.actor.configuration" };
-
-const named = (actor) => (ACTORS[actor] ? t(ACTORS[actor]) : actor);

@@ -1,15 +1,16 @@
 // Everybody's credits: giving and taking, whether the books balance, and every movement.
 
 import { useState } from "../../vendor/hooks.js";
-import { dateTime } from "../format.js";
+import { dateTime, signed } from "../format.js";
 import { html } from "../html.js";
 import { errorText, t } from "../i18n.js";
 import { to } from "../router.js";
 import { Icon } from "../views/icons.js";
 import { Empty, Loaded, More, useLoaded } from "../views/loaded.js";
 import { Table } from "../views/table.js";
+import { actorText } from "./actors.js";
 import { credits as api, stats } from "./api.js";
-import { change, figure } from "./figures.js";
+import { figure } from "./figures.js";
 import { Giving } from "./giving.js";
 import { FilterChoice, FilterField, Filters, usePages } from "./lists.js";
 import { dayBegins } from "./limits.js";
@@ -89,13 +90,13 @@ const columns = () => [
   { title: t("admin.when"), cell: ({ at }) => html`<time datetime=${at}>${dateTime(at)}</time>` },
   { title: t("admin.credits.person"), cell: ({ userId, email }) => html`<a class="email" href=${to("admin", "people", userId)}>${email}</a>` },
   { title: t("admin.credits.kind"), cell: ({ kind }) => t(`admin.kind.${kind}`) },
-  { title: t("admin.available"), numeric: true, cell: ({ available }) => change(available) },
-  { title: t("admin.held"), numeric: true, cell: ({ held }) => change(held) },
+  { title: t("admin.available"), numeric: true, cell: ({ available }) => signed(available) },
+  { title: t("admin.held"), numeric: true, cell: ({ held }) => signed(held) },
   {
     title: t("admin.credits.for"),
     cell: ({ videoId, model, note }) => html`
       ${videoId && html`<a href=${to("video", videoId)}>${model ?? videoId}</a>${" "}`}${note}
     `,
   },
-  { title: t("admin.by"), cell: ({ actor, actorEmail }) => actorEmail ?? actor },
+  { title: t("admin.by"), cell: ({ actor, actorEmail }) => actorEmail ?? actorText(actor) },
 ];

@@ -1,6 +1,7 @@
 // Gives credits to people, or takes some away: to one or to many, each by a call of its own.
 
 import { useState } from "../../vendor/hooks.js";
+import { signed } from "../format.js";
 import { html } from "../html.js";
 import { errorText, t } from "../i18n.js";
 import { fresh } from "../session.js";
@@ -8,7 +9,7 @@ import { useAttempt, Problem, Submit } from "../views/attempt.js";
 import { useMending, valuesOf } from "../views/fields.js";
 import { Modal } from "../views/modal.js";
 import { credits } from "./api.js";
-import { change, figure } from "./figures.js";
+import { figure } from "./figures.js";
 import { addresses, whole } from "./limits.js";
 import { NumberField, TextField } from "./sheet.js";
 
@@ -80,7 +81,7 @@ export function Giving({ whom = [], onDone, onClose }) {
 /** What came of each: a call that was not answered may have been carried out. */
 function Results({ results, amount }) {
   const text = ({ balance, error }) => {
-    if (balance) return t("admin.credits.booked", { amount: change(amount), balance: figure(balance.available) });
+    if (balance) return t("admin.credits.booked", { amount: signed(amount), balance: figure(balance.available) });
     if (error.code === "conflict") return t("admin.credits.tooFew");
     if (error.code === "not_found") return t("admin.credits.unknownPerson");
     return error.status === 0 || error.status >= 500 ? t("admin.credits.unsure") : errorText(error);

@@ -1,7 +1,7 @@
 // What it costs, and what is left then, before it is asked for.
 
 import { useEffect, useState } from "../../vendor/hooks.js";
-import { clock } from "../format.js";
+import { clock, number } from "../format.js";
 import { html } from "../html.js";
 import { errorText, t } from "../i18n.js";
 import { quote as ask } from "./api.js";
@@ -61,9 +61,11 @@ export function Price({ price, count, fault }) {
     `;
   }
   if (fresh && missing > 0) {
-    return html`<p id="price" class="price problem" role="status">${t("composer.missing", { credits, available, missing })}</p>`;
+    return html`<p id="price" class="price problem" role="status">${t("composer.missing", figures({ credits, available, missing }))}</p>`;
   }
   const words = { credits, each: Math.round(credits / Math.max(1, count)), left: available - credits };
   const key = credits === 0 ? "composer.free" : count > 1 ? "composer.priceMany" : "composer.price";
-  return html`<p id="price" class="price quiet" data-fresh=${fresh}>${t(key, words)}</p>`;
+  return html`<p id="price" class="price quiet" data-fresh=${fresh}>${t(key, figures(words))}</p>`;
 }
+
+const figures = (values) => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, number(value)]));

@@ -1,9 +1,9 @@
 // What is behind a video: its files, each create that was sent for it, and where its credits went.
 
 import { fileAddress } from "../api.js";
-import { dateTime, timeOfDay } from "../format.js";
+import { dateTime, signed, timeOfDay } from "../format.js";
 import { html } from "../html.js";
-import { language, t } from "../i18n.js";
+import { t } from "../i18n.js";
 import { Copyable } from "../views/copyable.js";
 import { Icon } from "../views/icons.js";
 import { Loaded } from "../views/loaded.js";
@@ -11,8 +11,6 @@ import { sizeText } from "../views/size.js";
 import { Table } from "../views/table.js";
 import { videos } from "./api.js";
 import { useReloaded } from "./following.js";
-
-const signed = (number) => (number === 0 ? "0" : new Intl.NumberFormat(language.value, { signDisplay: "always" }).format(number));
 
 export function Details({ task }) {
   const details = useReloaded(() => videos.details(task.videoId), task.videoId, `${task.stage} ${task.videoUrl ? 1 : 0} ${task.error?.code}`);

@@ -1,6 +1,7 @@
 // What a chart and its table show, worked out without a browser.
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** The most lines that can be told apart. */
 export const MOST_SERIES = 6;
@@ -47,6 +48,14 @@ export const areWhole = (series) => series.every(({ values }) => values.every((v
 export function rowsOf({ times, series }) {
   const rows = times.map((time, index) => ({ time, values: series.map(({ values }) => values[index] ?? null) }));
   return rows.filter(({ values }) => values.some(known)).reverse();
+}
+
+/** From when to when the axis goes: half a day more on both sides, where bars stand, and something also around one lonely
+ *  moment, so that it is in the middle and not on the edge. */
+export function span(times, daily) {
+  const [first, last] = [times[0], times.at(-1)];
+  if (daily) return [first - DAY_MS / 2, last + DAY_MS / 2];
+  return first === last ? [first - HOUR_MS / 2, last + HOUR_MS / 2] : [first, last];
 }
 
 /** How high the axis goes: a little above the largest value, and never flat. */

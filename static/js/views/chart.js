@@ -1,6 +1,7 @@
 // Values over time: a picture, and the same as a table for whoever cannot see it or wants the numbers.
 
 import { useEffect, useMemo, useRef, useState } from "../../vendor/hooks.js";
+import { NONE } from "../format.js";
 import { html } from "../html.js";
 import { language, t } from "../i18n.js";
 import { MOST_SERIES, isEmpty, rowsOf } from "./chart-data.js";
@@ -23,7 +24,7 @@ export function Chart({ label, unit = "", series, times, daily = false }) {
   return html`
     <figure class="chart">
       <figcaption>
-        <span>${label}${unit && html` <span class="quiet">(${unit})</span>`}</span>
+        <span>${label}${unit && html`<span class="quiet">${t("text.aside", { text: unit })}</span>`}</span>
         ${!failed &&
         html`<button class="link" aria-pressed=${asTable} onClick=${() => setAsTable(!asTable)}>${t("chart.asTable")}</button>`}
       </figcaption>
@@ -64,7 +65,7 @@ function Picture({ label, series, times, daily, words, unit, onFailed }) {
         ({ name, values }, index) => html`
           <li key=${name}>
             <i class=${`chart-${index + 1}`}></i>${name}
-            ${at !== null && html` <strong>${values[at] == null ? "–" : `${words.number(values[at])} ${unit}`}</strong>`}
+            ${at !== null && html` <strong>${values[at] == null ? NONE : `${words.number(values[at])} ${unit}`}</strong>`}
           </li>
         `,
       )}
@@ -79,7 +80,7 @@ function Numbers({ label, series, times, daily, words }) {
     ...series.map(({ name }, index) => ({
       title: name,
       numeric: true,
-      cell: ({ values }) => (values[index] === null ? "–" : words.number(values[index])),
+      cell: ({ values }) => (values[index] === null ? NONE : words.number(values[index])),
     })),
   ];
   return html`<${Table} caption=${label} columns=${columns} rows=${rowsOf({ times, series })} id=${({ time }) => time} />`;

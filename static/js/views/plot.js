@@ -1,7 +1,7 @@
 // The drawing of a chart with uPlot: the only module that imports it, loaded when the first chart is shown.
 
 import uPlot from "../../vendor/uplot.js";
-import { areWhole, top } from "./chart-data.js";
+import { areWhole, span, top } from "./chart-data.js";
 
 const HEIGHT = 220;
 const DAY_MS = 86_400_000;
@@ -24,7 +24,7 @@ export function plot(place, { series, times, daily, bars, when, amount, onPoint 
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 } },
     scales: {
-      x: { time: true, range: (_, min, max) => widened(min, max, daily) },
+      x: { time: true, range: () => span(times, daily) },
       y: { range: (_, min, max) => [Math.min(0, min ?? 0), top(max ?? 0)] },
     },
     axes: [
@@ -54,12 +54,6 @@ export function plot(place, { series, times, daily, bars, when, amount, onPoint 
     resize: () => drawn.setSize({ width: Math.max(place.clientWidth, 1), height: HEIGHT }),
     end: () => drawn.destroy(),
   };
-}
-
-/** Half a day on both sides, where bars stand; something also around one lonely moment. */
-function widened(min, max, daily) {
-  if (daily) return [min - DAY_MS / 2, max + DAY_MS / 2];
-  return min === max ? [min - 1_800_000, max + 1_800_000] : [min, max];
 }
 
 function look(index, { colour, bars }) {

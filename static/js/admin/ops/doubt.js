@@ -2,12 +2,13 @@
 
 import { useState } from "../../../vendor/hooks.js";
 import { confirmed } from "../../actions.js";
-import { dateTime } from "../../format.js";
+import { NONE, dateTime } from "../../format.js";
 import { html } from "../../html.js";
 import { t } from "../../i18n.js";
 import { to } from "../../router.js";
 import { Copyable } from "../../views/copyable.js";
 import { Table } from "../../views/table.js";
+import { actorText } from "../actors.js";
 import { doubts as api } from "./api.js";
 import { count } from "./numbers.js";
 
@@ -59,7 +60,7 @@ function Known({ job }) {
     [t("ops.upstream"), `${job.upstream} · ${job.upstreamModel}`],
     [t("ops.wish"), `${t("ops.seconds", { s: job.seconds })} · ${job.size}`],
     [t("ops.credits"), t("ops.credits.held", { count: count(job.credits) })],
-    [t("ops.sent"), job.submittedAt ? `${dateTime(job.submittedAt)} (${t("ops.attempt", { count: job.attempt })})` : "–"],
+    [t("ops.sent"), job.submittedAt ? `${dateTime(job.submittedAt)}${t("text.aside", { text: t("ops.attempt", { count: job.attempt }) })}` : NONE],
     [t("ops.answered"), job.httpStatus ? `HTTP ${job.httpStatus}` : t("ops.answered.not")],
     [t("ops.lookedAt"), job.lookedAt ? dateTime(job.lookedAt) : t("ops.lookedAt.not")],
     [t("ops.nextLook"), job.nextLookAt ? dateTime(job.nextLookAt) : t("ops.nextLook.person")],
@@ -78,9 +79,9 @@ function Known({ job }) {
 function Candidates({ job, onAdopt, resting }) {
   const columns = [
     { title: t("ops.externalId"), cell: ({ externalVideoId }) => html`<code>${externalVideoId}</code>` },
-    { title: t("ops.prompt"), cell: ({ prompt }) => prompt?.slice(0, 120) ?? "–" },
+    { title: t("ops.prompt"), cell: ({ prompt }) => prompt?.slice(0, 120) ?? NONE },
     { title: t("ops.wish"), cell: ({ model, seconds, size }) => [model, seconds && t("ops.seconds", { s: seconds }), size].filter(Boolean).join(" · ") },
-    { title: t("ops.made"), cell: ({ createdAt }) => (createdAt ? dateTime(createdAt) : "–") },
+    { title: t("ops.made"), cell: ({ createdAt }) => (createdAt ? dateTime(createdAt) : NONE) },
     { title: t("ops.status"), cell: ({ status }) => status },
     {
       title: t("ops.doubt.adopt"),
@@ -106,7 +107,7 @@ function Decisions({ decisions }) {
       <ul class="ops-failures">
         ${decisions.map(
           ({ at, actor, action, detail }) => html`
-            <li key=${at}><time>${dateTime(at)}</time> ${t(`ops.doubt.${ACTIONS[action]}`)} <span class="quiet">${actor} ${detail}</span></li>
+            <li key=${at}><time>${dateTime(at)}</time> ${t(`ops.doubt.${ACTIONS[action]}`)} <span class="quiet">${actorText(actor)} ${detail}</span></li>
           `,
         )}
       </ul>

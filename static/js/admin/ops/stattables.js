@@ -2,6 +2,7 @@
 
 import { useState } from "../../../vendor/hooks.js";
 import { copy } from "../../actions.js";
+import { NONE } from "../../format.js";
 import { html } from "../../html.js";
 import { errorText, t } from "../../i18n.js";
 import { Icon } from "../../views/icons.js";
@@ -59,7 +60,7 @@ export const UsageTable = ({ title, first, rows, by }) => html`
     number(t("ops.stat.seconds"), "seconds"),
     number(t("ops.stat.settled"), "settled"),
     number(t("ops.stat.held"), "held"),
-    number(t("ops.stat.cost"), "upstreamCost", (value) => (value === null ? "–" : money(value))),
+    number(t("ops.stat.cost"), "upstreamCost", (value) => (value === null ? NONE : money(value))),
   ]} />
 `;
 

@@ -1,6 +1,6 @@
 // What takes how much of the disk, and how much is left.
 
-import { dateTime } from "../../format.js";
+import { NONE, dateTime } from "../../format.js";
 import { html } from "../../html.js";
 import { t } from "../../i18n.js";
 import { to } from "../../router.js";
@@ -113,7 +113,7 @@ const kindsOf = (files, database) => [
 
 const kindColumns = () => [
   { title: t("ops.space.kind"), cell: ({ kind }) => t(`ops.kind.${kind}`) },
-  { title: t("ops.space.files"), numeric: true, cell: ({ files }) => (files === null ? "–" : count(files)) },
+  { title: t("ops.space.files"), numeric: true, cell: ({ files }) => (files === null ? NONE : count(files)) },
   { title: t("ops.space.size"), numeric: true, cell: ({ bytes }) => sizeText(bytes) },
 ];
 
