@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -14,7 +15,6 @@ from tests.listening import Peer, listening, peer_of
 from tests.live import until
 from tests.raw_websocket import PONG, TEXT, frame
 
-INTERVAL = 0.2
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -23,10 +23,25 @@ PING = b"\x89\x00"
 NOT_THERE = b"\x88\x18" + (1011).to_bytes(2) + b"keepalive ping timeout"
 
 
+class ByHand(Keepalive):
+    """The sweep comes when the test says so."""
+
+    def sweep(self) -> None:
+        for protocol in list(self._of):
+            protocol.beat()
+
+    @property
+    def protocol(self) -> Any:
+        """The one that there is."""
+        (protocol,) = self._of
+        return protocol
+
+
 @pytest.fixture
-async def peer(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Peer]:
-    """The raw end of an open WebSocket that echoes."""
-    monkeypatch.setattr(server, "PING_INTERVAL", INTERVAL)
+async def ends(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Peer, ByHand]]:
+    """The raw end of an open WebSocket that echoes, and what looks after it."""
+    keepalive = ByHand(interval=3600)
+    monkeypatch.setattr(server, "Keepalive", lambda _interval: keepalive)
 
     async def echo(_scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -34,15 +49,19 @@ async def peer(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Peer]:
         while (message := await receive())["type"] == "websocket.receive":
             await send({"type": "websocket.send", "text": message["text"]})
 
-    async with listening(echo) as port, peer_of(port) as there:
-        await there.send(HANDSHAKE)
-        await there.reader.readuntil(b"\r\n\r\n")
-        yield there
+    async with listening(echo) as port, peer_of(port) as peer:
+        await peer.send(HANDSHAKE)
+        await peer.reader.readuntil(b"\r\n\r\n")
+        await until(lambda: bool(keepalive._of))
+        yield peer, keepalive
 
 
-async def test_who_does_not_answer_is_told_that_it_is_over(peer: Peer) -> None:
-    async with asyncio.timeout(5):
-        assert await peer.reader.read() == PING + NOT_THERE
+async def test_who_does_not_answer_is_told_that_it_is_over(ends: tuple[Peer, ByHand]) -> None:
+    peer, keepalive = ends
+    keepalive.sweep()
+    assert await peer.reader.readexactly(2) == PING
+    keepalive.sweep()
+    assert await peer.reader.read() == NOT_THERE
 
 
 @pytest.mark.parametrize(
@@ -50,26 +69,43 @@ async def test_who_does_not_answer_is_told_that_it_is_over(peer: Peer) -> None:
     [frame(PONG), frame(PONG, b"more"), frame(PONG) + frame(PONG), frame(TEXT, b"hi")],
     ids=["a pong", "a pong that says something", "two pongs", "a message"],
 )
-async def test_any_sign_of_life_is_one(peer: Peer, answer: bytes) -> None:
-    echoed = b"\x81\x02hi" if answer == frame(TEXT, b"hi") else b""
-    async with asyncio.timeout(5):
-        for _ in range(4):
-            assert await peer.reader.readexactly(2) == PING
-            await peer.send(answer)
-            assert await peer.reader.readexactly(len(echoed)) == echoed
+async def test_any_sign_of_life_is_one(ends: tuple[Peer, ByHand], answer: bytes) -> None:
+    peer, keepalive = ends
+    for _ in range(4):
+        keepalive.sweep()
+        assert await peer.reader.readexactly(2) == PING
+        # What is asked behind it is answered when it was read.
+        await peer.send(answer + frame(TEXT, b"then"))
+        echoed = b"\x81\x02hi" if answer == frame(TEXT, b"hi") else b""
+        assert await peer.reader.readexactly(len(echoed) + 6) == echoed + b"\x81\x04then"
 
 
-async def test_six_bytes_that_look_like_an_answer_may_be_in_the_middle_of_a_message(peer: Peer) -> None:
+async def test_the_answer_alone_is_enough(ends: tuple[Peer, ByHand]) -> None:
+    peer, keepalive = ends
+    for _ in range(4):
+        keepalive.sweep()
+        assert await peer.reader.readexactly(2) == PING
+        await peer.send(frame(PONG))
+        await until(lambda: not keepalive.protocol._asked)
+    await peer.send(frame(TEXT, b"hi"))
+    assert await peer.reader.readexactly(4) == b"\x81\x02hi"
+
+
+async def test_six_bytes_that_look_like_an_answer_may_be_in_the_middle_of_a_message(
+    ends: tuple[Peer, ByHand],
+) -> None:
+    peer, keepalive = ends
     # Masked so that what is left of "to be" looks like it.
     text, mask = b"ab to be", bytes((0, 0, 0x8A ^ ord(" "), 0x80 ^ ord("t")))
     masked = bytes(byte ^ mask[at % 4] for at, byte in enumerate(text))
     assert masked[2:4] == frame(PONG)[:2]
     assert len(masked[2:]) == len(frame(PONG))
-    async with asyncio.timeout(5):
-        await peer.send(bytes((0x81, 0x80 | len(text))) + mask + masked[:2])
-        assert await peer.reader.readexactly(2) == PING
-        await peer.send(masked[2:])
-        assert await peer.reader.readexactly(2 + len(text)) == bytes((0x81, len(text))) + text
+    await peer.send(bytes((0x81, 0x80 | len(text))) + mask + masked[:2])
+    await until(lambda: not keepalive.protocol._careful.whole)
+    keepalive.sweep()
+    assert await peer.reader.readexactly(2) == PING
+    await peer.send(masked[2:])
+    assert await peer.reader.readexactly(2 + len(text)) == bytes((0x81, len(text))) + text
 
 
 class Counting:

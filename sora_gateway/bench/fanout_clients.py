@@ -219,7 +219,9 @@ class Clients:
     def _read(self, fd: int, into: Sequence[bytearray]) -> tuple[int, int]:
         """How much came, and when the last of it did."""
         size, beside, _, _ = self._sockets[fd].recvmsg_into(into, socket.CMSG_SPACE(_STAMP.size))
-        seconds, nanoseconds = _STAMP.unpack(beside[0][2]) if beside else (0, 0)
+        if not beside:
+            raise Lost("the server ended a connection, or this system does not say when something came")
+        seconds, nanoseconds = _STAMP.unpack(beside[0][2])
         return size, seconds * 1_000_000_000 + nanoseconds
 
     def _parse(self, fd: int, data: bytes, *, ended: bool) -> bool:
