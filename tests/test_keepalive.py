@@ -108,6 +108,21 @@ async def test_six_bytes_that_look_like_an_answer_may_be_in_the_middle_of_a_mess
     assert await peer.reader.readexactly(2 + len(text)) == bytes((0x81, len(text))) + text
 
 
+@pytest.mark.parametrize("sweeps", [0, 2])
+async def test_who_is_not_listened_to_need_not_be_heard(ends: tuple[Peer, ByHand], sweeps: int) -> None:
+    peer, keepalive = ends
+    keepalive.sweep()
+    assert await peer.reader.readexactly(2) == PING
+    # As while a question is served: the answer is on its way, and lies unread.
+    keepalive.protocol.hold()
+    await peer.send(frame(PONG) + frame(TEXT, b"hi"))
+    for _ in range(sweeps):
+        keepalive.sweep()
+    keepalive.protocol.go_on()
+    keepalive.sweep()
+    assert await peer.reader.readexactly(6) == PING + b"\x81\x02hi"
+
+
 class Counting:
     def __init__(self) -> None:
         self.beats = 0
@@ -144,3 +159,23 @@ async def test_who_has_left_is_not_asked_and_nothing_goes_on_without_anybody() -
     keepalive.add(left)
     await until(lambda: left.beats > 0)
     keepalive.discard(left)
+
+
+class Broken(Counting):
+    def beat(self) -> None:
+        super().beat()
+        raise RuntimeError("a bug")
+
+
+async def test_one_that_cannot_be_asked_keeps_nobody_else_from_it(caplog: pytest.LogCaptureFixture) -> None:
+    keepalive = Keepalive(interval=PLACES * 0.001)
+    # So many that two lie in one place, and are asked in one turn.
+    peers = [Broken(), *(Counting() for _ in range(PLACES))]
+    for peer in peers:
+        keepalive.add(peer)
+    await until(lambda: min(peer.beats for peer in peers) > 1)
+    for peer in peers:
+        keepalive.discard(peer)
+    assert {record.getMessage() for record in caplog.records} == {
+        "a WebSocket could not be asked whether it is still there"
+    }

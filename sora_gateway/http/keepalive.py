@@ -7,7 +7,10 @@ seconds, and would be asked within seconds ever after. Here a new one is put whe
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Protocol
+
+log = logging.getLogger(__name__)
 
 PLACES = 80
 """Parts of an interval: of ten thousand connections a hundred and some are asked in one turn of the event loop."""
@@ -15,7 +18,7 @@ PLACES = 80
 
 class Peer(Protocol):
     def beat(self) -> None:
-        """Called once in an interval. Never raises."""
+        """Called once in an interval."""
         ...
 
 
@@ -43,7 +46,10 @@ class Keepalive:
 
     def _turn(self) -> None:
         for peer in list(self._places[self._next]):
-            peer.beat()
+            try:
+                peer.beat()
+            except Exception:  # a bug in one connection is no reason to ask none of the others ever again
+                log.exception("a WebSocket could not be asked whether it is still there")
         self._next = (self._next + 1) % PLACES
         # Nobody is left, so nothing keeps the loop awake.
         later = asyncio.get_running_loop().call_later

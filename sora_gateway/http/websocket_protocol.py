@@ -182,7 +182,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def go_on(self) -> None:
         if self.read_paused and not self.transport.is_closing():
-            self.read_paused = False
+            self.read_paused = self._asked = False  # What it has answered meanwhile comes in a moment.
             self.transport.resume_reading()
 
     def end(self, code: int, reason: str) -> None:
@@ -303,11 +303,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def beat(self) -> None:
         if self.close_sent or self.transport.is_closing():
             return
-        if self._asked:
+        if self.full or self.read_paused:
+            # A question waits behind the rest, an answer is not read; who takes nothing for long is ended for that.
+            self._asked = False
+        elif self._asked:
             self.keepalive_timeout()
-        elif (
-            not self.full
-        ):  # The question would wait behind the rest; who takes nothing for long is ended for that.
+        else:
             self._asked = True
             self.transport.write(PING)
 
