@@ -107,7 +107,8 @@ class Task(View):
     submitted_at: str | None = Field(description="When it was last sent to the upstream.")
     completed_at: str | None = Field(description="When the file was stored.")
     estimated_completion_at: str | None = Field(
-        description="When it should be ready, by experience; null when nobody can say."
+        description="When it should be ready, by what others took and by the progress that it has reported; "
+        "null when nobody can say."
     )
     expires_at: str | None = Field(
         description="When its files will have been kept long enough and are removed; null: not by their age."
@@ -151,7 +152,7 @@ class Turn:
 @dataclass(frozen=True, slots=True)
 class Beside:
     """What is shown of a job beside what is in it: *urls* maps a stored variant (video, thumbnail, spritesheet,
-    reference) to an address signed for its reader, *expected* is the learned duration in seconds from receipt to
+    reference) to an address signed for its reader, *expected* is how many seconds it should take from receipt to
     completion, *email* is its owner's address."""
 
     urls: Mapping[str, str]

@@ -11,7 +11,7 @@ from sora_gateway.core import job as j
 from sora_gateway.core.job import Job, State
 from sora_gateway.core.observation import Look, LookKind
 from sora_gateway.core.polling import estimated_progress
-from sora_gateway.core.trend import NO_TREND
+from sora_gateway.core.trend import NO_TREND, Trend
 from sora_gateway.store.jobs import Change
 from sora_gateway.supervisor.observing import Observer, late_receipt
 from sora_gateway.supervisor.subject import Subject
@@ -72,6 +72,10 @@ class _Follower:
 
     def sooner(self) -> None:
         self._observer.sooner(self.subject)
+
+    @property
+    def trend(self) -> Trend:
+        return self.subject.seen.trend
 
     def wake(self) -> None:
         self._watcher.wake()
@@ -166,18 +170,20 @@ def _progressed(watcher: Watcher, look: Look) -> j.Observed | None:
             watcher.now(),
             look.progress,
             upstream_status=look.status,
-            remaining=_remaining(watcher) if new else None,
+            remaining=remaining(watcher) if new else None,
         )
     expected = watcher.around.durations.of(watcher.job).median
     progress = estimated_progress(_age(watcher), expected)
     if int(progress) == int(watcher.job.progress):
         return None
-    return j.Observed(watcher.now(), progress, True, look.status, _remaining(watcher))
+    return j.Observed(watcher.now(), progress, True, look.status, remaining(watcher))
 
 
-def _remaining(watcher: Watcher) -> float:
-    """Seconds to the end by the experience that the estimated moment of completion is made of."""
-    return watcher.around.durations.of(watcher.job).remaining(_age(watcher), NO_TREND)
+def remaining(watcher: Watcher) -> float:
+    """Seconds to the end of a processing job, by what others took and by the progress that it has reported. The one
+    estimate: the moment of completion in every answer, and what is left in every message, are made of it."""
+    trend = NO_TREND if watcher.observed is None else watcher.observed.trend
+    return watcher.around.durations.of(watcher.job).remaining(max(0.0, _age(watcher)), trend)
 
 
 def _took(watcher: Watcher, subject: Subject, look: Look) -> float | None:

@@ -44,7 +44,7 @@ from sora_gateway.supervisor.inputs import stored_inputs
 from sora_gateway.supervisor.observers import Observers
 from sora_gateway.supervisor.observing import Means
 from sora_gateway.supervisor.order import Order
-from sora_gateway.supervisor.polling import processing
+from sora_gateway.supervisor.polling import processing, remaining
 from sora_gateway.supervisor.reconciling import unknown
 from sora_gateway.supervisor.recorder import Recorder
 from sora_gateway.supervisor.search import Finding, Searches
@@ -284,10 +284,10 @@ class Supervisor:
 
     def expected(self, job: Job) -> float | None:
         """Seconds from the receipt to the end that are expected of a running *job*, None of any other."""
-        if job.state is not State.PROCESSING or job.accepted_at is None:
+        watcher = self._watchers.get(job.id)
+        if job.state is not State.PROCESSING or job.accepted_at is None or watcher is None:
             return None
-        age = max(0.0, self._clock.now() - job.accepted_at)
-        return age + self._around.durations.of(job).remaining(age, NO_TREND)
+        return max(0.0, self._clock.now() - job.accepted_at) + remaining(watcher)
 
     def turn(self, job: Job) -> Turn | None:
         """Where a queued *job* stands at its upstream; None when it does not wait for a place there.

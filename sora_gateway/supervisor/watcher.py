@@ -25,6 +25,7 @@ from sora_gateway.core.job import Event, ExternalId, Job, JobId, State
 from sora_gateway.core.observation import Look
 from sora_gateway.core.polling import PollPolicy
 from sora_gateway.core.reconcile import OnAmbiguous
+from sora_gateway.core.trend import Trend
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import AlreadyEnded, Conflict, GatewayError, Unavailable
@@ -121,6 +122,11 @@ class Observed(Protocol):
 
     def sooner(self) -> None:
         """Plans the next look anew, if that makes it earlier."""
+        ...
+
+    @property
+    def trend(self) -> Trend:
+        """The progress that it has reported since it is looked at."""
         ...
 
 
