@@ -24,3 +24,6 @@ export const screenName = () => {
   const [first = ""] = route.value.path;
   return Object.hasOwn(SCREENS, first) ? first : "";
 };
+
+/** Whether it needs nobody who is signed in. */
+export const isOpen = () => SCREENS[screenName()].open ?? false;

@@ -6,6 +6,7 @@ import { beginsHere } from "./first.js";
 import { errorKey } from "./i18n.js";
 import { connect } from "./live.js";
 import { arrive, go, to } from "./router.js";
+import { isOpen } from "./screens.js";
 import * as state from "./state.js";
 
 const { setSession } = state;
@@ -14,6 +15,7 @@ const SNAPSHOT = 100; // The most that a live snapshot holds.
 const SETTLE_MS = 500;
 
 let disconnect = () => {};
+let entered = false;
 
 // --- the address ---
 
@@ -38,22 +40,24 @@ const clearAddress = () => history.replaceState(null, "", location.pathname + lo
 function addressChanged() {
   const link = takeLink();
   arrive();
-  if (link) enter(link);
+  if (link || (!entered && !isOpen())) enter(link);
 }
 
 // --- coming in ---
 
-/** Follows the link in the address, or continues a session, or shows how to sign in. */
+/** Follows the link in the address, or continues a session, or shows how to sign in. Where nobody has to be signed in
+ *  nobody is asked for, until they go elsewhere: a stranger would only be refused. */
 export async function start() {
   onUnauthorized(lookWhoIAm);
   addEventListener("hashchange", addressChanged);
   const link = takeLink();
   arrive();
-  await enter(link);
+  if (link || !isOpen()) await enter(link);
 }
 
 /** Begins anew, so that nothing of before is left. */
 async function enter(link) {
+  entered = true;
   disconnect();
   state.clear();
   if (link && link.kind !== "login") return showDoor(link);

@@ -33,6 +33,9 @@ async def test_the_first_link_leads_to_an_administrator_a_video_that_plays_and_a
         await expect(page.get_by_text("This is how every video comes")).to_be_visible()
         await expect(page.locator("video")).to_have_js_property("paused", False)
         await page.get_by_role("button", name="Go on").click()
+        await page.get_by_role("link", name="First video").click()
+        await expect(page.get_by_text("This is how every video comes")).to_be_visible()  # still the same one
+        await page.get_by_role("button", name="Go on").click()
 
         await page.get_by_label("Name", exact=True).fill("studio")
         await page.get_by_label("Address", exact=True).fill(f"{upstream}/v1")

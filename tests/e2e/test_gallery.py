@@ -88,8 +88,11 @@ async def test_a_stranger_sees_a_video_by_its_link_until_it_is_revoked(
         await expect(sheet.get_by_text("There is no link to it.")).to_be_visible()
         await stranger.page.reload()
         await expect(stranger.page.get_by_text("This link opens nothing (any more)")).to_be_visible()
-        stranger.forgive("api/auth/me")  # Who is there? Nobody that the gateway knows.
         stranger.forgive("api/shared/")
+        assert stranger.problems == [], "a stranger is not asked who they are, and so not refused"
+        await stranger.page.get_by_role("link", name="Sora Gateway").click()
+        await expect(stranger.page.get_by_label("E-mail")).to_be_visible()
+        stranger.forgive("api/auth/me")
 
 
 async def test_two_videos_are_seen_side_by_side(browser: Browser, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import { useEffect } from "../../vendor/hooks.js";
 import { html } from "../html.js";
 import { loadTexts, t } from "../i18n.js";
 import { route } from "../router.js";
-import { SCREENS, screenName } from "../screens.js";
+import { SCREENS, isOpen, screenName } from "../screens.js";
 import { startAgain } from "../session.js";
 import { announcement, dialog, session } from "../state.js";
 import { Problem, useAttempt } from "./attempt.js";
@@ -17,7 +17,7 @@ import { Notice } from "./notice.js";
 
 export function App() {
   const { status } = session.value;
-  const { open } = SCREENS[screenName()];
+  const open = isOpen();
   return html`
     <a class="skip" href="#main" onClick=${toMain}>${t("nav.skip")}</a>
     <header class="top">

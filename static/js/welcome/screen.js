@@ -5,9 +5,9 @@ import { endFirstSteps } from "../first.js";
 import { html } from "../html.js";
 import { loadTexts, t } from "../i18n.js";
 import { go, to } from "../router.js";
-import { listing, order, session } from "../state.js";
+import { job, listing, order, session } from "../state.js";
 import { Account } from "./account.js";
-import { STEPS, stepOf } from "./steps.js";
+import { STEPS, firstOwn, stepOf } from "./steps.js";
 import { Upstream } from "./upstream.js";
 import { Video } from "./video.js";
 
@@ -20,7 +20,8 @@ export function Screen({ path, search }) {
   const { hasPassword, simulator } = session.value;
   const known = listing.value.status !== "loading";
   if (!ready || !known) return html`<p class="quiet centre" role="status">${t("app.loading")}</p>`;
-  const step = stepOf(path[0], { hasPassword, simulator, videos: order.value.length });
+  const first = firstOwn(order.value.map((id) => job(id).peek()));
+  const step = stepOf(path[0], { hasPassword, simulator, video: first });
   const Part = PARTS[step];
   return html`
     <div class="welcome">
@@ -29,7 +30,7 @@ export function Screen({ path, search }) {
         <p class="quiet">${t("welcome.text")}</p>
         <${Way} current=${step} />
       </header>
-      <${Part} key=${step} id=${search.get("id")} next=${() => onward(step)} />
+      <${Part} key=${step} id=${search.get("id")} first=${first} next=${() => onward(step)} />
     </div>
   `;
 }

@@ -12,10 +12,11 @@ import { useArrival } from "../views/fields.js";
 import { Icon } from "../views/icons.js";
 import { makeVideo } from "./api.js";
 
-export function Video({ id: named, next }) {
+export function Video({ id, first, next }) {
   const place = useArrival();
-  const id = named ?? underWay();
   const task = useJob(id);
+  // The page was loaded anew before its id stood in the address, or the step was left and is come back to.
+  useEffect(() => void (!id && first && go(to("welcome", "video", { id: first }), { replace: true })), [id, first]);
   const ended = task && isEnded(task);
   return html`
     <section class="step" ref=${place} aria-labelledby="step-title">
@@ -31,9 +32,6 @@ export function Video({ id: named, next }) {
     </section>
   `;
 }
-
-/** One that was just begun, when the page was loaded anew before its id stood in the address. */
-const underWay = () => order.value.find((id) => !isEnded(job(id).peek()) && job(id).peek().mine);
 
 /** The job of the address as it is now; fetched when the page has just been loaded and does not know it. */
 function useJob(id) {
