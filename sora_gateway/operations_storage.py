@@ -6,18 +6,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sora_gateway.errors import InvalidRequest
+from sora_gateway.retention.reconciler import Wanted
 
 if TYPE_CHECKING:
     from sora_gateway.operations import Services
 
 
-async def storage_check(services: Services, after: str, hashes: bool, repair: bool) -> Mapping[str, Any]:
+async def storage_check(
+    services: Services, after: str, hashes: bool, repair: bool, even_if_most_are_missing: bool = False
+) -> Mapping[str, Any]:
     """One part of the walk: that behind *after*, which the part before gave (empty for the first).
 
-    ``after`` of the answer is null at the end. Raises Conflict if a repair meets a disk without any file.
+    ``after`` of the answer is null at the end. Raises Conflict if a repair finds most files missing.
     """
     try:
-        step = await services.reconciler.step(after, hashes=hashes, repair=repair)
+        step = await services.reconciler.step(after, Wanted(hashes, repair, even_if_most_are_missing))
     except ValueError:
         raise InvalidRequest(f"{after[:100]!r} is no part of the walk.") from None
     return {

@@ -71,6 +71,7 @@ def event_of(kind: type[j.Event], job: Job, at: float) -> j.Event:
         j.AnswerLost: ("The answer was lost.",),
         j.LostUpstream: ("The upstream lost it.",),
         j.FilesRemoved: (Removal.AGE,),
+        j.FilesFound: (("video",),),
     }
     return kind(at, *arguments.get(kind, ()))
 

@@ -22,7 +22,7 @@ from sora_gateway.core.plans import plan_of
 from sora_gateway.credit_settings import Plan
 from sora_gateway.media.files import MediaFiles
 from sora_gateway.retention.housekeeping import Housekeeping, housekeeping, reconciler
-from sora_gateway.retention.reconciler import Finding
+from sora_gateway.retention.reconciler import Finding, Wanted
 from sora_gateway.retention_settings import Retention
 from sora_gateway.store import Store, audit
 from tests.fakes import ManualClock
@@ -163,7 +163,7 @@ class Archive:
         found: list[Finding] = []
         after: str | None = ""
         while after is not None:
-            step = await walker.step(after, **options)
+            step = await walker.step(after, Wanted(**options))
             found += step.findings
             after = step.after
         return found

@@ -113,7 +113,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
         "signing_keys",
         "retention.reconciler",
     },
-    "operations_storage": VALUES | {"operations"},
+    # What a walk is to do.
+    "operations_storage": VALUES | {"operations", "retention.reconciler"},
     # What is old goes: whose is how old the plans say, files by way of the supervisor, rows by way of the store.
     "retention": VALUES
     | {

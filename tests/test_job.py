@@ -50,6 +50,7 @@ EXAMPLES: dict[type[Event], Event] = {
     j.FinalLimit: j.FinalLimit(1.0),
     j.Deleted: j.Deleted(1.0),
     j.FilesRemoved: j.FilesRemoved(1.0, Removal.AGE),
+    j.FilesFound: j.FilesFound(1.0, ("video",)),
     j.VisibilityChanged: j.VisibilityChanged(1.0, Visibility.TEAM),
     j.ChargeSettled: j.ChargeSettled(1.0),
     j.ChargeReleased: j.ChargeReleased(1.0),

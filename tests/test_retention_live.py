@@ -187,6 +187,47 @@ async def test_a_file_that_goes_between_looking_and_opening_is_gone_and_no_broke
         assert (answer.status_code, answer.json()["error"]["code"]) == (410, "gone")
 
 
+async def test_a_wrong_repair_is_taken_back_when_the_disk_is_there_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    media, elsewhere = tmp_path / "media", tmp_path / "elsewhere"
+    check = ["storage", "check", "--data-dir", str(tmp_path)]
+    async with running(settings_for(tmp_path)) as gateway, person(gateway) as ann:
+        task = await made(ann)
+        content = f"{TASKS}/{task['videoId']}/content"
+        film = (await ann.get(content)).content
+        media.rename(elsewhere)
+        media.mkdir()
+        assert await asyncio.to_thread(main, [*check, "--repair"]) == 1
+        assert "is the right disk mounted" in capsys.readouterr().err
+        assert (await ann.task(task["videoId"]))["filesRemovedAt"] is None
+        assert await asyncio.to_thread(main, [*check, "--repair", "--even-if-most-are-missing"]) == 0
+        assert (await ann.get(content)).status_code == 410
+
+        media.rmdir()
+        elsewhere.rename(media)
+        assert await asyncio.to_thread(main, check) == 1
+        assert "was written down as gone and is there again\n" in capsys.readouterr().out
+        async with ann.live() as live:
+            await live.say(type="subscribe", videoId=task["videoId"])
+            (known,) = (await live.next())["tasks"]
+            assert known["videoUrl"] is None
+            assert await asyncio.to_thread(main, [*check, "--repair"]) == 0
+            update = await live.next()
+        assert (update["step"], update["status"], update["seq"]) == ("found", "completed", known["seq"] + 1)
+        answer = await ann.http.get(update["assets"]["videoUrl"])
+        assert (answer.status_code, answer.content) == (200, film)
+        after = await ann.task(task["videoId"])
+        assert (after["filesRemovedAt"], after["filesRemovedBecause"]) == (None, None)
+        assert after["completedAt"] == task["completedAt"]
+        steps = (await ann.get(f"{TASKS}/{task['videoId']}/events")).json()["events"]
+        assert [(each["step"], each["message"]) for each in steps[-2:]] == [
+            ("removed", steps[-2]["message"]),
+            ("found", "The file of this video is on the gateway's disk again."),
+        ]
+        assert await asyncio.to_thread(main, [*check, "--hashes"]) == 0
+
+
 # --- killed in between ---------------------------------------------------------------------------------
 
 CONFIG = """

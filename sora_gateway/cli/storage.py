@@ -16,6 +16,7 @@ _WORDS = {
     "missing": "is not there",
     "size": "has another size",
     "hash": "has something else in it",
+    "back": "was written down as gone and is there again",
 }
 
 
@@ -27,7 +28,12 @@ def register(commands: Commands) -> None:
     check.add_argument(
         "--repair",
         action="store_true",
-        help="remove files that no row has, and write down as gone what is not there",
+        help="remove files that no row has, write down as gone what is not there, and give back what is there again",
+    )
+    check.add_argument(
+        "--even-if-most-are-missing",
+        action="store_true",
+        help="repair although more than half of the files are not there; without this that is taken for the wrong disk",
     )
 
 
@@ -39,8 +45,9 @@ def _check(arguments: argparse.Namespace) -> int:
     while after is not None:
         # In parts: each is short, whoever runs the gateway waits for nothing, and Ctrl-C ends it.
         part = operate(
-            settings, "storage.check", after=after, hashes=arguments.hashes, repair=arguments.repair
-        )
+            settings, "storage.check", after=after, hashes=arguments.hashes, repair=arguments.repair,
+            even_if_most_are_missing=arguments.even_if_most_are_missing,
+        )  # fmt: skip
         after = part["after"]
         files += part["files"]
         rows += part["rows"]

@@ -24,6 +24,7 @@ from sora_gateway.core.job_events import Claimed as Claimed
 from sora_gateway.core.job_events import Deleted as Deleted
 from sora_gateway.core.job_events import Event as Event
 from sora_gateway.core.job_events import FileLost as FileLost
+from sora_gateway.core.job_events import FilesFound as FilesFound
 from sora_gateway.core.job_events import FilesRemoved as FilesRemoved
 from sora_gateway.core.job_events import FinalLimit as FinalLimit
 from sora_gateway.core.job_events import GivenUp as GivenUp
@@ -123,7 +124,8 @@ class Job:
 EVENTS: tuple[type[Event], ...] = (
     Claimed, Postponed, Refused, Accepted, AnswerLost, Observed, Waiting, Rerouted, BecameOverdue, UpstreamCompleted,
     UpstreamFailed, LostUpstream, Stored, FileLost, CancelRequested, CancelConfirmed, CancelUnconfirmed, Adopted, PayAgain,
-    GivenUp, FinalLimit, Deleted, FilesRemoved, VisibilityChanged, ChargeSettled, ChargeReleased,
+    GivenUp, FinalLimit, Deleted, FilesRemoved, FilesFound, VisibilityChanged, ChargeSettled,
+    ChargeReleased,
 )  # fmt: skip
 
 S = State
@@ -182,17 +184,28 @@ TRANSITIONS: dict[State, dict[type[Event], State]] = {
         Waiting: S.CANCELLING,
         VisibilityChanged: S.CANCELLING,
     },
-    S.COMPLETED: {Deleted: S.COMPLETED, FilesRemoved: S.COMPLETED, VisibilityChanged: S.COMPLETED},
+    S.COMPLETED: {
+        Deleted: S.COMPLETED,
+        FilesRemoved: S.COMPLETED,
+        FilesFound: S.COMPLETED,
+        VisibilityChanged: S.COMPLETED,
+    },
     S.FAILED: {
         Deleted: S.FAILED,
         # What it was made from.
         FilesRemoved: S.FAILED,
+        FilesFound: S.FAILED,
         VisibilityChanged: S.FAILED,
         # Of a job whose file was lost, or that the final limit ended; the ledger knows whether its hold is open.
         ChargeSettled: S.FAILED,
         ChargeReleased: S.FAILED,
     },
-    S.CANCELLED: {Deleted: S.CANCELLED, FilesRemoved: S.CANCELLED, VisibilityChanged: S.CANCELLED},
+    S.CANCELLED: {
+        Deleted: S.CANCELLED,
+        FilesRemoved: S.CANCELLED,
+        FilesFound: S.CANCELLED,
+        VisibilityChanged: S.CANCELLED,
+    },
 }
 
 
@@ -223,9 +236,9 @@ def advance(job: Job, event: Event) -> Job:
     if isinstance(event, Observed):
         return _observed(job, event)  # by the thousand: one copy of a job is enough
     changed = _apply(replace(job, state=state), event)
-    if changed == job and not isinstance(event, ChargeSettled | ChargeReleased | FilesRemoved):
+    if changed == job and not isinstance(event, ChargeSettled | ChargeReleased | FilesRemoved | FilesFound):
         # A decision over money is never old news here: whether it was taken before, the ledger knows. Nor is it that
-        # a single still is gone, which only the rows of files know.
+        # a single still is gone or back, which only the rows of files know.
         return job
     if state in ENDED and job.state not in ENDED:
         changed = replace(changed, finished_at=event.at, cancel_requested=False, note="")
@@ -285,6 +298,10 @@ def _apply(job: Job, event: Event) -> Job:
             if job.files_removed_at is not None or (variants and "video" not in variants):
                 return job
             return replace(job, files_removed_at=at, files_removed_because=because)
+        case FilesFound(_, variants):
+            if job.files_removed_because is not Removal.MISSING or "video" not in variants:
+                return job
+            return replace(job, files_removed_at=None, files_removed_because=None)
         case VisibilityChanged(_, visibility):
             return replace(job, visibility=visibility)
     return job

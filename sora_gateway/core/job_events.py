@@ -187,6 +187,13 @@ class FilesRemoved(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FilesFound(Event):
+    """Files of an ended job that were written down as missing are there again, and are what they were."""
+
+    variants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class VisibilityChanged(Event):
     """A person shows it to the team, or takes that back."""
 

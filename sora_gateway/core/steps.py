@@ -21,6 +21,7 @@ from sora_gateway.core.visibility import Visibility
 Step = Literal[
     "accepted", "submitting", "submitted", "waiting", "progress", "overdue", "downloading", "done", "failed",
     "unknown", "cancelling", "cancelled", "deleted", "visibility", "charge", "removed",
+    "found",
 ]  # fmt: skip
 
 _STEPS: dict[type[Event], Step] = {
@@ -47,6 +48,7 @@ _STEPS: dict[type[Event], Step] = {
     j.FinalLimit: "failed",
     j.Deleted: "deleted",
     j.FilesRemoved: "removed",
+    j.FilesFound: "found",
     j.VisibilityChanged: "visibility",
     j.ChargeSettled: "charge",
     j.ChargeReleased: "charge",
@@ -61,7 +63,7 @@ def step_of(event: Event | None, after: Job) -> Step:
         # Its credits may be decided on later, which brings nothing back to whoever follows it.
         return "deleted"
     if after.state is State.CANCELLED and not isinstance(
-        event, j.Deleted | j.VisibilityChanged | j.FilesRemoved
+        event, j.Deleted | j.VisibilityChanged | j.FilesRemoved | j.FilesFound
     ):
         return "cancelled"
     return _STEPS[type(event)]
@@ -100,6 +102,8 @@ def sentence_of(step: Step, job: Job, event: Event | None, at: float) -> str:
             return job.note
         case "removed":
             return _removed_sentence(event)
+        case "found":
+            return _found_sentence(event)
         case "visibility":
             return "The team may see it." if job.visibility is Visibility.TEAM else "Private again."
 
@@ -109,6 +113,13 @@ def _removed_sentence(event: Event | None) -> str:
     if event.variants and "video" not in event.variants:
         return f"Not on the gateway's disk any more: {', '.join(event.variants)}."
     return gone_sentence(event.at, event.because)
+
+
+def _found_sentence(event: Event | None) -> str:
+    assert isinstance(event, j.FilesFound)
+    if "video" not in event.variants:
+        return f"On the gateway's disk again: {', '.join(event.variants)}."
+    return "The file of this video is on the gateway's disk again."
 
 
 def _progress_sentence(job: Job, event: Event | None, at: float) -> str:

@@ -73,6 +73,9 @@ class WalkView(View):
     orphans: int = Field(description="Files that no row has.")
     missing: int = Field(description="Rows whose file is not there.")
     wrong_size: int
+    back: int = Field(
+        description="Files that were written down as gone and are there again: `storage check --repair` gives them back."
+    )
 
 
 class RetentionView(View):
@@ -175,6 +178,7 @@ def _walk(tally: Tally | None) -> WalkView | None:
         orphans=faults[Fault.ORPHAN],
         missing=faults[Fault.MISSING],
         wrong_size=faults[Fault.SIZE],
+        back=faults[Fault.BACK],
     )
 
 

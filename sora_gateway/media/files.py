@@ -28,6 +28,7 @@ SUFFIXES = {
     "image/jpeg": ".jpg",
     "image/png": ".png",
 }
+MEDIA_TYPES = {suffix: media_type for media_type, suffix in SUFFIXES.items()}
 # The end of an id is random, its beginning is when it was made: the end spreads jobs over directories.
 _JOB_ID = re.compile(r"video_[0-9a-f]{30}([0-9a-f]{2})")
 _STORED = re.compile(

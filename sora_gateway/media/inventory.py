@@ -60,10 +60,6 @@ class Inventory:
             lambda: frozenset(job_id for job_id in job_ids if self._is_shared(job_id))
         )
 
-    async def is_empty(self) -> bool:
-        """Whether there is nothing at all, as where a disk is not mounted."""
-        return await finish_in_thread(lambda: not any(self._root.glob("[0-9a-f][0-9a-f]/*/*")))
-
     async def remove(self, paths: Sequence[str]) -> None:
         """Removes files that :meth:`shard` named; one that is gone already is no error. Raises OSError."""
         await finish_in_thread(self._remove, paths)

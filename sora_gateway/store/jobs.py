@@ -10,7 +10,7 @@ from typing import Any
 
 from sora_gateway.core.asset import StoredFile
 from sora_gateway.core.fair_queue import Lane
-from sora_gateway.core.job import Event, FilesRemoved, Job, JobId, State
+from sora_gateway.core.job import Event, FilesFound, FilesRemoved, Job, JobId, State
 from sora_gateway.core.money import Movement
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.principal import Principal
@@ -184,6 +184,8 @@ def save(
         tx.execute("DELETE FROM assets WHERE job_id = ?", (after.id,))
     elif isinstance(event, FilesRemoved):
         removed_files.record(tx, after.id, event)
+    elif isinstance(event, FilesFound):
+        removed_files.take_back(tx, after.id, assets)
     ledger.apply(tx, after, movement, event.at, decided.actor if decided is not None else "")
     events.append(tx, after, event, event.at)
     if after.ended and not before.ended and after.deleted_at is None:

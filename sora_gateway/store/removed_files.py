@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from sora_gateway.core.asset import StoredFile
 from sora_gateway.core.job import FilesRemoved
+from sora_gateway.errors import NotFound
 from sora_gateway.store.readers import ONE_OF, Readers, one_of
 from sora_gateway.store.writer import Transaction
+
+_MISSED = (
+    "because = 'missing' AND NOT EXISTS (SELECT 1 FROM removed_assets r"
+    " WHERE r.job_id = removed_assets.job_id AND r.because <> 'missing')"
+)
+"""What was not where it should be, of jobs whose other files nobody has removed since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What is known of a file that was missing."""
+
+    size: int
+    sha256: str
 
 
 def record(tx: Transaction, job_id: str, event: FilesRemoved) -> None:
@@ -20,6 +37,21 @@ def record(tx: Transaction, job_id: str, event: FilesRemoved) -> None:
         (event.at, event.because, *arguments),
     )
     tx.execute(f"DELETE FROM assets WHERE {which}", tuple(arguments))  # noqa: S608
+
+
+def take_back(tx: Transaction, job_id: str, files: Sequence[StoredFile]) -> None:
+    """Forgets that these files, which are assets again, were missing.
+
+    Raises:
+        NotFound: one of them is not missed (any more), or was another one.
+    """
+    for file in files:
+        cursor = tx.execute(
+            f"DELETE FROM removed_assets WHERE job_id = ? AND variant = ? AND size = ? AND sha256 = ? AND {_MISSED}",  # noqa: S608
+            (job_id, file.variant, file.size, file.sha256),
+        )
+        if cursor.rowcount != 1:
+            raise NotFound("That file is not missed.")
 
 
 async def size_of(readers: Readers, because: str, after: float, before: float) -> int:
@@ -38,10 +70,12 @@ async def of_job(readers: Readers, job_id: str) -> frozenset[str]:
     return frozenset(row["variant"] for row in rows)
 
 
-async def missing_of(readers: Readers, job_ids: Sequence[str]) -> frozenset[tuple[str, str]]:
-    """Those (job, variant) of these jobs that were not where they should be: they may turn up again."""
+async def missed_of(readers: Readers, job_ids: Sequence[str]) -> Mapping[tuple[str, str], Missed]:
+    """By (job, variant) the files of these jobs that were not where they should be: they may turn up again. What people
+    or housekeeping have removed since is not among them."""
     rows = await readers.all(
-        f"SELECT job_id, variant FROM removed_assets WHERE because = 'missing' AND job_id IN {ONE_OF}",  # noqa: S608
+        f"SELECT job_id, variant, size, sha256 FROM removed_assets WHERE job_id IN {ONE_OF} AND {_MISSED}"  # noqa: S608
+        " AND EXISTS (SELECT 1 FROM jobs WHERE jobs.id = job_id AND deleted_at IS NULL)",
         (one_of(job_ids),),
     )
-    return frozenset((row["job_id"], row["variant"]) for row in rows)
+    return {(row["job_id"], row["variant"]): Missed(row["size"], row["sha256"]) for row in rows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from sora_gateway.store import claims, pruning, removed_files
 from sora_gateway.store.jobs import UNFINISHED
 from sora_gateway.store.pruning import Slice
 from sora_gateway.store.readers import ONE_OF, Readers, one_of
+from sora_gateway.store.removed_files import Missed
 from sora_gateway.store.writer import Writer
 
 _WITH_FILES = (
@@ -80,9 +81,9 @@ class Upkeep:
         """The files that a job had and that are not kept any more."""
         return await removed_files.of_job(self._readers, job_id)
 
-    async def noted_missing(self, job_ids: Sequence[str]) -> frozenset[tuple[str, str]]:
-        """Those (job, variant) of these jobs that were written down as not being there."""
-        return await removed_files.missing_of(self._readers, job_ids)
+    async def missed(self, job_ids: Sequence[str]) -> Mapping[tuple[str, str], Missed]:
+        """By (job, variant) the files of these jobs that were written down as not being there, and may turn up again."""
+        return await removed_files.missed_of(self._readers, job_ids)
 
     async def prompts(self, job_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
         """What each of these jobs shows, and the address of whoever asked for it."""
@@ -101,6 +102,11 @@ class Upkeep:
     async def files_of(self, job_ids: Sequence[str], limit: int) -> list[FileRow]:
         """The stored files of these jobs."""
         return await self._file_rows(f"WHERE a.job_id IN {ONE_OF}", [one_of(job_ids), limit])
+
+    async def some_paths(self, limit: int) -> list[str]:
+        """The paths of so many stored files; as good as drawn by lot, because the order is that of their hashes."""
+        rows = await self._readers.all("SELECT path FROM assets ORDER BY sha256, path LIMIT ?", (limit,))
+        return [row["path"] for row in rows]
 
     async def _file_rows(self, which: str, arguments: list[Any]) -> list[FileRow]:
         rows = await self._readers.all(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sora_gateway.core.asset import StoredFile
 from sora_gateway.core.job import Event, Job, JobId
 from sora_gateway.errors import NotFound, Unavailable
 from sora_gateway.store import Store
@@ -17,10 +18,11 @@ async def record_ended(
     event: Event,
     decided: AuditEntry | None = None,
     *,
+    assets: tuple[StoredFile, ...] = (),
     deleted_too: bool = False,
 ) -> Job:
     """The ended job after *event*. Two people may want something at the same moment: then it is recorded on what the
-    first has left.
+    first has left. *assets* are files that it has from now on.
 
     Raises:
         NotFound: it is not there, or was deleted, which with *deleted_too* does not matter.
@@ -33,6 +35,6 @@ async def record_ended(
         if not job.ended:
             raise Unavailable("The gateway is busy with this video; try again in a moment.", retry_after=1)
         try:
-            return await recorder.record(job, event, decided=decided)
+            return await recorder.record(job, event, assets=assets, decided=decided)
         except Stale:
             continue

@@ -1,12 +1,14 @@
-"""Taking the files of ended jobs away: first the row says so, durable and told, then the files go."""
+"""Taking the files of ended jobs away: first the row says so, durable and told, then the files go. And, of those that
+were only missed, having them back."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sora_gateway.clock import Clock
 from sora_gateway.core import job as j
+from sora_gateway.core.asset import StoredFile
 from sora_gateway.core.job import JobId
 from sora_gateway.core.money import OnCancel
 from sora_gateway.core.retention import Removal
@@ -46,6 +48,12 @@ class Remover:
         """Writes down that these files of an ended job are not there. Raises what :meth:`remove` does."""
         return await self._recorded(job_id, Removal.MISSING, tuple(sorted(variants)))
 
+    async def note_found(self, job_id: str, files: Sequence[StoredFile]) -> bool:
+        """Gives an ended job files back that were noted as missing and are there again; False if one of them is not
+        missed any more. Raises what :meth:`remove` does."""
+        event = j.FilesFound(self._clock.now(), tuple(sorted(file.variant for file in files)))
+        return await self._record(job_id, event, tuple(files))
+
     async def retry(self) -> int:
         """Tries those files again that could not be removed before; how many jobs have none now."""
         before = len(self._left)
@@ -54,9 +62,11 @@ class Remover:
         return before - len(self._left)
 
     async def _recorded(self, job_id: str, because: Removal, variants: tuple[str, ...]) -> bool:
-        event = j.FilesRemoved(self._clock.now(), because, variants)
+        return await self._record(job_id, j.FilesRemoved(self._clock.now(), because, variants))
+
+    async def _record(self, job_id: str, event: j.Event, assets: tuple[StoredFile, ...] = ()) -> bool:
         try:
-            await record_ended(self._store, self._recorder, JobId(job_id), event)
+            await record_ended(self._store, self._recorder, JobId(job_id), event, assets=assets)
         except NotFound:
             return False
         return True

@@ -42,7 +42,9 @@ function takeUpdate(update) {
   const before = state.job(update.videoId)?.peek();
   if (!state.applyUpdate(update)) fetchUnknown(update);
   else announce(before, state.job(update.videoId)?.peek());
-  if (update.status === "completed" && !update.assets && before) tasks.get(update.videoId).then(putOne, () => {});
+  // Files that went or came back: since when, why and until when they are kept is in the task alone.
+  const kept = update.assets && update.step !== "found";
+  if (update.status === "completed" && !kept && before) tasks.get(update.videoId).then(putOne, () => {});
 }
 
 /** A job begun elsewhere: fetched, and again if it went on meanwhile. */

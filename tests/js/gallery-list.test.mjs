@@ -23,6 +23,7 @@ Object.assign(globalThis, {
   },
 });
 
+const { takeUpdates } = await import("../../static/js/actions.js");
 const { readFilters } = await import("../../static/js/gallery/filters.js");
 const { openList } = await import("../../static/js/gallery/list.js");
 const state = await import("../../static/js/state.js");
@@ -122,4 +123,21 @@ test("what is taken out of sight stays out while the list goes on, and comes bac
   list.unhide([id(39), id(3)]);
   assert.deepEqual(list.ids.value, server.map((each) => each.videoId));
   list.close();
+});
+
+test("a video whose files went or were found again is asked for, because an update does not say why or until when", async () => {
+  const gone = { seq: 2, videoUrl: null, filesRemovedAt: "2026-11-22T00:00:00Z", filesRemovedBecause: "missing" };
+  server = [task(1)];
+  state.clear();
+  state.putTasks(server);
+  const told = (seq, step, assets) => takeUpdates([{ type: "update", videoId: id(1), seq, step, status: "completed", stage: "completed", assets }]);
+  server = [task(1, gone)];
+  told(2, "removed", null);
+  await settle();
+  assert.equal(state.job(id(1)).peek().filesRemovedBecause, "missing");
+  server = [task(1, { seq: 3, filesRemovedAt: null, filesRemovedBecause: null, expiresAt: "2027-01-01T00:00:00Z" })];
+  told(3, "found", { videoUrl: "v2" });
+  await settle();
+  const { filesRemovedBecause, expiresAt } = state.job(id(1)).peek();
+  assert.deepEqual([filesRemovedBecause, expiresAt], [null, "2027-01-01T00:00:00Z"]);
 });
