@@ -12,6 +12,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from sora_gateway.core import job as j
+from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
 from sora_gateway.realtime.live import Live, RealtimeLimits
@@ -407,6 +408,50 @@ async def test_an_awaited_id_that_is_stored_while_it_is_looked_for_is_not_missed
         answer = await watcher.ask(type="subscribe", externalVideoId="ext-9", pending=True)
         await watcher.silence()
     assert [task["stage"] for task in answer["tasks"]] == ["processing"]
+
+
+async def test_what_an_awaited_job_was_is_not_left_to_who_still_awaits_it(
+    gateway: LiveGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await accepted(gateway.store)
+    read = gateway.store.events_after
+
+    async def read_late(scope: EventScope, seq: int, limit: int) -> Replay:
+        monkeypatch.undo()
+        await walk(gateway.store, job, *to_processing("ext-9"))
+        return await read(scope, seq, limit)
+
+    async with gateway.socket() as watcher:
+        await watcher.ask(type="subscribe", externalVideoId="ext-9", pending=True, since=f"{EPOCH}-0")
+        monkeypatch.setattr(gateway.store, "events_after", read_late)
+        await watcher.say(type="subscribe", all=True, since=f"{EPOCH}-0")
+        told = [await watcher.next() for _ in range(4)]
+        await watcher.silence()
+    assert [message["topic"] for message in told if message["type"] == "subscribed"] == [
+        "all",
+        "external:ext-9",
+    ]
+    assert [message["seq"] for message in told if message["type"] == "update"] == [1, 3]
+
+
+async def test_what_one_topic_has_read_from_the_log_is_not_told_for_the_sake_of_another(
+    gateway: LiveGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is on its way to everybody while both begin."""
+    job = await walk(gateway.store, await accepted(gateway.store), *to_processing("ext-1"))
+    live = Live(gateway.store, gateway.hub, gateway.accounts, gateway.clock, RealtimeLimits)
+    publish = gateway.hub.publish
+    on_its_way: list[StoredEvent] = []
+    monkeypatch.setattr(gateway.hub, "publish", on_its_way.extend)
+    await walk(gateway.store, job, j.UpstreamFailed(NOW, "moderation", "No."))
+    with gateway.hub.connect(ADA) as mailbox:
+        session = Session(live, mailbox)
+        for topic, job_id in (("all", None), ("one", job.id)):
+            subscription = gateway.hub.follow(mailbox, topic, job_id=job_id, since=f"{EPOCH}-3")
+            attached = await session.attach(subscription)
+            assert attached.missed == (1 if job_id is None else 0)
+        publish(on_its_way)
+        assert mailbox.take() is None
 
 
 async def test_a_fresh_reader_never_sees_a_job_go_back(tmp_path: Path) -> None:

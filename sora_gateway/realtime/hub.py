@@ -231,7 +231,7 @@ class Hub:
         for subscription in list(self._awaiting[event.owner]):
             if subscription.external_id == external_id:
                 self._unlink(subscription)
-                subscription.job_id = event.job_id
+                subscription.job_id, subscription.attached = event.job_id, False
                 self._link(subscription)
                 subscription.mailbox.bind(subscription)
 

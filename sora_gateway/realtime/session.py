@@ -124,7 +124,8 @@ class Session:
         else:
             subscription.floor = before
             mailbox.knows({job.id: job.version for job in jobs}, after)
-        subscription.attached = True
+        # Bound meanwhile it has told nothing of its job yet.
+        subscription.attached = subscription not in mailbox.bound
         mailbox.ask_until(subscription.floor)
         mailbox.keep_wanted()
         # It may have ended after the snapshot was read; then its last event is among the missed ones.
@@ -190,7 +191,10 @@ class Session:
         # What the reader follows already it has, or gets in its order: the past must not come after it.
         others = [each for each in self._mailbox.subscriptions if each.attached and each is not subscription]
         theirs = {event.seq for event in replay.events if any(other.covers(event) for other in others)}
-        subscription.owed = frozenset(theirs)
+        # Not what they have read from the log: it may be on its way from the hub yet, and would be told twice.
+        subscription.owed = frozenset(
+            event.seq for event in replay.events if any(other.wants(event) for other in others)
+        )
         return [event for event in replay.events if event.seq <= head and event.seq not in theirs]
 
     async def _steps(self, subscription: Subscription) -> Outgoing | None:
