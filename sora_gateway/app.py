@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sora_gateway import descriptors, operations, signing_keys
+from sora_gateway import descriptors, signing_keys
 from sora_gateway.accounts.attempts import Attempts
 from sora_gateway.accounts.authenticator import Authenticator
 from sora_gateway.accounts.codes import Codes
@@ -27,9 +27,9 @@ from sora_gateway.accounts.tickets import StreamTickets
 from sora_gateway.alerts.opening import alerter
 from sora_gateway.backup.schedule import automatic_backups
 from sora_gateway.clock import Clock, SystemClock
-from sora_gateway.control import ControlServer
+from sora_gateway.control import Command, ControlServer
+from sora_gateway.core.event_log import StoredEvent
 from sora_gateway.core.job import Job
-from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import OnCancel
 from sora_gateway.core.plans import plan_of
 from sora_gateway.core.spend import DAY
@@ -371,16 +371,22 @@ async def opened(
             server,
             keeping,
         )
-        operator = operations.Services(
-            store, accounts, passwords, clock, entropy, supervisor.decide, ring, plans, codes, services.charges, reconciler(store, files, places.media, clock), starting_balance,
-            gateway.public_url, supervisor.finding,
-        )  # fmt: skip
+
+        def operator_commands() -> Mapping[str, Command]:
+            from sora_gateway import operations  # most gateways are never asked over the socket
+
+            operator = operations.Services(
+                store, accounts, passwords, clock, entropy, supervisor.decide, ring, plans, codes, services.charges, reconciler(store, files, places.media, clock), starting_balance,
+                gateway.public_url, supervisor.finding,
+            )  # fmt: skip
+            return operations.commands(operator)
+
         stack.push_async_callback(gateway.close, hurry)
         webhooks.origin = gateway.public_url.removesuffix(settings.server.root_path)
         await stack.enter_async_context(webhooks)
         await stack.enter_async_context(alerts)
         await stack.enter_async_context(keeping.janitor)
-        await stack.enter_async_context(ControlServer(places.control, operations.commands(operator)))
+        await stack.enter_async_context(ControlServer(places.control, operator_commands))
         await stack.enter_async_context(automatic_backups(settings.backup, places, clock))
         readiness.phase = Phase.SERVING
         yield gateway

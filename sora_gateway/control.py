@@ -16,6 +16,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -54,9 +55,12 @@ class ControlServer:
         StartupError: the socket cannot be made.
     """
 
-    def __init__(self, path: Path, commands: Mapping[str, Command], patience: float = PATIENCE) -> None:
+    def __init__(
+        self, path: Path, commands: Callable[[], Mapping[str, Command]], patience: float = PATIENCE
+    ) -> None:
+        """*commands* are asked for when the first one comes."""
         self._path = path
-        self._commands = commands
+        self._commands = cache(commands)
         self._patience = patience
         self._clients: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -115,7 +119,7 @@ class ControlServer:
 
     async def _run(self, line: bytes) -> Any:
         name, arguments = _parse(line)
-        command = self._commands.get(name)
+        command = self._commands().get(name)
         if command is None:
             raise InvalidRequest(f"There is no command {name[:100]!r}.")
         try:

@@ -27,7 +27,7 @@ from sora_gateway.clock import Clock
 from sora_gateway.core.actor import COMMAND_LINE
 from sora_gateway.core.job import ExternalId, Job, JobId
 from sora_gateway.core.principal import FOR_PROGRAMS, Role, Scope
-from sora_gateway.core.views import iso
+from sora_gateway.core.wire import iso
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from sora_gateway.operations_credits import CREDITS

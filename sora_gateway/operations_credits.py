@@ -10,7 +10,7 @@ from sora_gateway.accounts.codes import Worth
 from sora_gateway.core.actor import COMMAND_LINE
 from sora_gateway.core.job import JobId
 from sora_gateway.core.plans import DEFAULT, settings_of
-from sora_gateway.core.views import iso
+from sora_gateway.core.wire import iso
 from sora_gateway.errors import InvalidRequest
 from sora_gateway.store import audit
 from sora_gateway.store.audit import AuditEntry

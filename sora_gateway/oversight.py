@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sora_gateway.core.views import iso
+from sora_gateway.core.wire import iso
 from sora_gateway.store.audit import AuditFilter, Recorded
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr, ValidationError
 
@@ -19,7 +19,6 @@ from sora_gateway.core.actor import Actor
 from sora_gateway.core.breaker import BreakerState
 from sora_gateway.core.durations import Percentiles
 from sora_gateway.core.spend import DAY
-from sora_gateway.diagnosis import Line, answer_of, diagnose
 from sora_gateway.errors import Conflict, InvalidRequest, NotFound, StartupError
 from sora_gateway.keybox import KeyBox
 from sora_gateway.settings import Upstream as Entry
@@ -31,6 +30,9 @@ from sora_gateway.supervisor import Supervisor
 from sora_gateway.supervisor.durations import Kind
 from sora_gateway.upstream.adapter import Adapter
 from sora_gateway.wiring import SIMULATOR, Upstreams, known_profiles
+
+if TYPE_CHECKING:
+    from sora_gateway.diagnosis import Line
 
 log = logging.getLogger(__name__)
 
@@ -192,6 +194,8 @@ class Provisioning:
 
     async def diagnose(self, name: str) -> list[Line]:
         """What is to be said of an upstream that there is; costs nothing. Raises NotFound."""
+        from sora_gateway.diagnosis import answer_of, diagnose  # nobody asks at the start
+
         self._known(name)
         entry = self._upstreams.entries.get(name)
         if entry is None:
@@ -204,6 +208,8 @@ class Provisioning:
         Raises:
             InvalidRequest: the configuration cannot work; ``param`` names the field.
         """
+        from sora_gateway.diagnosis import diagnose
+
         if name in self._configured:
             raise Conflict(f"{name} is set in the configuration; choose another name.")
         entry = _validated(fields, self._kept(name, secrets))

@@ -45,4 +45,5 @@ Size = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,
 class Section(BaseModel):
     """One table of the configuration; an unknown key is an error that names it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Validators of their own have only those that are made apart from the whole configuration.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)

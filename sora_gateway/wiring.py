@@ -25,8 +25,6 @@ from sora_gateway.supervisor.seats import Seats
 from sora_gateway.supervisor.watcher import Upstream
 from sora_gateway.upstream.account import account_of
 from sora_gateway.upstream.adapter import Adapter
-from sora_gateway.upstream.chat_profiles import CHAT_PROFILES
-from sora_gateway.upstream.chat_stream import ChatStreamAdapter
 from sora_gateway.upstream.client import ASGIApp, HttpClient
 from sora_gateway.upstream.embedded import Embedded
 from sora_gateway.upstream.openai import OpenAIAdapter
@@ -221,6 +219,9 @@ def adapter_for(name: str, entry: configuration.Upstream, max_file: int, clock: 
     key = entry.api_key.get_secret_value()
     try:
         if entry.dialect == "chat-stream":
+            from sora_gateway.upstream.chat_profiles import CHAT_PROFILES  # few gateways have one
+            from sora_gateway.upstream.chat_stream import ChatStreamAdapter
+
             chat = _profile(name, entry, CHAT_PROFILES)
             return ChatStreamAdapter(
                 name, entry.base_url, key, chat, HttpClient(), max_file=max_file, clock=clock
@@ -233,6 +234,8 @@ def adapter_for(name: str, entry: configuration.Upstream, max_file: int, clock: 
 
 def known_profiles() -> list[tuple[str, str, str]]:
     """Dialect, name and servers of every profile that an upstream may have."""
+    from sora_gateway.upstream.chat_profiles import CHAT_PROFILES
+
     return [
         *(("openai", name, profile.servers) for name, profile in PROFILES.items()),
         *(("chat-stream", name, profile.servers) for name, profile in CHAT_PROFILES.items()),

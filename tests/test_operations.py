@@ -218,7 +218,7 @@ async def test_over_the_socket_the_answer_is_the_same(services: Services, settin
 
     path = DataDirectory(settings.data_dir).control
     running = replace(services, address="http://127.0.0.1:8000")
-    async with ControlServer(path, commands(running)):
+    async with ControlServer(path, lambda: commands(running)):
         status = await asyncio.to_thread(operate, settings, "status")
         assert status == {"address": "http://127.0.0.1:8000", "has_admin": False}
         local = await asyncio.to_thread(call, path, "session.local", {})

@@ -15,7 +15,6 @@ from typing import Any
 
 from sora_gateway.alerts.post import Posted, Poster
 from sora_gateway.alerts.troubles import Troubles
-from sora_gateway.alerts.wording import text_of
 from sora_gateway.alerts_settings import Alert as Destination
 from sora_gateway.clock import Clock
 from sora_gateway.core.alerts import Alert, AlertKind, Desk, Key, Message, Wishes, observe, recalled
@@ -189,6 +188,8 @@ class Alerter:
         await self._remember()
 
     async def _posted(self, bell: _Bell, message: Message) -> Posted:
+        from sora_gateway.alerts.wording import text_of  # there is something to tell
+
         text = text_of(message, bell.destination.language, self._poster.gateway)
         return await self._poster.post(bell.destination, text, message)
 

@@ -8,9 +8,7 @@ from urllib.parse import urlsplit
 
 from sora_gateway.alerts.alerter import Alerter
 from sora_gateway.alerts.post import Poster
-from sora_gateway.alerts.services import tokens_in
 from sora_gateway.alerts.troubles import Backups, Troubles
-from sora_gateway.backup import keeping
 from sora_gateway.backup_settings import Backup
 from sora_gateway.clock import Clock
 from sora_gateway.entropy import Entropy
@@ -35,8 +33,11 @@ def alerter(
 ) -> Alerter:
     """*upstreams* are those in use at any time, *free* measures the disk in bytes; *hide* is told of every secret.
     *held_back* is whether no more files may go to make room."""
-    for destination in settings.alerts.values():
-        hide(token for token in tokens_in(destination) if len(token) >= WORTH_HIDING)
+    if settings.alerts:
+        from sora_gateway.alerts.services import tokens_in
+
+        for destination in settings.alerts.values():
+            hide(token for token in tokens_in(destination) if len(token) >= WORTH_HIDING)
     troubles = Troubles(
         upstreams,
         store,
@@ -53,6 +54,8 @@ def alerter(
 def _backups(backup: Backup, clock: Clock) -> Backups | None:
     if not backup.directory:
         return None
+    from sora_gateway.backup import keeping
+
     directory = Path(backup.directory)
     return Backups(lambda: keeping.latest(directory, clock.now()), backup.every)
 

@@ -7,15 +7,17 @@ only numbers are kept: what is said in it may be anything.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sora_gateway.alerts.services import Outgoing, refusal, request_to
-from sora_gateway.alerts.wording import Text, trial_text
 from sora_gateway.alerts_settings import Alert
 from sora_gateway.clock import Clock
 from sora_gateway.core.alerts import Message
 from sora_gateway.entropy import Entropy
 from sora_gateway.upstream.client import HttpClient, Lost, NotSent
 from sora_gateway.upstream.moments import retry_after
+
+if TYPE_CHECKING:
+    from sora_gateway.alerts.wording import Text
 
 TIMEOUT = 10.0
 """Seconds for all of a try."""
@@ -55,6 +57,8 @@ class Poster:
 
     async def post(self, destination: Alert, text: Text, message: Message | None) -> Posted:
         """Never raises."""
+        from sora_gateway.alerts.services import Outgoing, refusal, request_to  # there is something to tell
+
         out = Outgoing(text, message, self.gateway, self._entropy.new_id("alert"), self._clock.now())
         try:
             reply = await self._client.send(request_to(destination, out), deadline=self._timeout, fresh=True)
@@ -68,6 +72,8 @@ class Poster:
 
     async def test(self, destination: Alert) -> Posted:
         """Never raises."""
+        from sora_gateway.alerts.wording import trial_text
+
         return await self.post(destination, trial_text(destination.language, self.gateway), None)
 
     async def aclose(self) -> None:

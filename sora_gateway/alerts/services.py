@@ -18,8 +18,8 @@ from urllib.parse import parse_qsl, quote_plus, urlsplit, urlunsplit
 from sora_gateway.alerts.wording import NAME, Text
 from sora_gateway.alerts_settings import Alert
 from sora_gateway.core.alerts import Message
-from sora_gateway.core.views import iso
 from sora_gateway.core.webhook_signature import signature
+from sora_gateway.core.wire import iso
 from sora_gateway.upstream.client import Request
 
 _JSON = {"Content-Type": "application/json; charset=utf-8"}

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sora_gateway.backup import keeping
 from sora_gateway.backup_settings import Backup
 from sora_gateway.clock import Clock
 from sora_gateway.errors import StartupError
@@ -45,6 +44,8 @@ async def automatic_backups(settings: Backup, places: DataDirectory, clock: Cloc
 
 
 async def _make_them(settings: Backup, places: DataDirectory, clock: Clock, leaving: threading.Event) -> None:
+    from sora_gateway.backup import keeping  # not before there are backups to make
+
     directory = Path(settings.directory)
     retry = min(AGAIN, settings.every)
     while True:

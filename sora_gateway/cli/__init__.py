@@ -1,6 +1,7 @@
 """``sora-gateway``: every command.
 
-Only the standard library is imported before a command runs; what is heavy is imported inside it.
+A command's module is imported when it is asked for, and only the standard library before it runs; what is heavy is
+imported inside it.
 """
 
 from __future__ import annotations
@@ -10,33 +11,39 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
-from sora_gateway.cli import (
-    alerts,
-    audit,
-    backup,
-    credits,
-    demo,
-    doctor,
-    inspection,
-    jobs,
-    people,
-    serve,
-    signing,
-    simulate,
-    storage,
-    unknown,
-)
 from sora_gateway.cli.terminal import prepare_streams
 from sora_gateway.errors import GatewayError, StartupError
 
 COMMANDS = {
-    "serve": serve, "init": serve, "demo": demo, "generate": jobs, "watch": jobs, "user": people, "key": people,
-    "signing-key": signing, "unknown": unknown, "credits": credits, "plan": credits, "code": credits,
-    "audit": audit, "alerts": alerts, "storage": storage, "doctor": doctor, "backup": backup, "restore": backup, "migrate": inspection, "config": inspection, "openapi": inspection, "asyncapi": inspection, "bench": inspection, "simulate": simulate,
-}  # fmt: skip
-"""Who knows each command, in the order of ``--help``."""
+    "serve": "sora_gateway.cli.serve",
+    "init": "sora_gateway.cli.serve",
+    "demo": "sora_gateway.cli.demo",
+    "generate": "sora_gateway.cli.jobs",
+    "watch": "sora_gateway.cli.jobs",
+    "user": "sora_gateway.cli.people",
+    "key": "sora_gateway.cli.people",
+    "signing-key": "sora_gateway.cli.signing",
+    "unknown": "sora_gateway.cli.unknown",
+    "credits": "sora_gateway.cli.credits",
+    "plan": "sora_gateway.cli.credits",
+    "code": "sora_gateway.cli.credits",
+    "audit": "sora_gateway.cli.audit",
+    "alerts": "sora_gateway.cli.alerts",
+    "storage": "sora_gateway.cli.storage",
+    "doctor": "sora_gateway.cli.doctor",
+    "backup": "sora_gateway.cli.backup",
+    "restore": "sora_gateway.cli.backup",
+    "migrate": "sora_gateway.cli.inspection",
+    "config": "sora_gateway.cli.inspection",
+    "openapi": "sora_gateway.cli.inspection",
+    "asyncapi": "sora_gateway.cli.inspection",
+    "bench": "sora_gateway.cli.inspection",
+    "simulate": "sora_gateway.cli.simulate",
+}
+"""Which module knows each command, in the order of ``--help``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -97,6 +104,6 @@ def _parser(command: str = "") -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
-    for module in [COMMANDS[command]] if command in COMMANDS else dict.fromkeys(COMMANDS.values()):
-        module.register(commands)
+    for name in [COMMANDS[command]] if command in COMMANDS else dict.fromkeys(COMMANDS.values()):
+        import_module(name).register(commands)
     return parser

@@ -29,6 +29,14 @@ class Lane(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """Where a queued job stands at its upstream, and when it should get its place; None when nobody can say."""
+
+    position: int
+    starts_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Waiting:
     key: str
     owner: str

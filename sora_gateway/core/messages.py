@@ -5,58 +5,19 @@ What an update says of its job is made in :mod:`.steps`, when the change is stor
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache, partial
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from sora_gateway.core.event_log import Cursor as Cursor
+from sora_gateway.core.event_log import StoredEvent as StoredEvent
+from sora_gateway.core.event_log import UrlsOf as UrlsOf
 from sora_gateway.core.job import State
 from sora_gateway.core.steps import PublicState, Step, StoredState
 from sora_gateway.core.steps import stored_state as stored_state
 from sora_gateway.core.views import Status, Task, View
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """A place in the event log: the log's epoch and the global sequence number of the last event seen."""
-
-    epoch: str
-    seq: int
-
-    def __str__(self) -> str:
-        return written(self.epoch, self.seq)
-
-    @classmethod
-    def parse(cls, text: str) -> Cursor | None:
-        """The cursor written as *text*, or None if it is none."""
-        match = re.fullmatch(r"([0-9a-f]{16})-(0|[1-9][0-9]{0,18})", text)
-        return cls(match[1], int(match[2])) if match else None
-
-
-def written(epoch: str, seq: int) -> str:
-    """The cursor as it is told."""
-    return f"{epoch}-{seq}"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """One row of the event log, as the hub and the replay hand it on."""
-
-    seq: int
-    job_id: str
-    owner: str
-    job_seq: int
-    step: str
-    payload: str
-    """JSON of :class:`StoredState`."""
-    at: float
-    final: bool
-    team: bool = False
-    """Whether the whole team may see the job: when it happened for the hub, today for the replay."""
-
 
 # --- server to client --------------------------------------------------------------------------------
 
@@ -170,10 +131,6 @@ class Pong(View):
 SERVER_MESSAGES: tuple[type[View], ...] = (
     Ready, Subscribed, Update, Log, Reset, Unsubscribed, ErrorMessage, Pong,
 )  # fmt: skip
-
-
-UrlsOf: TypeAlias = Callable[[str, Sequence[str]], Mapping[str, str]]
-"""From a job's id and the names of its stored files to their addresses by name, signed now."""
 
 
 def update_of(event: StoredEvent, epoch: str, urls_of: UrlsOf) -> Update:

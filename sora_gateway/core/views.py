@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from sora_gateway.core.fair_queue import Lane
+from sora_gateway.core.fair_queue import Lane, Turn
 from sora_gateway.core.job import Job, State
 from sora_gateway.core.operation import Operation
 from sora_gateway.core.retention import Removal
 from sora_gateway.core.visibility import Visibility
+from sora_gateway.core.wire import OpenAIView as OpenAIView
+from sora_gateway.core.wire import View as View
+from sora_gateway.core.wire import iso as iso
 
 Status = Literal["queued", "processing", "completed", "failed", "cancelled"]
 VideoStatus = Literal["queued", "in_progress", "completed", "failed"]
@@ -38,26 +39,9 @@ _VIDEO_STATUS: dict[Status, VideoStatus] = {
     "cancelled": "failed",
 }
 
-FIRST_MOMENT = datetime(1, 1, 1, tzinfo=UTC).timestamp()
-LAST_MOMENT = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
-"""Between them a moment has a year of four digits in UTC."""
-
 Priority = Literal["vip", "normal", "batch"]
 _PRIORITY: dict[Lane, Priority] = {Lane.VIP: "vip", Lane.NORMAL: "normal", Lane.BATCH: "batch"}
 Orientation = Literal["landscape", "portrait", "square"]
-
-
-class View(BaseModel):
-    """Base of everything in ``/api``: snake case inside, camelCase on the wire."""
-
-    # Validators are built at a model's first use: most starts need few of them, and all take 7 % of a start.
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, defer_build=True)
-
-
-class OpenAIView(BaseModel):
-    """Base of everything in ``/v1``: the names of OpenAI's API on both sides."""
-
-    model_config = ConfigDict(defer_build=True)
 
 
 class TaskError(View):
@@ -142,14 +126,6 @@ class Task(View):
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """Where a queued job stands at its upstream, and when it should get its place; None when nobody can say."""
-
-    position: int
-    starts_at: float | None
-
-
-@dataclass(frozen=True, slots=True)
 class Beside:
     """What is shown of a job beside what is in it: *urls* maps a stored variant (video, thumbnail, spritesheet,
     reference) to an address signed for its reader, *expected* is how many seconds it should take from receipt to
@@ -195,19 +171,6 @@ def status_of(state: State) -> Status:
 def orientation_of(size: str) -> Orientation:
     width, height = (int(side) for side in size.split("x"))
     return "square" if width == height else "landscape" if width > height else "portrait"
-
-
-def iso(moment: float | None) -> str | None:
-    """Epoch seconds as ISO 8601 in UTC with milliseconds; of what cannot be written so, the nearest that can."""
-    if moment is None:
-        return None
-    # With a time zone people can name moments that have no year in UTC, and a code adds its days to any moment.
-    return (
-        datetime.fromtimestamp(min(max(moment, FIRST_MOMENT), LAST_MOMENT), UTC).isoformat(
-            timespec="milliseconds"
-        )[:-6]
-        + "Z"
-    )
 
 
 def error_of(job: Job) -> TaskError | None:

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 from starlette.responses import Response
 
-from sora_gateway.core.views import View
+from sora_gateway.core.wire import View
 from sora_gateway.errors import NotAuthenticated, NotFound, Unavailable
 from sora_gateway.http.metrics import TEXT, metrics
 from sora_gateway.http.routing import Access, Call, Endpoint

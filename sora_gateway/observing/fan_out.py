@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from sora_gateway.clock import Clock
-from sora_gateway.core.messages import StoredEvent
+from sora_gateway.core.event_log import StoredEvent
 from sora_gateway.core.tally import Histogram
 
 DELAYS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)

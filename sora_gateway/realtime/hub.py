@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import TypeAlias
 
+from sora_gateway.core.event_log import StoredEvent, UrlsOf
 from sora_gateway.core.job import Job
-from sora_gateway.core.messages import StoredEvent, UrlsOf
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
 from sora_gateway.realtime.framing import Form

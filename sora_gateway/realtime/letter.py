@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sora_gateway.core.messages import StoredEvent, UrlsOf, update_of, written
+from sora_gateway.core.event_log import StoredEvent, UrlsOf, written
 from sora_gateway.realtime.framing import Form
 
 _NO_FILES = ',"variants":[]}'
@@ -48,4 +48,6 @@ def body_of(event: StoredEvent, cursor: str, epoch: str, urls_of: UrlsOf) -> byt
     payload = event.payload
     if payload.endswith(_NO_FILES):
         return f'{payload[: -len(_NO_FILES)]},"type":"update","cursor":"{cursor}","assets":null}}'.encode()
+    from sora_gateway.core.messages import update_of  # not before there is somebody to tell
+
     return update_of(event, epoch, urls_of).model_dump_json(by_alias=True).encode()

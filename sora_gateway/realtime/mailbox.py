@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sora_gateway.core.messages import StoredEvent
+from sora_gateway.core.event_log import StoredEvent
 from sora_gateway.core.principal import Principal
 from sora_gateway.errors import CloseCode
 from sora_gateway.realtime.framing import Form, bare_text

@@ -10,8 +10,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import cast
 
+from sora_gateway.core.event_log import StoredEvent
 from sora_gateway.core.job import Event, Job, State
-from sora_gateway.core.messages import StoredEvent, stored_state
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.store.pruning import TRIMMED
 from sora_gateway.store.readers import Readers
@@ -22,6 +22,8 @@ _COLUMNS = "seq, job_id, e.owner, job_seq, step, payload, at, final, visibility 
 
 def append(tx: Transaction, job: Job, event: Event | None, at: float) -> None:
     """Writes what *event* changed and puts it up for telling; None is the accept itself."""
+    from sora_gateway.core.steps import stored_state  # pydantic models, which a start without jobs needs not
+
     step, payload = stored_state(job, event, at, _variants(tx, job))
     cursor = tx.execute(
         "INSERT INTO events (job_id, owner, job_seq, step, payload, at, final) VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sora_gateway.clock import Clock
 from sora_gateway.core.asset import StoredFile
 from sora_gateway.core.character import Character
 from sora_gateway.core.claim import Claim
+from sora_gateway.core.event_log import StoredEvent
 from sora_gateway.core.job import Event, ExternalId, Job, JobId, State
-from sora_gateway.core.messages import StoredEvent
 from sora_gateway.core.money import Movement
 from sora_gateway.core.plans import Allowance
 from sora_gateway.core.principal import Principal
@@ -39,7 +40,6 @@ from sora_gateway.store import (
     upstreams,
 )
 from sora_gateway.store.accepting import NewJob
-from sora_gateway.store.administration import Administration
 from sora_gateway.store.alerts import Alerts
 from sora_gateway.store.attempts import AttemptRecord
 from sora_gateway.store.audit import AuditEntry, AuditFilter, Recorded
@@ -62,6 +62,9 @@ from sora_gateway.store.upstreams import AddedUpstream, Failure
 from sora_gateway.store.webhooks import Webhooks
 from sora_gateway.store.writer import Commits, Transaction, Writer
 
+if TYPE_CHECKING:
+    from sora_gateway.store.administration import Administration
+
 T = TypeVar("T")
 
 
@@ -75,7 +78,6 @@ class Store:
         self._writer = Writer(database, on_commit, clock)
         self._readers = Readers(database)
         self.people = People(self._writer, self._readers)
-        self.administration = Administration(self._writer, self._readers)
         self.credits = Credits(self._writer, self._readers)
         self.webhooks = Webhooks(self._writer, self._readers)
         self.alerts = Alerts(self._writer, self._readers)
@@ -117,6 +119,13 @@ class Store:
     async def writable(self) -> bool:
         """Whether what is to be kept now can be."""
         return await self._writer.writable()
+
+    @cached_property
+    def administration(self) -> Administration:
+        """Imported when an administrator comes."""
+        from sora_gateway.store.administration import Administration
+
+        return Administration(self._writer, self._readers)
 
     # --- jobs ------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sora_gateway.clock import Clock, SystemClock
-from sora_gateway.core.messages import StoredEvent
+from sora_gateway.core.event_log import StoredEvent
 from sora_gateway.core.tally import Histogram
 from sora_gateway.errors import StorageFailed, StorageFull
 

@@ -19,12 +19,12 @@ from sora_gateway.core.asset import InputFile
 from sora_gateway.core.catalogue import Route
 from sora_gateway.core.claim import Claim
 from sora_gateway.core.durations import Percentiles
+from sora_gateway.core.fair_queue import Turn
 from sora_gateway.core.job import ExternalId, Job, JobId, State
 from sora_gateway.core.money import OnCancel
 from sora_gateway.core.plans import Allowance
 from sora_gateway.core.polling import backoff
 from sora_gateway.core.trend import NO_TREND
-from sora_gateway.core.views import Turn
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import AlreadyEnded, GatewayError, NotFinished, NotFound, StorageFull, Unavailable

@@ -7,15 +7,19 @@ meanwhile is told of no more.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 from pydantic_core import to_json
 
 from sora_gateway.core.job import Job, JobId
-from sora_gateway.core.views import Beside, Task, iso, task_view
 from sora_gateway.core.webhooks import TEST_EVENT
+from sora_gateway.core.wire import iso
 from sora_gateway.store import Store
 from sora_gateway.store.webhook_deliveries import DeliveryRecord
 from sora_gateway.store.webhooks import Recipient
+
+if TYPE_CHECKING:
+    from sora_gateway.core.views import Beside, Task
 
 
 class NotTold(Exception):
@@ -41,6 +45,8 @@ class Messages:
         return to_json({"type": delivery.type, "timestamp": iso(delivery.created_at), "data": data})
 
     async def _task(self, delivery: DeliveryRecord, recipient: Recipient) -> Task:
+        from sora_gateway.core.views import task_view  # there is something to tell
+
         assert delivery.job_id is not None
         job = await self._store.get(JobId(delivery.job_id))
         if job is None or job.deleted_at is not None:
@@ -51,6 +57,8 @@ class Messages:
         return task_view(job, await self._beside(job, recipient), reader=webhook.owner)
 
     async def _beside(self, job: Job, recipient: Recipient) -> Beside:
+        from sora_gateway.core.views import Beside
+
         variants = await self._store.assets_of_many([job.id])
         emails = {recipient.webhook.owner: recipient.email}
         if job.owner not in emails:

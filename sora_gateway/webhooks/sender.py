@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sora_gateway.clock import Clock
-from sora_gateway.core.messages import StoredEvent
+from sora_gateway.core.event_log import StoredEvent
 from sora_gateway.core.tally import Tally
 from sora_gateway.core.webhooks import GONE, Answer, DeliveryStatus, next_wait
 from sora_gateway.entropy import Entropy
