@@ -20,6 +20,7 @@ from sora_gateway.core import job as j
 from sora_gateway.core.job import State
 from sora_gateway.errors import StartupError
 from sora_gateway.media.files import MediaFiles
+from sora_gateway.media.inventory import Inventory
 from sora_gateway.store import Store, schema
 from sora_gateway.store.lock import DataDirectoryInUse, DataLock
 from sora_gateway.store.writer import Transaction
@@ -82,7 +83,7 @@ async def test_what_may_have_been_sent_after_the_backup_is_in_doubt_and_nobody_i
 ) -> None:
     made = backed_up(data, tmp_path / "kept").path
     done = await asyncio.to_thread(put_back, made, tmp_path / "new")
-    assert (done.held, done.sessions, done.aside) == (2, 1, None)
+    assert (done.held, done.sessions, done.asides) == (2, 1, ())
     assert states(tmp_path / "new") == {
         "queued": "unknown",
         "submitting": "unknown",
@@ -358,9 +359,9 @@ async def test_what_root_restores_is_given_to_the_account_of_the_data_directory(
         patch.setattr(os, "chown", chown)
         patch.setattr(restoring, "account_of", lambda root: (4321, 4322))
         done = await asyncio.to_thread(put_back, made, data, replace=True)
-    assert done.aside is not None
+    (aside,) = done.asides
     written = [data / name for name in ("gateway.db", "media", "secrets", "secrets/signing.key", ".lock")]
-    assert [given[path.stat().st_ino] for path in (*written, done.aside)] == [(4321, 4322)] * 6
+    assert [given[path.stat().st_ino] for path in (*written, aside)] == [(4321, 4322)] * 6
 
     def refuses(account: tuple[int, int], path: Path) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
@@ -400,8 +401,8 @@ async def test_the_copy_of_a_database_is_put_back_and_videos_that_it_does_not_kn
     assert rows(
         data, "SELECT sent_at FROM attempts a JOIN jobs j ON j.id = job_id WHERE prompt = 'queued'"
     ) == [(NOW,)]
-    assert done.aside is not None
-    assert [path.name for path in found(done.aside, "media/*/*")] == [unknown]
+    (aside,) = done.asides
+    assert [path.name for path in found(aside, "media/*/*")] == [unknown]
     assert [path.name for path in found(data, "media/*/*")] == [known]
     assert (data / "secrets" / "signing.key").exists()
     with pytest.raises(StartupError, match="There is no backup at"):
@@ -409,6 +410,35 @@ async def test_the_copy_of_a_database_is_put_back_and_videos_that_it_does_not_kn
     (tmp_path / "text").write_text("hello")
     with pytest.raises(StartupError, match=r"no database|cannot be read"):
         put_back(tmp_path / "text", tmp_path / "other")
+
+
+async def test_videos_on_a_disk_of_their_own_are_kept_on_it_when_a_database_alone_is_put_back(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No renaming leads from one disk to another."""
+    made = backed_up(data, tmp_path / "kept").path
+    media, unknown = data / "media", f"video_{'0' * 30}ab"
+    MediaFiles(media).part_path(unknown, "video").write_bytes(b"a video that was paid for")
+    known = {path.name for path in found(data, "media/??/*")} - {unknown}
+    rename = Path.rename
+
+    def on_one_disk(path: Path, target: Path) -> Path:
+        if path.is_relative_to(media) != target.is_relative_to(media):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", on_one_disk)
+        restore = ["restore", str(made / "gateway.db"), "--data-dir", str(data), "--replace"]
+        assert await asyncio.to_thread(main, restore) == 0
+    (aside,), (beside,) = found(data, "replaced-*"), found(media, "replaced-*")
+    assert f"What was there is at {aside} and {beside}.\n" in capsys.readouterr().out
+    assert (aside.name, [path.name for path in found(beside, "*/*")]) == (beside.name, [unknown])
+    assert (aside / "gateway.db").exists()
+    # The next start leaves it alone, and so does who looks for what no row has.
+    assert await MediaFiles(media).sweep(set()) == sorted(known)
+    assert not [file for number in range(256) for file in await Inventory(media).shard(number)]
+    assert (beside / "ab" / unknown / "video.part").read_bytes() == b"a video that was paid for"
 
 
 async def test_a_backup_of_a_newer_version_is_refused_in_a_sentence(data: Path, tmp_path: Path) -> None:

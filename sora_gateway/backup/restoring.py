@@ -9,6 +9,7 @@ Everything is made ready in a directory beside; the old files then move aside an
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 from dataclasses import dataclass
@@ -50,13 +51,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """*held* jobs wait for a person now, *sessions* were ended; the old files are at *aside*, if there were any.
-    *faults* is what the database says wrongly, if it was put back all the same."""
+    """*held* jobs wait for a person now, *sessions* were ended; the old files are at *asides*: the one in the
+    data directory first, if there were any, and one on each other disk that they were on. *faults* is what the database says wrongly, if it was put back all the same."""
 
     moment: str
     held: int
     sessions: int
-    aside: Path | None
+    asides: tuple[Path, ...]
     faults: list[str]
 
 
@@ -117,14 +118,14 @@ class Restoring:
                 anew = asyncio.run(self._anew(source, staged / DATABASE, resume_queued))
                 self._give(staged)
                 sync_tree(staged)
-                aside = self._put_in_place(source, staged, anew.known)
+                asides = self._put_in_place(source, staged, anew.known)
                 # What else this has made: the lock, which a gateway opens, and where the old files are.
-                self._give(self._places.root / LOCK, *([aside] if aside else []))
+                self._give(self._places.root / LOCK, *asides)
             except OSError as error:
                 raise StartupError(f"The restore did not succeed ({error.strerror or error}).") from None
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
-        return Restored(manifest.stamped(source.moment), anew.held, anew.sessions, aside, faults)
+        return Restored(manifest.stamped(source.moment), anew.held, anew.sessions, asides, faults)
 
     # --- before anything is changed ----------------------------------------------------------------
 
@@ -213,7 +214,7 @@ class Restoring:
 
     # --- the change --------------------------------------------------------------------------------
 
-    def _put_in_place(self, source: Source, staged: Path, known: set[str]) -> Path | None:
+    def _put_in_place(self, source: Source, staged: Path, known: set[str]) -> tuple[Path, ...]:
         """From the renaming on nobody can start before this has succeeded: a gateway would begin with half of it."""
         root = self._places.root
         ready = root / schema.RESTORING
@@ -230,19 +231,31 @@ class Restoring:
         interrupted = ready.exists()
         _make_ready(staged, ready)
         sync_directory(root)
-        aside = self._aside() if old else None
+        aside = self._aside()
+        asides: dict[Path, None] = {}
         moved: list[tuple[Path, Path]] = []
 
         def move(path: Path, target: Path) -> None:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.rename(target)
             moved.append((path, target))
 
+        def move_aside(path: Path) -> None:
+            within = path.relative_to(root)
+            asides[aside] = None
+            try:
+                move(path, aside / within)
+            except OSError as error:
+                if error.errno != errno.EXDEV or len(within.parts) == 1:
+                    raise
+                # The files have a disk of their own: there, where neither a gateway nor a sweep looks.
+                beside = root / within.parts[0] / aside.name
+                asides[beside] = None
+                move(path, beside.joinpath(*within.parts[1:]))
+
         try:
-            if aside is not None:
-                for path in old:
-                    target = aside / path.relative_to(root)
-                    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    move(path, target)
+            for path in old:
+                move_aside(path)
             for path in sorted(ready.iterdir()):
                 move(path, root / path.name)
             sync_directory(root)
@@ -255,7 +268,7 @@ class Restoring:
             raise
         ready.rmdir()
         sync_directory(root)
-        return aside
+        return tuple(asides)
 
     def _aside(self) -> Path:
         stamp = manifest.stamped(self._clock.now()).replace(":", "").replace("-", "")[:15]

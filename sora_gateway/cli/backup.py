@@ -98,8 +98,8 @@ def _restore(arguments: argparse.Namespace) -> int:
         )
     for fault in done.faults:
         _tell(f"Not right, and put back as it was: {fault}")
-    if done.aside is not None:
-        print(f"What was there is at {done.aside}.")
+    if done.asides:
+        print(f"What was there is at {' and '.join(map(str, done.asides))}.")
     print(
         f"{places.root} is as it was at {done.moment}; {done.sessions} sessions were ended, everybody signs in again."
     )
