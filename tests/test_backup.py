@@ -423,6 +423,89 @@ def test_a_manifest_that_leads_out_of_the_backup_is_refused(backup: Path, path: 
     assert "is not one of sora-gateway's" in found_wrong(backup)[0]
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+MOMENTS = [
+    "yesterday",
+    "2027-01-15",
+    "2027-01-15T08:00:00",
+    "9999-12-31T23:59:59-23:59",
+    "2027-13-01T00:00:00Z",
+    "",
+]
+
+
+def test_a_manifest_with_anything_else_in_it_is_refused_in_one_sentence(backup: Path) -> None:
+    """Its hash is right, so nobody but its reader can tell."""
+    whole = json.loads((backup / "manifest.json").read_text())
+    kinds = {name: type(value) for name, value in whole.items()}
+
+    def told(text: str) -> list[str]:
+        (backup / "manifest.json").write_text(text)
+        (backup / "manifest.sha256").write_bytes(manifest.summed(text.encode()))
+        return found_wrong(backup)
+
+    refused = f"The manifest of {backup} is not one of sora-gateway's."
+
+    @settings(max_examples=examples(100))
+    @given(name=st.sampled_from(sorted(whole)), value=JSON)
+    def broken(name: str, value: object) -> None:
+        said = told(json.dumps(whole | {name: value}))
+        if type(value) is not kinds[name]:
+            assert said == [refused]
+
+    @settings(max_examples=examples(60))
+    @given(
+        name=st.sampled_from(["path", "size", "sha256"]),
+        at=st.integers(0, len(whole["files"]) - 1),
+        value=JSON,
+    )
+    def broken_entry(name: str, at: int, value: object) -> None:
+        files = [each | ({name: value} if number == at else {}) for number, each in enumerate(whole["files"])]
+        said = told(json.dumps(whole | {"files": files}))
+        assert said == [refused] or type(value) is int
+
+    broken()
+    broken_entry()
+    for moment in MOMENTS:
+        assert told(json.dumps(whole | {"made_at": moment})) == [refused], moment
+    one = whole["files"][0]
+    changes: tuple[dict[str, object], ...] = (
+        {"rows": {}},
+        {"files": [*whole["files"], one]},
+        {"files": [{name: value for name, value in one.items() if name != "size"}]},
+        {"files": [one | {"size": -1}]},
+        {"files": [one | {"size": True}]},
+        {"files": []},
+        {"more": 1},
+    )
+    for changed in changes:
+        assert told(json.dumps(whole | changed)) == [refused], changed
+    for name in whole:
+        assert told(json.dumps({each: whole[each] for each in whole if each != name})) == [refused], name
+    for text in ("", "[]", "7", '"manifest"', "[" * 100_000, "1" * 5000):
+        assert told(text) == [refused], text[:20]
+    assert told(json.dumps(whole)) == []
+
+
+def test_no_date_in_a_manifest_is_no_bug_of_ours(
+    backup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = json.dumps(json.loads((backup / "manifest.json").read_text()) | {"made_at": "soon"}).encode()
+    (backup / "manifest.json").write_bytes(text)
+    (backup / "manifest.sha256").write_bytes(manifest.summed(text))
+    for command in (["--verify", str(backup)], [str(backup), "--data-dir", str(tmp_path / "new")]):
+        assert main(["restore", *command]) == 1
+        assert (
+            capsys.readouterr().err
+            == f"sora-gateway: The manifest of {backup} is not one of sora-gateway's.\n"
+        )
+    assert not (tmp_path / "new").exists()
+
+
 def test_what_a_stranger_wrote_into_a_backup_does_not_steer_the_terminal(
     backup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from sora_gateway.errors import StartupError
 
@@ -16,7 +16,12 @@ FORMAT = 1
 MANIFEST, SUM = "manifest.json", "manifest.sha256"
 DATABASE = "gateway.db"
 _PLACES = frozenset({"media", "references", "secrets"})
+_LARGEST = 1 << 62
+"""Bytes of a file, more than any disk has."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+
+T = TypeVar("T")
 
 
 class NoBackup(StartupError):
@@ -89,25 +94,51 @@ def read(backup: Path) -> Manifest:
     if named != summed(text):
         raise NoBackup(f"The manifest of {backup} is damaged; take another backup.")
     try:
-        values = json.loads(text)
-        if values["format"] != FORMAT:
+        values = _typed(dict, json.loads(text))
+        if _typed(int, values["format"]) != FORMAT:
             raise NoBackup(
                 f"{backup} was made by a newer sora-gateway ({values['gateway']}); restore it with that version."
             )
         return _manifest(values)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise NoBackup(f"The manifest of {backup} is not one of sora-gateway's.") from None
 
 
+def _typed(kind: type[T], value: Any) -> T:
+    """*value*, which is just that *kind*: JSON has numbers that are none, and true where Python counts it as 1."""
+    if type(value) is not kind:
+        raise TypeError(kind)
+    return value
+
+
 def _manifest(values: dict[str, Any]) -> Manifest:
-    files = tuple(
-        Entry(str(each["path"]), int(each["size"]), str(each["sha256"])) for each in values["files"]
-    )
-    wrong = [entry.path for entry in files if not _is_ours(entry.path)]
-    if wrong or DATABASE not in {entry.path for entry in files}:
-        # A path of somebody else's making must not lead out of the directory that is restored.
-        raise ValueError(wrong)
-    return Manifest(**values | {"files": files, "missing": tuple(values["missing"])})
+    files = tuple(_entry(_typed(dict, each)) for each in _typed(list, values["files"]))
+    paths = [entry.path for entry in files]
+    if len(set(paths)) != len(paths) or DATABASE not in paths:
+        raise ValueError("files")
+    rows = {name: _typed(int, count) for name, count in _typed(dict, values["rows"]).items()}
+    if "jobs" not in rows:
+        raise KeyError("jobs")
+    checked = {
+        **{name: _typed(str, values[name]) for name in ("gateway", "schema", "made_at", "epoch")},
+        "secrets": _typed(bool, values["secrets"]),
+        "rows": rows,
+        "files": files,
+        "missing": tuple(_typed(str, path) for path in _typed(list, values["missing"])),
+    }
+    made = Manifest(**values | checked)
+    if datetime.fromisoformat(made.made_at).tzinfo is None:
+        raise ValueError("made_at")
+    stamped(made.moment)  # has to be a moment that can be told
+    return made
+
+
+def _entry(values: dict[str, Any]) -> Entry:
+    entry = Entry(_typed(str, values["path"]), _typed(int, values["size"]), _typed(str, values["sha256"]))
+    # A path of somebody else's making must not lead out of the directory that is restored.
+    if not _is_ours(entry.path) or not 0 <= entry.size <= _LARGEST or _SHA256.fullmatch(entry.sha256) is None:
+        raise ValueError(entry.path)
+    return entry
 
 
 def _is_ours(path: str) -> bool:
