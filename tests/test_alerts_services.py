@@ -175,7 +175,7 @@ def test_chinese_is_spoken_where_it_is_wanted() -> None:
     _, _, body = sent(destination("feishu", language="zh"))
     assert body["content"]["text"] == (
         "sora-gateway videos.example.org: 需要处理\n"
-        "新告警: 上游 lab 没有应答。其视频在等待,网关会自动重试。(自 2027-01-15 07:59 UTC 起)"
+        "新告警: 上游 lab 没有应答。其视频在等待，网关会自动重试。（自 2027-01-15 07:59 UTC 起）"
     )
     assert "测试" in sent(destination("feishu", language="zh"), None)[2]["content"]["text"]
 

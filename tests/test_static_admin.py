@@ -10,6 +10,9 @@ from typing import get_args
 
 import pytest
 
+from sora_gateway.alerts import wording
+from sora_gateway.alerts_settings import Service
+from sora_gateway.core.alerts import AlertKind, Trouble
 from sora_gateway.core.plans import Plan
 from sora_gateway.core.principal import Role, Scope
 from sora_gateway.core.views import Priority
@@ -17,7 +20,7 @@ from sora_gateway.runtime_settings import CHANGEABLE
 from sora_gateway.settings import Settings
 from sora_gateway.store.ledger import Kind as LedgerKind
 from sora_gateway.store.links import Kind as LinkKind
-from tests.test_static import STATIC, texts
+from tests.test_static import STATIC, offered, texts
 
 PACKAGE = STATIC.parent / "sora_gateway"
 
@@ -63,6 +66,23 @@ def test_every_setting_that_can_be_changed_has_words() -> None:
         assert f"admin.settings.group.{key.partition('.')[0]}" in texts("en")
 
 
+def test_an_alert_is_said_on_the_page_as_it_is_told() -> None:
+    for language, said in (("en", "en"), ("zh-CN", "zh")):
+        words = texts(language)
+        on_the_page = {key for key in words if key.startswith("admin.alert.")}
+        told = {
+            f"admin.alert.{kind}.{cause or 'any'}": wording.sentence(
+                Trouble(kind, "{subject}", cause), language=said
+            )
+            for kind, cause in wording._EN.wrong
+        }
+        assert told.keys() == on_the_page
+        by_cause = {str(kind) for kind, cause in wording._EN.wrong if cause}
+        assert by_cause == offered("admin/alerts.js", "BY_CAUSE")
+        for key, text in told.items():
+            assert words[key].replace("{count}", "1") == text
+
+
 @pytest.mark.parametrize(
     ("prefix", "names"),
     [
@@ -70,6 +90,8 @@ def test_every_setting_that_can_be_changed_has_words() -> None:
         ("admin.role", get_args(Role)),
         ("admin.priority", get_args(Priority)),
         ("admin.kind", get_args(LedgerKind)),
+        ("admin.alerts.kind", list(AlertKind)),
+        ("admin.alerts.service", get_args(Service)),
     ],
 )
 def test_every_value_that_is_shown_has_words(prefix: str, names: list[str]) -> None:

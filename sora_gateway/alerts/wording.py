@@ -81,11 +81,11 @@ _EN = _Language(
 
 _ZH = _Language(
     wrong={
-        (AlertKind.UPSTREAM, "silent"): "上游 {subject} 没有应答。其视频在等待,网关会自动重试。",
-        (AlertKind.UPSTREAM, "refused"): "上游 {subject} 拒绝了我们的账户:请检查密钥和余额。其视频在等待。",
+        (AlertKind.UPSTREAM, "silent"): "上游 {subject} 没有应答。其视频在等待，网关会自动重试。",
+        (AlertKind.UPSTREAM, "refused"): "上游 {subject} 拒绝了我们的账户：请检查密钥和余额。其视频在等待。",
         (AlertKind.UPSTREAM, "switched_off"): "上游 {subject} 已被管理员停用。其视频在等待。",
         (AlertKind.SPEND_CAP, ""): "上游 {subject} 已达到 24 小时花费上限。其视频在等待。",
-        (AlertKind.UNKNOWN, ""): "上游 {subject} 有 {count} 个视频不知是否已被接受。请用以下命令决定:sora-gateway unknown list",
+        (AlertKind.UNKNOWN, ""): "上游 {subject} 有 {count} 个视频不知是否已被接受。请用以下命令决定：sora-gateway unknown list",
         (AlertKind.DISPUTE, ""): "有 {count} 个失败视频的积分等待人工决定。",
         (AlertKind.STORAGE, "disk"): "磁盘剩余空间低于 media.min_free_disk。不再接受新视频。",
         (AlertKind.STORAGE, "room"): "磁盘剩余空间低于 retention.free_below，且一天内可删除的视频已达上限；请检查是否有其他程序在占用磁盘。",
@@ -101,7 +101,7 @@ _ZH = _Language(
         (AlertKind.UNKNOWN, ""): "上游 {subject} 不再有结果不明的视频。",
         (AlertKind.DISPUTE, ""): "不再有等待决定的积分。",
         (AlertKind.STORAGE, "disk"): "磁盘剩余空间已恢复。",
-        (AlertKind.STORAGE, "room"): "磁盘剩余空间已恢复到 retention.free_below,或又可以删除视频以腾出空间。",
+        (AlertKind.STORAGE, "room"): "磁盘剩余空间已恢复到 retention.free_below，或又可以删除视频以腾出空间。",
         (AlertKind.STORAGE, "database"): "数据库已恢复读写。",
         (AlertKind.WEBHOOKS, "disabled"): "最近一天没有 webhook 被停用。",
         (AlertKind.WEBHOOKS, "failing"): "不再有长时间失败的 webhook。",
@@ -110,11 +110,11 @@ _ZH = _Language(
     },
     phases={Phase.RAISED: "新告警", Phase.WORSE: "加重", Phase.STILL: "仍未解决", Phase.RESOLVED: "已恢复"},
     titles=("需要处理", "仍需处理", "已恢复"),
-    since="(自 {moment} UTC 起)",
-    more="另有 {number} 条,见下一条消息。",
-    silent="一小时内消息过多:{moment} UTC 之前不再发送。",
+    since="（自 {moment} UTC 起）",
+    more="另有 {number} 条，见下一条消息。",
+    silent="一小时内消息过多：{moment} UTC 之前不再发送。",
     test="测试",
-    testing="这是一条测试消息:告警会发到这里。",
+    testing="这是一条测试消息：告警会发到这里。",
 )  # fmt: skip
 
 _LANGUAGES = {"en": _EN, "zh": _ZH}

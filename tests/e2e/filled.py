@@ -116,6 +116,10 @@ async def filled(
             pricing={"per_second": 2},
             plans={"team": {"concurrency": 4, "per_day": 200, "monthly_credits": 1000}},
             webhooks={"hosts": ["127.0.0.1:9"]},
+            alerts={
+                "ops": {"kind": "slack", "url": "http://127.0.0.1:9/told"},
+                "phone": {"kind": "ntfy", "url": "http://127.0.0.1:9/phone", "about": ["storage", "backup"]},
+            },
         )  # fmt: skip
         async with (
             running(settings, entropy=SystemEntropy()) as gateway,

@@ -10,6 +10,7 @@ from tests.e2e.acts import FINISHED, confirm, is_live, order, studio
 from tests.e2e.browser import visiting
 from tests.lab import Lab
 from tests.raw_server import Received, Wire
+from tests.receivers import receiving
 from tests.running import person, running, settings_for
 
 
@@ -46,6 +47,35 @@ async def test_an_unknown_outcome_is_given_up_or_adopted(browser: Browser, tmp_p
         await confirm(root, "This is it")
         assert (await ann.comes_to(found["videoId"], "completed"))["externalVideoId"] == "ext-9"
         await expect(page.get_by_text("Nothing is in doubt")).to_be_visible()
+
+
+async def test_who_is_told_of_troubles_is_seen_and_tried(browser: Browser, tmp_path: Path) -> None:
+    async with receiving() as ops:
+        alerts = {
+            "ops": {"kind": "slack", "url": f"http://{ops.host}/services/T0"},
+            "phone": {"kind": "ntfy", "url": f"http://{ops.host}/phone", "about": ["backup"]},
+        }
+        async with (
+            studio(tmp_path, Lab(), alerts=alerts) as gateway,
+            person(gateway, "eve", role="admin") as eve,
+            visiting(browser, gateway) as root,
+        ):
+            await eve.http.post("/api/admin/upstreams/lab/pause")
+            await root.sign_in("eve@example.org")
+            await root.arrive("#/admin/overview")
+            told, quiet = (root.page.get_by_role("listitem", name=name) for name in alerts)
+            await expect(
+                told.get_by_text("Upstream lab is switched off by an administrator.")
+            ).to_be_visible()
+            await expect(quiet.get_by_text("Nothing is raised now.")).to_be_visible()
+            await expect(quiet.get_by_text("Nothing was sent since the start.")).to_be_visible()
+            await quiet.get_by_role("button", name="Send a test to phone").click()
+            await expect(quiet.get_by_text("The test arrived.")).to_be_visible()
+            await expect(quiet.get_by_text("Last told: now")).to_be_visible()
+            ops.behaves = [403]
+            await quiet.get_by_role("button", name="Send a test to phone").click()
+            await expect(quiet.get_by_text("The test did not arrive.")).to_be_visible()
+            await expect(quiet.get_by_text("(HTTP 403)")).to_be_visible()
 
 
 async def test_disputed_credits_are_given_back(browser: Browser, tmp_path: Path) -> None:

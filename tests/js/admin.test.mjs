@@ -7,7 +7,7 @@ process.env.TZ = "Asia/Shanghai";
 const { addresses, byModel, codeState, codesOf, dayBegins, lastDay, planOf, settingOf, whole } = await import(
   "../../static/js/admin/limits.js"
 );
-const { attention } = await import("../../static/js/admin/attention.js");
+const { attention, concerning } = await import("../../static/js/admin/attention.js");
 
 test("a whole number is one, nothing is nothing, and everything else is said to be none", () => {
   assert.equal(whole(" 12 "), 12);
@@ -118,4 +118,10 @@ test("a disk that is nearly full is told of before it is, unless it has no floor
   assert.deepEqual(kinds(found), ["fullSoon"]);
   found.storage.disk = { free: 1, floor: 0, belowFloor: false };
   assert.deepEqual(kinds(found), []);
+});
+
+test("a destination of alerts hears what it asked for, and one without a wish everything", () => {
+  const active = ["upstream", "storage"].map((kind) => ({ kind }));
+  assert.deepEqual(concerning({ about: ["storage", "backup"] }, active), [{ kind: "storage" }]);
+  assert.deepEqual(concerning({ about: [] }, active), active);
 });

@@ -63,6 +63,11 @@ export const settings = {
   change: (changes) => request("PATCH", "api/admin/settings", { body: changes }),
 };
 
+export const alerts = {
+  list: () => request("GET", "api/admin/alerts"),
+  test: (name) => request("POST", `api/admin/alerts/${encodeURIComponent(name)}/test`),
+};
+
 export const audit = (query) => request("GET", asked("api/admin/audit", query));
 export const stats = () => request("GET", "api/admin/stats");
 export const storage = () => request("GET", "api/admin/storage");

@@ -3,6 +3,9 @@
 /** With less free than this many times the floor, the disk will be full soon. */
 const SOON = 2;
 
+/** Of the alerts that are raised now, those that a destination wants to hear of: without a wish, all. */
+export const concerning = ({ about }, active) => active.filter(({ kind }) => about.length === 0 || about.includes(kind));
+
 /** A list of { kind, grave, address, ... } in the order of how much it matters; the rest are values of its words. */
 export function attention({ stats, storage: { disk }, upstreams, books }) {
   const unknown = stats.jobs.unknown ?? 0;

@@ -6,6 +6,7 @@ import { to } from "../router.js";
 import { Icon } from "../views/icons.js";
 import { Loaded, useLoaded } from "../views/loaded.js";
 import { sizeText } from "../views/size.js";
+import { Alerts } from "./alerts.js";
 import { credits, stats, storage, upstreams } from "./api.js";
 import { attention } from "./attention.js";
 import { figure } from "./figures.js";
@@ -22,6 +23,7 @@ export function Tab() {
       ${(found) => html`
         <${Attention} matters=${attention(found)} />
         <${Sizes} ...${found} />
+        <${Alerts} round=${found} />
         <p><button aria-disabled=${known.busy} onClick=${known.again}><${Icon} name="retry" />${t("admin.overview.again")}</button></p>
       `}
     <//>
