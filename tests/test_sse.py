@@ -281,3 +281,47 @@ async def test_a_client_that_never_reads_is_given_up(
             number += 1
             job = await walk(gateway.store, job, j.Waiting(NOW, f"{number} " + "x" * 50_000))
         assert gateway.hub.statistics().connections == 0
+
+
+async def test_a_stream_ends_the_connection_if_its_client_has_asked_for_that(gateway: LiveGateway) -> None:
+    job = await accepted(gateway.store)
+    async with asyncio.timeout(10), peer_of(gateway.port) as peer:
+        await peer.send(await _asking(gateway, job.id, "Connection: close"))
+        assert (await peer.head())[1]["connection"] == "close"
+        await walk(gateway.store, job, *to_processing("ext-1"), *to_completed())
+        came = await peer.until_closed()
+    assert came.count(b"event: update") > 0
+    assert came.endswith(b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize("more", [(), ("Connection: close",)], ids=["kept", "to be closed"])
+async def test_a_stream_whose_request_is_never_sent_to_its_end_is_a_stream_all_the_same(
+    gateway: LiveGateway, more: tuple[str, ...]
+) -> None:
+    job = await accepted(gateway.store)
+    async with asyncio.timeout(10), peer_of(gateway.port) as peer:
+        await peer.send(await _asking(gateway, job.id, "Content-Length: 10", *more) + b"half")
+        assert (await peer.head())[0] == 200
+        await walk(gateway.store, job, *to_processing("ext-1"), *to_completed())
+        assert b"event: update" in await peer.reader.readuntil(b'"step":"done"')
+        # Its place is free, whatever of the request is still to come.
+        await until(lambda: gateway.hub.statistics().connections == 0)
+        # With the rest of the request the response is over as well.
+        await peer.send(b"of it.")
+        await peer.reader.readuntil(b"\r\n0\r\n\r\n")
+        if more:
+            assert await peer.until_closed() == b""
+        else:
+            await peer.send(await _asking(gateway, job.id))
+            assert (await peer.head())[0] == 200
+
+
+async def _asking(gateway: LiveGateway, job_id: str, *more: str) -> bytes:
+    """The request for the stream of a job, as it goes over the wire."""
+    lines = [
+        f"GET /api/video/tasks/{job_id}/stream HTTP/1.1",
+        "Host: x",
+        f"Authorization: Bearer {await gateway.key()}",
+        *more,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()

@@ -216,3 +216,23 @@ async def test_there_are_as_many_as_are_allowed(tmp_path: Path) -> None:
         assert [each.id for each in await store.webhooks.of(ADA.user_id)] == ["hook_1"]
         with pytest.raises(NotFound):
             await store.webhooks.find("hook_3", ADA.user_id)
+
+
+async def test_what_was_delivered_long_ago_makes_no_look_for_what_is_due_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_store(tmp_path) as store:
+        readers, plans = store.webhooks._readers, []
+        ask = readers.all
+
+        async def explain(sql: str, values: Any = ()) -> Any:
+            rows = await ask(f"EXPLAIN QUERY PLAN {sql}", values)
+            plans.append(next(row["detail"] for row in rows if "webhook_deliveries" in row["detail"]))
+            return []
+
+        monkeypatch.setattr(readers, "all", explain)
+        monkeypatch.setattr(readers, "one", explain)
+        await store.webhooks.due(NOW, 4)
+        await store.webhooks.next_due(NOW)
+    # In it are those alone that are to be told yet.
+    assert ["ix_webhook_deliveries_pending" in plan for plan in plans] == [True, True]
