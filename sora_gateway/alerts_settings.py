@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from sora_gateway.core.alerts import AlertKind
+from sora_gateway.core.alert_kinds import AlertKind
 from sora_gateway.core.webhook_signature import MIN_KEY, is_strong
 from sora_gateway.section import Section
 

@@ -384,7 +384,8 @@ async def opened(
         stack.push_async_callback(gateway.close, hurry)
         webhooks.origin = gateway.public_url.removesuffix(settings.server.root_path)
         await stack.enter_async_context(webhooks)
-        await stack.enter_async_context(alerts)
+        if settings.alerts:
+            await stack.enter_async_context(alerts())
         await stack.enter_async_context(keeping.janitor)
         await stack.enter_async_context(ControlServer(places.control, operator_commands))
         await stack.enter_async_context(automatic_backups(settings.backup, places, clock))

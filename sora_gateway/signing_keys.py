@@ -12,12 +12,14 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import itsdangerous
+from typing import TYPE_CHECKING
 
 from sora_gateway.clock import Clock
 from sora_gateway.entropy import Entropy
 from sora_gateway.errors import Conflict, NotFound, StartupError
+
+if TYPE_CHECKING:
+    import itsdangerous
 
 MIN_SECRET = 32
 """Bytes of a key at least; half a file, as after a crash while it was written, protects nothing."""
@@ -160,6 +162,8 @@ class Signer:
         return text if self.is_signature(statement, key_id, signature) else None
 
     def _by(self, key: SigningKey) -> itsdangerous.Signer:
+        import itsdangerous  # nothing is signed at the start
+
         return itsdangerous.Signer(
             key.secret, salt=self._salt, key_derivation="hmac", digest_method=hashlib.sha256
         )

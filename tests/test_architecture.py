@@ -41,7 +41,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "section": frozenset(),
     "credit_settings": frozenset({"section"}),
     # Which alerts there are is the core's to say, and what a strong secret is.
-    "alerts_settings": frozenset({"section", "core.alerts", "core.webhook_signature"}),
+    "alerts_settings": frozenset({"section", "core.alert_kinds", "core.webhook_signature"}),
     "backup_settings": frozenset({"section"}),
     "retention_settings": frozenset({"section"}),
     "webhook_settings": frozenset({"section"}),

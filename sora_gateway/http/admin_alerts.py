@@ -48,7 +48,7 @@ class AlertsView(View):
 
 async def list_alerts(call: Call) -> AlertsView:
     """Looked at when it is asked for, so it is never late."""
-    alerts = call.services.alerts
+    alerts = call.services.alerts()
     return AlertsView(
         active=[_alert(each) for each in await alerts.now()],
         destinations=[_destination(each) for each in alerts.standings()],
@@ -57,7 +57,7 @@ async def list_alerts(call: Call) -> AlertsView:
 
 async def test_alerts(call: Call) -> PostedView:
     """Sends a test message, once, and says what was answered: numbers only."""
-    return _posted(await call.services.alerts.test(call.path["name"]))
+    return _posted(await call.services.alerts().test(call.path["name"]))
 
 
 def _alert(alert: Alert) -> AlertView:

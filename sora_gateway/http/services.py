@@ -112,7 +112,7 @@ class Services:
     upstreams: Mapping[str, Upstream]
     """Those in use now, by name."""
     webhooks: Webhooks
-    alerts: Alerter
+    alerts: Callable[[], Alerter]
     metrics: Callable[[], Awaitable[bytes]]
     """The text of ``/metrics``."""
     housekeeping: Housekeeping

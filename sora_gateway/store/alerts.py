@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sora_gateway.core.alerts import AlertKind, Told, Trouble
 from sora_gateway.store.readers import Readers
 from sora_gateway.store.writer import Transaction, Writer
+
+if TYPE_CHECKING:
+    from sora_gateway.core.alerts import Told
 
 # One row of the table of single values: it is replaced as a whole, and small.
 _KEY = "alerts"
@@ -78,6 +81,8 @@ def _written(told: Told) -> list[object]:
 
 def _read(text: str) -> dict[str, list[Told]]:
     """Nothing of what another version has written and this one does not know."""
+    from sora_gateway.core.alerts import AlertKind, Told, Trouble  # somebody is to be told
+
     known = {kind.value for kind in AlertKind}
     return {
         name: [
