@@ -20,6 +20,7 @@ from sora_gateway.core.retention import Kept, Removal, allowed, cutoffs, lacking
 from sora_gateway.core.steps import StoredState
 from sora_gateway.core.visibility import Visibility
 from sora_gateway.retention.janitor import FIRST, Janitor
+from sora_gateway.retention.old_files import Hindrance, Shortage
 from sora_gateway.retention_settings import Retention
 from sora_gateway.section import Bytes
 from sora_gateway.settings import Settings
@@ -263,9 +264,11 @@ async def test_files_that_a_backup_on_the_same_disk_has_too_are_not_removed_for_
             await at.tidy()
         assert [await at.kept(job) for job in jobs] == [True] * 4
         assert "would free nothing, because a backup on the same disk has them too" in caplog.text
+        assert at.keeping.old_files.shortage == Shortage(4000, Hindrance.BACKUP)
         shutil.rmtree(backup)
         await at.tidy()
         assert [await at.kept(job) for job in jobs] == [False] * 4
+        assert at.keeping.old_files.shortage is None
 
 
 async def test_another_program_that_fills_the_disk_takes_a_share_of_the_videos_a_day_and_not_all(
@@ -288,6 +291,7 @@ async def test_another_program_that_fills_the_disk_takes_a_share_of_the_videos_a
         assert await gone() == 2
         assert at.keeping.old_files.held_back
         assert "is something else filling it?" in caplog.text
+        assert at.keeping.old_files.shortage == Shortage(9000 - at.files.free_bytes(), Hindrance.SHARE)
         await at.clock.advance(DAY - 1)
         await at.tidy()
         assert await gone() == 2
@@ -308,7 +312,7 @@ async def test_a_share_that_does_not_reach_the_upper_mark_is_no_trouble_above_th
             await at.finished(ago=(50 - number) * DAY)
         await at.tidy()
         assert at.files.free_bytes() == 1500
-        assert not at.keeping.old_files.held_back
+        assert at.keeping.old_files.shortage is None
 
 
 async def test_what_has_just_ended_is_spared_however_full_the_disk_is(
@@ -319,6 +323,15 @@ async def test_what_has_just_ended_is_spared_however_full_the_disk_is(
         await at.tidy()
         assert (await at.kept(just), await at.kept(before)) == (True, False)
         assert "there are no files left that may be removed" in caplog.text
+        assert at.keeping.old_files.shortage == Shortage(1 - at.files.free_bytes(), Hindrance.NOTHING_LEFT)
+
+
+async def test_a_full_disk_on_which_nothing_is_stored_is_not_said_to_have_lost_its_share(
+    tmp_path: Path,
+) -> None:
+    async with archive(tmp_path, room=0, free_below=1, free_share=0.1) as at:
+        await at.tidy()
+        assert at.keeping.old_files.shortage == Shortage(1, Hindrance.NOTHING_LEFT)
 
 
 async def test_what_goes_next_is_known_beforehand(tmp_path: Path) -> None:

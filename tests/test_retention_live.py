@@ -187,6 +187,29 @@ async def test_a_file_that_goes_between_looking_and_opening_is_gone_and_no_broke
         assert (answer.status_code, answer.json()["error"]["code"]) == (410, "gone")
 
 
+async def test_an_administrator_is_told_what_the_disk_lacks_and_why_no_more_goes(tmp_path: Path) -> None:
+    clock, below = SkippingClock(), 1 << 60
+    retention = {"free_below": below, "free_share": 0.1, "interval": 3600}
+    async with (
+        running(settings_for(tmp_path, retention=retention), clock) as gateway,
+        person(gateway, "root", "admin") as root,
+    ):
+
+        async def told() -> Json:
+            await tidy(root)
+            said: Json = (await root.get("/api/admin/storage")).json()["retention"]
+            assert (said["freeBelow"], said["freeShare"]) == (below, 0.1)
+            return dict(said["shortage"])
+
+        assert (await root.get("/api/admin/storage")).json()["retention"]["shortage"] is None
+        tasks = [await made(root), await made(root)]
+        just_ended = await told()
+        assert (just_ended["because"], 0 < just_ended["needed"] < below) == ("nothing_left", True)
+        clock.ahead += 7200
+        assert (await told())["because"] == "share"
+        assert [(await root.task(task["videoId"]))["filesRemovedBecause"] for task in tasks] == ["disk", None]
+
+
 async def test_a_wrong_repair_is_taken_back_when_the_disk_is_there_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,7 +7,7 @@ from pydantic import Field
 from sora_gateway.core.views import View, iso
 from sora_gateway.http.routing import Access, Call, Endpoint
 from sora_gateway.http.services import Services
-from sora_gateway.retention.old_files import Upcoming
+from sora_gateway.retention.old_files import Hindrance, Shortage, Upcoming
 from sora_gateway.retention.reconciler import Fault, Tally
 
 LARGEST = 10
@@ -64,6 +64,16 @@ class ChoreView(View):
     failed: str | None = Field(description="Why it did not get through the last time.")
 
 
+class ShortageView(View):
+    """What the disk lacks and housekeeping could not free."""
+
+    needed: int = Field(description="Bytes.")
+    because: Hindrance = Field(
+        description="`share`: as much was removed within 24 hours as may be; `backup`: a backup on the same disk has the "
+        "oldest files too, so removing them would free nothing; `nothing_left`: the others are protected, or there are none."
+    )
+
+
 class WalkView(View):
     """Rows and files, held against each other by the slow walk that housekeeping takes."""
 
@@ -85,6 +95,10 @@ class RetentionView(View):
     keep_tag: str = Field(description="Videos with this tag keep their files; empty: there is none.")
     free_below: int = Field(description="With less free the oldest files go; 0: never.")
     free_above: int = Field(description="Until so much is free.")
+    free_share: float = Field(
+        description="Of all stored bytes, 0 to 1, no more goes within 24 hours for the sake of the disk."
+    )
+    shortage: ShortageView | None = Field(description="As the latest look at the disk found it; null: none.")
     events_days: int = Field(description="Days for which the steps of ended videos are kept; 0: for ever.")
     audit_days: int = Field(description="Days for which is kept what people did; 0: for ever.")
     last_run_at: str | None = Field(description="When housekeeping was last done; null: not since the start.")
@@ -147,6 +161,8 @@ async def _retention(services: Services) -> RetentionView:
         keep_tag=settings.keep_tag,
         free_below=settings.free_below,
         free_above=max(settings.free_above, settings.free_below),
+        free_share=settings.free_share,
+        shortage=_shortage(keeping.old_files.shortage),
         events_days=settings.events_days,
         audit_days=settings.audit_days,
         last_run_at=iso(janitor.last_run),
@@ -165,6 +181,10 @@ def _upcoming(each: Upcoming, prompt: str, owner: str) -> UpcomingView:
     return UpcomingView(
         video_id=kept.job_id, owner=owner, prompt=prompt, bytes=kept.size, expires_at=iso(each.at)
     )
+
+
+def _shortage(found: Shortage | None) -> ShortageView | None:
+    return None if found is None else ShortageView(needed=found.needed, because=found.because)
 
 
 def _walk(tally: Tally | None) -> WalkView | None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from itertools import takewhile
 
 from sora_gateway.clock import Clock
@@ -32,6 +33,25 @@ class Upcoming:
     at: float | None
 
 
+class Hindrance(StrEnum):
+    """Why no more files are removed although the disk needs room."""
+
+    SHARE = "share"
+    """As much went for it within a day as may."""
+    BACKUP = "backup"
+    """A backup on the same disk has the oldest too: removing them would free nothing."""
+    NOTHING_LEFT = "nothing_left"
+    """The others are protected, or there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """What could not be removed: *needed* are the bytes that the disk lacks still."""
+
+    needed: int
+    because: Hindrance
+
+
 class OldFiles:
     """*free* is how many bytes the disk has free, *inventory* what lies on it."""
 
@@ -49,8 +69,13 @@ class OldFiles:
         self._leaps = leaps
         self.freed = 0
         """Bytes since the start."""
-        self.held_back = False
+        self.shortage: Shortage | None = None
+        """What the latest look found that could not be freed."""
+
+    @property
+    def held_back(self) -> bool:
         """Whether the disk had too little free at the latest look, and as much had been removed as may be in a day."""
+        return self.shortage is not None and self.shortage.because is Hindrance.SHARE
 
     async def by_age(self) -> int:
         """Removes what has been kept long enough; of how many jobs. Raises StorageFull, StorageFailed."""
@@ -75,9 +100,10 @@ class OldFiles:
         """
         settings = self._settings
         needed = lacking(self._free(), settings.free_below, settings.free_above)
-        may_go = await self._allowed() if needed else 0
+        stored, gone = await self._today() if needed else (0, 0)
+        may_go = allowed(stored, gone, settings.free_share)
         ended_before = self._clock.now() - settings.spare_hours * HOUR
-        removed = 0
+        removed, hindrance = 0, None
         while needed > 0 and may_go > 0:
             oldest = await self._store.upkeep.oldest_files(ended_before, settings.keep_tag, SLICE)
             chosen = making_room(oldest, min(needed, may_go))
@@ -88,6 +114,7 @@ class OldFiles:
             size = sum(each.size for each in chosen)
             needed, may_go = needed - size, may_go - size
             if shared:
+                hindrance = Hindrance.BACKUP
                 log.warning(
                     "the disk needs %d bytes more; removing the oldest files would free nothing, because a backup on the"
                     " same disk has them too: keep backups on another one",
@@ -95,12 +122,15 @@ class OldFiles:
                 )
                 break
             if not done:
+                hindrance = Hindrance.NOTHING_LEFT
                 log.warning(
                     "the disk needs %d bytes more, and there are no files left that may be removed", needed
                 )
                 break
         # What is lacking up to free_above can wait for another day.
-        self.held_back = may_go <= 0 and needed > max(0, settings.free_above - settings.free_below)
+        if may_go <= 0 and needed > max(0, settings.free_above - settings.free_below):
+            hindrance = Hindrance.SHARE if gone or removed else Hindrance.NOTHING_LEFT
+        self.shortage = Shortage(needed, hindrance) if hindrance is not None and needed > 0 else None
         if self.held_back:
             log.warning(
                 "the disk needs %d bytes more, and as much was removed for it within a day as retention.free_share says:"
@@ -109,10 +139,11 @@ class OldFiles:
             )
         return removed
 
-    async def _allowed(self) -> int:
+    async def _today(self) -> tuple[int, int]:
+        """Bytes that are stored, and that went within a day for the sake of the disk."""
         upkeep = self._store.upkeep
-        removed = await upkeep.removed_within(DAY, self._clock.now(), Removal.DISK)
-        return allowed(await upkeep.stored(), removed, self._settings.free_share)
+        gone = await upkeep.removed_within(DAY, self._clock.now(), Removal.DISK)
+        return await upkeep.stored(), gone
 
     async def upcoming(self, limit: int) -> list[Upcoming]:
         """Who loses files next by their age, soonest first; where nobody does, who would for the disk."""

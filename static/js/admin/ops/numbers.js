@@ -9,10 +9,11 @@ export const money = (value) => new Intl.NumberFormat(language.value, { maximumF
 /** Completed among those that completed or failed, as "95 %"; a dash without any. */
 export function rate({ completed, failed }) {
   if (completed + failed === 0) return NONE;
-  return new Intl.NumberFormat(language.value, { style: "percent", maximumFractionDigits: 1 }).format(
-    completed / (completed + failed),
-  );
+  return percent(completed / (completed + failed));
 }
+
+/** 0.1 -> "10 %". */
+export const percent = (share) => new Intl.NumberFormat(language.value, { style: "percent", maximumFractionDigits: 1 }).format(share);
 
 /** 83.2 -> "1 min 23 s"; a dash for null. */
 export function duration(seconds) {

@@ -8,7 +8,7 @@ import { Loaded } from "../../views/loaded.js";
 import { sizeText } from "../../views/size.js";
 import { Table } from "../../views/table.js";
 import { storage } from "./api.js";
-import { count } from "./numbers.js";
+import { count, percent } from "./numbers.js";
 import { useWatched } from "./watched.js";
 
 export function Tab() {
@@ -23,6 +23,7 @@ function Space({ disk, files, database, largest, maxFile, orphansRemoved, retent
       <section aria-labelledby="disk-title">
         <h3 id="disk-title">${t("ops.space.disk")}</h3>
         ${disk.belowFloor && html`<p class="notice bad" role="alert">${t("ops.space.full")}</p>`}
+        ${retention.shortage && html`<p class="notice warn" role="status">${shortageText(retention)}</p>`}
         <${Meter} ...${{ disk, ours }} />
         <p class="quiet">${disk.floor ? t("ops.space.floor", { floor: sizeText(disk.floor) }) : t("ops.space.noFloor")}</p>
       </section>
@@ -58,17 +59,22 @@ function Space({ disk, files, database, largest, maxFile, orphansRemoved, retent
 }
 
 /** What is kept for how long, in sentences. */
-function rulesOf({ keepDays, keepTag, freeBelow, freeAbove, eventsDays, auditDays }) {
+function rulesOf({ keepDays, keepTag, freeBelow, freeAbove, freeShare, eventsDays, auditDays }) {
   const goes = keepDays > 0 || freeBelow > 0;
   return [
     keepDays > 0 && t("ops.space.keepDays", { count: count(keepDays) }),
     freeBelow > 0 && t("ops.space.floorRemoves", { below: sizeText(freeBelow), above: sizeText(freeAbove) }),
+    freeBelow > 0 && freeShare < 1 && t("ops.space.freeShare", { share: percent(freeShare) }),
     goes && keepTag && t("ops.space.keepTag", { tag: keepTag }),
     !goes && t("ops.space.forever"),
     eventsDays > 0 && t("ops.space.events", { count: count(eventsDays) }),
     auditDays > 0 && t("ops.space.audit", { count: count(auditDays) }),
   ].filter(Boolean);
 }
+
+/** What the disk lacks, and why no more files go for it. */
+const shortageText = ({ shortage: { needed, because }, freeShare }) =>
+  t(`ops.space.shortage.${because}`, { size: sizeText(needed), share: percent(freeShare) });
 
 /** What came of it, in sentences. */
 function doneOf({ lastRunAt, freed, chores, walk }) {
@@ -83,6 +89,7 @@ function doneOf({ lastRunAt, freed, chores, walk }) {
         missing: count(walk.missing),
         wrong: count(walk.wrongSize),
       }),
+    walk?.back > 0 && t("ops.space.back", { count: count(walk.back) }),
   ].filter(Boolean);
 }
 
