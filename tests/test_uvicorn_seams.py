@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+import uvloop
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -205,6 +206,12 @@ async def test_a_reader_is_told_that_its_peer_is_gone(kind: Callable[[], Any], a
         await until(lambda: reader.lost_times > 0)
         ends.line.write(b"to nobody")
         ends.line.end(1000, "")
+
+
+@pytest.mark.parametrize("kind", [websocket, event_stream])
+@pytest.mark.parametrize("attached", ["before", "afterwards"])
+def test_so_it_is_on_the_loop_of_a_running_gateway(kind: Callable[[], Any], attached: str) -> None:
+    uvloop.run(test_a_reader_is_told_that_its_peer_is_gone(kind, attached))
 
 
 def is_gone(line: Any) -> bool:

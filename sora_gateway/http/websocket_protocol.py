@@ -113,6 +113,7 @@ class _Dropped:
 
     def put_nowait(self, message: object) -> None: ...
     def set(self) -> None: ...
+    def write(self, data: bytes) -> None: ...
 
 
 _DROPPED: Any = _Dropped()
@@ -173,7 +174,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     @property
     def write(self) -> Any:
-        return self.transport.write
+        # uvloop raises where asyncio drops, and the hub would take that for a bug in what it tells to everybody.
+        return (_DROPPED if self.transport.is_closing() else self.transport).write
 
     def hold(self) -> None:
         if not self.read_paused and not self.transport.is_closing():
