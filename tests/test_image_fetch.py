@@ -35,7 +35,7 @@ async def connects() -> AsyncIterator[Connects]:
         yield seen
 
 
-def fetcher(client: HttpClient, *ports: int, timeout: float = 5.0, max_bytes: int = 1 << 20) -> ImageFetcher:
+def fetcher(client: HttpClient, *ports: int, timeout: float = 30.0, max_bytes: int = 1 << 20) -> ImageFetcher:
     """Trusts ``loopback.example`` on *ports*, which stands for the internet here; else public hosts only."""
     trusted = [f"loopback.example:{port}" for port in ports]
     return ImageFetcher(public_or(trusted, names), client, timeout=timeout, max_bytes=max_bytes)
