@@ -505,6 +505,28 @@ async def test_a_topic_that_is_left_takes_no_event_of_another_with_it(tmp_path: 
             assert mailbox.take() is None
 
 
+async def test_who_is_ended_while_a_question_is_served_follows_nothing(
+    gateway: LiveGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await accepted(gateway.store)
+    find = gateway.store.find
+
+    async def found_too_late(text: str, principal: Principal) -> j.Job:
+        found = await find(text, principal)
+        for mailbox in list(gateway.hub._mailboxes):
+            mailbox.close(CloseCode.RESYNC)
+        while gateway.hub._mailboxes:  # noqa: ASYNC110 - before its client answers the close
+            await asyncio.sleep(0)
+        return found
+
+    monkeypatch.setattr(gateway.store, "find", found_too_late)
+    async with gateway.socket() as watcher:
+        await watcher.say(type="subscribe", videoId=job.id)
+        assert await watcher.close_code() == CloseCode.RESYNC
+    await until(lambda: not [t for t in asyncio.all_tasks() if t.get_name() == "live question"])
+    assert not gateway.hub.watched(job)
+
+
 # --- manners -----------------------------------------------------------------------------------------
 
 

@@ -288,8 +288,10 @@ class Hub:
         """From now on *mailbox* gets the events of one job, of a job awaited by its external id, or with
         neither of everything that its principal may see. Whether the job may be seen was asked before."""
         subscription = Subscription(mailbox, topic, job_id, external_id, since, log)
-        self._link(subscription)
-        mailbox.subscriptions.add(subscription)
+        # Its connection may have ended while somebody looked whether it may be seen, and leaves no second time.
+        if mailbox in self._mailboxes:
+            self._link(subscription)
+            mailbox.subscriptions.add(subscription)
         return subscription
 
     def unfollow(self, subscription: Subscription) -> None:
