@@ -21,7 +21,7 @@ _ISSUER = re.compile(
 class Oidc(BaseModel):
     """One provider; an unknown key is an error that names it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     preset: Literal["", "google"] = Field(
         default="", description="A provider that is known here: google; empty for any other."
