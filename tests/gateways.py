@@ -81,7 +81,8 @@ def count_real_work(stack: ExitStack | AsyncExitStack, store: Store) -> None:
     patch.setattr(store._readers, "all", REAL_WORK.counted(store._readers.all))
     patch.setattr(Downloader, "fetch", REAL_WORK.counted(Downloader.fetch))
     patch.setattr(Downloader, "stills", REAL_WORK.counted(Downloader.stills))
-    patch.setattr(MediaFiles, "delete", REAL_WORK.counted(MediaFiles.delete))
+    for name in ("put", "read", "keep", "clear", "delete"):
+        patch.setattr(MediaFiles, name, REAL_WORK.counted(getattr(MediaFiles, name)))
 
 
 @asynccontextmanager
