@@ -131,7 +131,7 @@ class SocketFollower(Follower):
         mailbox = live.hub.enter(self.principal)
         place = live.doors.enter("", NOBODY_LOOKS)
         line.say(self.question())
-        connection = Connection(live, mailbox, place, line, text_frame, _nobody_looks)
+        connection = Connection(live, mailbox, place, line, text_frame, nobody_looks)
         self._task = asyncio.create_task(connection.begin())
 
     def question(self) -> str:
@@ -163,18 +163,23 @@ class SocketFollower(Follower):
         self.attached = False
 
     def _messages(self, came: bytearray) -> Iterator[dict[str, Any]]:
-        while len(came) >= 2:
-            assert came[0] == 0x81, "a whole message in one text frame"
-            head, size = 2, came[1]
-            if size == 126:
-                head, size = 4, struct.unpack_from("!H", came, 2)[0] if len(came) >= 4 else 1 << 20
-            elif size == 127:
-                head, size = 10, struct.unpack_from("!Q", came, 2)[0] if len(came) >= 10 else 1 << 20
-            if len(came) < head + size:
-                return
-            message = json.loads(came[head : head + size])
-            del came[: head + size]
-            yield message
+        return messages_in(came)
+
+
+def messages_in(came: bytearray) -> Iterator[dict[str, Any]]:
+    """Takes the whole messages out of what *came* over a WebSocket."""
+    while len(came) >= 2:
+        assert came[0] == 0x81, "a whole message in one text frame"
+        head, size = 2, came[1]
+        if size == 126:
+            head, size = 4, struct.unpack_from("!H", came, 2)[0] if len(came) >= 4 else 1 << 20
+        elif size == 127:
+            head, size = 10, struct.unpack_from("!Q", came, 2)[0] if len(came) >= 10 else 1 << 20
+        if len(came) < head + size:
+            return
+        message = json.loads(came[head : head + size])
+        del came[: head + size]
+        yield message
 
 
 class StreamFollower(Follower):
@@ -228,5 +233,5 @@ class StreamFollower(Follower):
                 yield message
 
 
-async def _nobody_looks(_job: object) -> None:
+async def nobody_looks(_job: object) -> None:
     """Nobody writes it down here."""
