@@ -82,6 +82,11 @@ class Visitor:
 
     async def barriers(self) -> list[str]:
         """What axe-core finds serious or critical on the page as it is, a sentence for each element."""
+        # It complains on the console of what plays by itself and is not there yet.
+        playing = "[...document.querySelectorAll('[autoplay]')]"
+        await self.page.wait_for_function(
+            f"() => {playing}.every((each) => each.readyState > 0 || each.error)"
+        )
         await self.page.evaluate(_axe())
         # Without a look into the style sheets, for which it makes elements that the policy stops.
         result = await self.page.evaluate(
