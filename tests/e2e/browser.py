@@ -82,8 +82,10 @@ class Visitor:
 
     async def barriers(self) -> list[str]:
         """What axe-core finds serious or critical on the page as it is, a sentence for each element."""
-        # It complains on the console of what plays by itself and is not there yet.
-        playing = "[...document.querySelectorAll('[autoplay]')]"
+        # It complains on the console of what plays by itself, aloud, and is not there yet.
+        playing = (
+            "[...document.querySelectorAll('[autoplay]:not([muted])')].filter((each) => each.currentSrc)"
+        )
         await self.page.wait_for_function(
             f"() => {playing}.every((each) => each.readyState > 0 || each.error)"
         )
