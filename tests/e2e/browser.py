@@ -82,12 +82,12 @@ class Visitor:
 
     async def barriers(self) -> list[str]:
         """What axe-core finds serious or critical on the page as it is, a sentence for each element."""
-        # It complains on the console of what plays by itself, aloud, and is not there yet.
-        playing = (
-            "[...document.querySelectorAll('[autoplay]:not([muted])')].filter((each) => each.currentSrc)"
-        )
+        # It measures colours that are on their way to others, and complains on the console of what plays by itself, aloud,
+        # and is not there yet.
         await self.page.wait_for_function(
-            f"() => {playing}.every((each) => each.readyState > 0 || each.error)"
+            """() => !document.getAnimations().some((each) => each instanceof CSSTransition)
+              && [...document.querySelectorAll("[autoplay]:not([muted])")]
+                .every((each) => !each.currentSrc || each.readyState > 0 || each.error)"""
         )
         await self.page.evaluate(_axe())
         # Without a look into the style sheets, for which it makes elements that the policy stops.
